@@ -3,9 +3,9 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/bench_*.py)))
+BENCHMARKS := overhead capture filtered scale
 
-.PHONY: demo test lint types sql sql-check docs bench clean
+.PHONY: demo test lint types sql sql-check docs bench picture clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/pgsim demo
@@ -29,8 +29,12 @@ sql-check: $(VENV)/dev.stamp
 docs: $(VENV)/dev.stamp
 	$(BIN)/pgsim sql reference > docs/sql.md
 
-bench: $(VENV)/dev.stamp
-	@for each in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$each || exit 1; done
+bench: $(VENV)/bench.stamp
+	@broken=0; for each in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$each || broken=1; done; exit $$broken
+
+picture: $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	$(BIN)/python -m benchmarks.picture
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -50,4 +54,9 @@ $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml
 $(VENV)/dev.stamp: $(VENV)/demo.stamp
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group dev
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	@echo "Installing what the benchmarks compare with into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	@touch $@

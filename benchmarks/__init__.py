@@ -1,1 +1,1 @@
-"""Measurements, each printed as a ratio within one run: ``python -m benchmarks.bench_overhead --help``."""
+"""Measurements, each printed as a ratio within one run: ``python -m benchmarks.overhead --help``."""

@@ -5,27 +5,33 @@ Names and arguments are those of the SQL functions; an argument left out takes t
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 import psycopg
 
 from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
 from pgsim.json_values import is_storable, json_text
+from pgsim.options import CallOptions, RecallOptions, finite_number, spelled_out, sql_arguments, whole_number
 from pgsim.steps import query as _query
 from pgsim.steps import work
 from pgsim.vectors import as_vector, as_vectors, vector_text, vectors_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pgsim.embedders.protocol import Embedder
     from pgsim.steps import Row, Steps
     from pgsim.vectors import Vector, Vectors
+
+_SHARES = frozenset({"recall", "max_distance", "share", "audit_share"})
+_TAKEN = (str, bytes, datetime.datetime, type(None))
+_CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,60 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """What `health` measured. ``value``: None where it cannot be; ``verdict``: ``ok``, ``note`` or ``warning``."""
+
+    measure: str
+    value: float | None
+    verdict: str
+    explanation: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What `recall` measured over ``searches``: tie-aware, 1 for an answer as good as the exact one.
+
+    ``low`` and ``high``: the 95% interval of ``mean_recall``. ``short``: answers with fewer rows than the exact one.
+    ``seconds`` and ``exact_seconds``: the median of each search. ``strategies``: how often each answered.
+    """
+
+    searches: int
+    mean_recall: float | None
+    low: float | None
+    high: float | None
+    worst: float | None
+    short: int
+    seconds: float | None
+    exact_seconds: float | None
+    strategies: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A thing that `advise` says would make searches faster, best gain for its bytes first.
+
+    ``statement``: SQL to be run by itself; None for what is said in words alone. ``searches``: how many of those
+    recorded it serves. ``seconds_before``, ``seconds_after``: what one of them is expected to take. ``gain``: seconds
+    saved over all of them. ``bytes``, ``build_seconds``: estimated. ``arguments``: of a vector index, those of
+    `create_index`.
+    """
+
+    rank: int
+    kind: str
+    target: str
+    statement: str | None
+    searches: float
+    seconds_before: float | None
+    seconds_after: float | None
+    gain: float
+    bytes: int
+    build_seconds: float | None
+    reason: str
+    arguments: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A registered model, as far as embedding with it needs."""
 
@@ -59,20 +119,8 @@ class Model:
     document_prefix: str
 
 
-def search(
-    collection: str,
-    query: Vector,
-    *,
-    k: int = 10,
-    filter: Mapping[str, object] | None = None,
-    where_sql: str | None = None,
-    where_values: Mapping[str, object] | None = None,
-    model: str | None = None,
-    embedding: str = "default",
-    mode: str = "auto",
-    dims: Sequence[int] | None = None,
-    oversample: int | None = None,
-) -> Steps[list[Hit]]:
+@spelled_out(CallOptions)
+def search(collection: str, query: Vector, **options: Unpack[CallOptions]) -> Steps[list[Hit]]:
     """The k rows nearest to a query vector ``(d,)`` among those a filter admits, best first.
 
     Args:
@@ -80,102 +128,66 @@ def search(
         query: the vector, of the model's width.
         k: how many rows, 1 to 10,000; fewer come back only when fewer match.
         filter: conditions in the filter language: ``{"section": "games", "size": {"$lt": 100}}``.
-        where_sql: a condition in SQL over the table, its values read as ``($1->>'name')::type``; never from users.
-        where_values: those values.
         model: the model whose version is searched; by default the active one's.
         embedding: the embedding of the collection.
-        mode: ``auto``, ``exact`` or ``ann``.
+        recall: the share of the exact answer that is to be found, on average, .5 to 1 (.95).
+        mode: ``auto`` takes what costs least at that recall; ``exact``, ``codes`` or ``ann``.
         dims: prefix lengths to search by; of several, each ranks what the shorter one kept.
         oversample: how many times k rows the shortest prefix keeps (8).
+        max_distance: rows farther away are left out.
+        after: the last hit of the page before, ``page[-1]``, or a mapping with its distance, key and rank.
+        distinct_on: a column, of whose every value only the nearest row comes.
+        where_sql: a condition in SQL over the table, its values read as ``($1->>'name')::type``; never from users.
+        where_values: those values.
+        where_columns: the columns that it reads, so that codes can serve it.
 
     Raises:
         PgsimError: the class of the SQL function's SQLSTATE, which its SQL reference lists.
     """
     rows = yield from _rows(
-        "pgsim.search",
-        collection=collection,
-        query=vector_text(as_vector(query)),
-        k=k,
-        filter=json_text(filter),
-        model=model,
-        embedding=embedding,
-        mode=mode,
-        dims=None if dims is None else list(dims),
-        oversample=oversample,
-        where_sql=where_sql,
-        where_values=json_text(where_values),
+        "pgsim.search", collection=collection, query=vector_text(as_vector(query)), **sql_arguments(options)
     )
-    return [Hit(*cast("tuple[str, float, float, int, dict[str, object]]", row)) for row in rows]
+    return [_hit(row) for row in rows]
 
 
-def explain_search(
-    collection: str,
-    query: Vector,
-    *,
-    k: int = 10,
-    filter: Mapping[str, object] | None = None,
-    where_sql: str | None = None,
-    where_values: Mapping[str, object] | None = None,
-    model: str | None = None,
-    embedding: str = "default",
-    mode: str = "auto",
-    dims: Sequence[int] | None = None,
-    oversample: int | None = None,
-) -> Steps[dict[str, object]]:
-    """Run a search, and tell what was done and why: strategy, reason, index, matches, statement, seconds.
+@spelled_out(CallOptions)
+def search_batch(collection: str, queries: Vectors, **options: Unpack[CallOptions]) -> Steps[list[list[Hit]]]:
+    """`search` for many query vectors ``(n, d)`` in one call, planned once: n lists of hits, in the queries' order."""
+    vectors = as_vectors(queries)
+    rows = yield from _rows(
+        "pgsim.search_batch", collection=collection, queries=vectors_text(vectors), **sql_arguments(options)
+    )
+    found: list[list[Hit]] = [[] for _ in vectors]
+    for number, *row in rows:
+        found[cast("int", number) - 1].append(_hit(row))
+    return found
+
+
+@spelled_out(CallOptions)
+def explain_search(collection: str, query: Vector, **options: Unpack[CallOptions]) -> Steps[dict[str, object]]:
+    """Run a search, and tell what was done and why: strategy, reason, stages, matches, statement, seconds.
 
     Arguments and errors are those of `search`.
     """
     rows = yield from _rows(
-        "pgsim.explain_search",
-        collection=collection,
-        query=vector_text(as_vector(query)),
-        k=k,
-        filter=json_text(filter),
-        model=model,
-        embedding=embedding,
-        mode=mode,
-        dims=None if dims is None else list(dims),
-        oversample=oversample,
-        where_sql=where_sql,
-        where_values=json_text(where_values),
+        "pgsim.explain_search", collection=collection, query=vector_text(as_vector(query)), **sql_arguments(options)
     )
     return cast("dict[str, object]", rows[0][0])
 
 
-def search_text(
-    collection: str,
-    text: str,
-    embedder: Embedder,
-    *,
-    k: int = 10,
-    filter: Mapping[str, object] | None = None,
-    model: str | None = None,
-    embedding: str = "default",
-    mode: str = "auto",
-    dims: Sequence[int] | None = None,
-    oversample: int | None = None,
-) -> Steps[list[Hit]]:
+@spelled_out(CallOptions)
+def search_text(collection: str, text: str, embedder: Embedder, **options: Unpack[CallOptions]) -> Steps[list[Hit]]:
     """`search` for a text: the embedder makes its vector, after the model's query prefix.
 
     Raises:
         EmbedderError: the embedder failed; and what `search` raises.
     """
-    of = yield from active_model(collection, model=model, embedding=embedding)
-    vector = yield from work(partial(checked_query, embedder, of.query_prefix + text, of.dim))
-    return (
-        yield from search(
-            collection,
-            vector,
-            k=k,
-            filter=filter,
-            model=of.name,
-            embedding=embedding,
-            mode=mode,
-            dims=dims,
-            oversample=oversample,
-        )
+    of = yield from active_model(
+        collection, model=options.get("model"), embedding=options.get("embedding") or "default"
     )
+    vector = yield from work(partial(checked_query, embedder, of.query_prefix + text, of.dim))
+    pinned: CallOptions = {**options, "model": of.name}
+    return (yield from search(collection, vector, **pinned))
 
 
 def fetch(
@@ -374,6 +386,139 @@ def check(collection: str | None = None) -> Steps[list[Problem]]:
     return [Problem(*cast("tuple[str, str, str, str]", row)) for row in rows]
 
 
+@spelled_out(RecallOptions)
+def recall(collection: str, queries: Vectors | None = None, **options: Unpack[RecallOptions]) -> Steps[Recall]:
+    """Measure the recall that searches get: run each query, and the exact search beside it, and compare.
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them those of sampled rows, which are easier to find.
+        sample: how many rows are sampled, 1 to 10,000.
+        seed: the same one takes the same rows.
+
+    The other arguments, and errors, are those of `search`.
+    """
+    rows = yield from _rows("pgsim.recall", collection=collection, queries=_queries(queries), **sql_arguments(options))
+    return Recall(*cast("tuple[int, float, float, float, float, int, float, float, dict[str, int]]", rows[0]))
+
+
+def calibrate(
+    collection: str,
+    queries: Vectors | None = None,
+    *,
+    model: str | None = None,
+    embedding: str = "default",
+    sample: int = 60,
+    progress: Callable[[int, int], None] | None = None,
+) -> Steps[dict[str, object]]:
+    """Measure what searches of a version cost and find, for the planner to know; a summary of it.
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them those of sampled rows.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        sample: how many rows are sampled.
+        progress: called with the steps done and the steps there are, at first with 0.
+    """
+    of = {"collection": collection, "model": model, "embedding": embedding, "queries": _queries(queries)}
+    given = _checked(of | {"sample": whole_number("sample", sample)})
+    parts = yield from _query(f"SELECT part, first, last FROM pgsim._calibration_parts({_CALIBRATED})", given)
+    measured: list[object] = []
+    if progress:
+        progress(0, len(parts))
+    for part, first, last in parts:
+        rows = yield from _query(
+            f"SELECT pgsim._calibrate_part({_CALIBRATED}, %(part)s, %(first)s, %(last)s)::text",
+            given | {"part": part, "first": first, "last": last},
+        )
+        measured.append(rows[0][0])
+        if progress:
+            progress(len(measured), len(parts))
+    rows = yield from _query(
+        "SELECT pgsim._store_calibration(%(collection)s, %(model)s, %(embedding)s, %(measured)s::jsonb[])",
+        given | {"measured": measured},
+    )
+    return cast("dict[str, object]", rows[0][0])
+
+
+def health(
+    collection: str, *, model: str | None = None, embedding: str = "default", sample: int = 1000
+) -> Steps[list[Measure]]:
+    """Measure what decides how well a collection can be searched, and what to do about it.
+
+    Args:
+        collection: the collection's name.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        sample: rows to look at, 1 to 5,000.
+    """
+    rows = yield from _rows(
+        "pgsim.health",
+        collection=collection,
+        model=model,
+        embedding=embedding,
+        sample=whole_number("sample", sample),
+    )
+    return [Measure(*cast("tuple[str, float | None, str, str, str | None]", row)) for row in rows]
+
+
+def advise(
+    collection: str, *, budget: int | None = None, model: str | None = None, embedding: str = "default"
+) -> Steps[list[Advice]]:
+    """What would make the recorded searches of a collection faster, by how much and for how many bytes.
+
+    Args:
+        collection: the collection's name.
+        budget: bytes that all of it may take.
+        model: the model whose version is searched; by default the active one's.
+        embedding: the embedding of the collection.
+    """
+    given = _checked({"collection": collection, "model": model, "embedding": embedding})
+    rows = yield from _query(
+        "SELECT rank, kind, target, statement, searches, seconds_before, seconds_after, gain, bytes, build_seconds, "
+        "reason, coalesce(arguments, '{}') "
+        "FROM pgsim._advise(%(collection)s, %(budget)s::bigint, %(model)s, %(embedding)s) ORDER BY rank",
+        given | {"budget": _bytes(budget)},
+    )
+    return [
+        Advice(
+            *cast(
+                "tuple[int, str, str, str | None, float, float | None, float | None, float, int, float | None, str, "
+                "dict[str, object]]",
+                row,
+            )
+        )
+        for row in rows
+    ]
+
+
+def record_searches(
+    collection: str,
+    *,
+    share: float | None = None,
+    audit_share: float | None = None,
+    values: bool | None = None,
+) -> Steps[None]:
+    """Set which part of a collection's searches is noted down, and which is audited; what is None stays as it is.
+
+    Args:
+        collection: the collection's name.
+        share: of all searches, the part whose filter shape, strategy, counts and time are kept, 0 to 1.
+        audit_share: the part that is also answered exactly, to know its recall, 0 to 1.
+        values: keep filters with their values, which may be personal data; otherwise only their shapes.
+    """
+    yield from _rows(
+        "pgsim.record_searches", collection=collection, share=share, audit_share=audit_share, values=values
+    )
+
+
+def forget_searches(collection: str, *, before: datetime.datetime | None = None) -> Steps[int]:
+    """Delete what was recorded of a collection's searches, all of it or what is older than a time; how many."""
+    rows = yield from _rows("pgsim.forget_searches", collection=collection, before=before)
+    return cast("int", rows[0][0])
+
+
 def active_model(collection: str, *, model: str | None = None, embedding: str = "default") -> Steps[Model]:
     """The model that answers for an embedding, or the one named, which must have a version there."""
     rows = yield from _query(
@@ -442,8 +587,22 @@ def check_width(embedder: Embedder, model: Model) -> Steps[None]:
 
 def _rows(function: str, required: Sequence[str] = (), /, **arguments: object) -> Steps[list[Row]]:
     given = {name: value for name, value in arguments.items() if value is not None or name in required}
-    named = ", ".join(f"{name} => %({name})s" for name in given)
+    named = ", ".join(f'"{name}" => %({name})s' for name in given)
     return (yield from _query(f"SELECT * FROM {function}({named})", _checked(given)))
+
+
+def _hit(row: Sequence[object]) -> Hit:
+    return Hit(*cast("tuple[str, float, float, int, dict[str, object]]", row))
+
+
+def _queries(queries: Vectors | None) -> str | None:
+    return None if queries is None else vectors_text(as_vectors(queries))
+
+
+def _bytes(number: object) -> int | None:
+    if number is None or (isinstance(number, Integral) and not isinstance(number, bool) and abs(int(number)) < 2**63):
+        return None if number is None else int(number)
+    raise InvalidArgument(f"budget is {number!r}, not a number of bytes", hint="Give a whole number below 2**63.")
 
 
 def _is_relation(name: str) -> Steps[bool]:
@@ -455,22 +614,25 @@ def _is_relation(name: str) -> Steps[bool]:
 
 
 def _checked(parameters: dict[str, object]) -> dict[str, object]:
-    for name, value in parameters.items():
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and not is_storable(each):
-                raise InvalidArgument(
-                    f"{name} holds a character that PostgreSQL text cannot: NUL, or half of a surrogate pair",
-                    hint="Remove it, or replace it.",
-                )
-            whole = isinstance(each, Integral)
-            if not (whole or isinstance(each, str | bytes | None)) or (
-                whole and not -(2**31) <= int(cast("int", each)) < 2**31
-            ):
-                raise InvalidArgument(
-                    f"{name} is {each!r}, of type {type(each).__name__}",
-                    hint="Give text, or a whole number below 2147483648, as the SQL function takes it.",
-                )
-    return parameters
+    return {name: _parameter(name, value) for name, value in parameters.items()}
+
+
+def _parameter(name: str, value: object) -> object:
+    if name in _SHARES and value is not None:
+        return finite_number(name, value)
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, str) and not is_storable(each):
+            raise InvalidArgument(
+                f"{name} holds a character that PostgreSQL text cannot: NUL, or half of a surrogate pair",
+                hint="Remove it, or replace it.",
+            )
+        whole = isinstance(each, Integral)
+        if not (whole or isinstance(each, _TAKEN)) or (whole and not -(2**31) <= int(cast("int", each)) < 2**31):
+            raise InvalidArgument(
+                f"{name} is {each!r}, of type {type(each).__name__}",
+                hint="Give text, or a whole number below 2147483648, as the SQL function takes it.",
+            )
+    return value
 
 
 def _list(names: Sequence[str] | None) -> list[str] | None:

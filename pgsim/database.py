@@ -106,6 +106,7 @@ class Database:
         self._own: psycopg.Connection[Row] | None = None
 
     search = _sync(calls.search)
+    search_batch = _sync(calls.search_batch)
     search_text = _sync(calls.search_text)
     explain_search = _sync(calls.explain_search)
     fetch = _sync(calls.fetch)
@@ -122,6 +123,12 @@ class Database:
     drop_embedding = _sync(calls.drop_embedding)
     drop_model = _sync(calls.drop_model)
     drop_collection = _sync(calls.drop_collection)
+    recall = _sync(calls.recall)
+    calibrate = _sync(calls.calibrate)
+    health = _sync(calls.health)
+    advise = _sync(calls.advise)
+    record_searches = _sync(calls.record_searches)
+    forget_searches = _sync(calls.forget_searches)
     check = _sync(calls.check)
     active_model = _sync(calls.active_model)
     pending = _sync(calls.pending)
@@ -201,6 +208,7 @@ class AsyncDatabase:
         self._own: psycopg.AsyncConnection[Row] | None = None
 
     search = _async(calls.search)
+    search_batch = _async(calls.search_batch)
     search_text = _async(calls.search_text)
     explain_search = _async(calls.explain_search)
     fetch = _async(calls.fetch)
@@ -217,6 +225,12 @@ class AsyncDatabase:
     drop_embedding = _async(calls.drop_embedding)
     drop_model = _async(calls.drop_model)
     drop_collection = _async(calls.drop_collection)
+    recall = _async(calls.recall)
+    calibrate = _async(calls.calibrate)
+    health = _async(calls.health)
+    advise = _async(calls.advise)
+    record_searches = _async(calls.record_searches)
+    forget_searches = _async(calls.forget_searches)
     check = _async(calls.check)
     active_model = _async(calls.active_model)
     pending = _async(calls.pending)

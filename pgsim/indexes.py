@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from functools import partial
+from typing import TYPE_CHECKING, LiteralString, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -12,9 +14,11 @@ from pgsim.errors import WrongState
 from pgsim.json_values import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pgsim.steps import Row
+
+T = TypeVar("T")
 
 _STATEMENT = """
 SELECT s.version_id, s.name, s.definition, s.full_dims, s.full_element, s.relation::oid
@@ -25,6 +29,26 @@ _REGISTER = """
 SELECT pgsim._register_index(%(version_id)s, %(name)s, %(dims)s, %(element)s, %(method)s,
                              %(where_filter)s::jsonb, %(options)s::jsonb)::text
 """
+_WANTS_CODES = """
+SELECT pgsim._wants_codes(t, %(dims)s, %(where_filter)s::jsonb)
+FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t
+"""
+_LOCK_VERSION = """
+SELECT t.model, t.version_id
+FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim._version AS v ON v.id = t.version_id
+FOR NO KEY UPDATE OF v
+"""
+_CREATE_CODES = """
+SELECT c.codes::oid, c.codes::text
+FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t
+CROSS JOIN LATERAL pgsim._check_codes(t, %(dims)s, %(element)s, %(where_filter)s::jsonb, %(options)s::jsonb)
+CROSS JOIN LATERAL pgsim._create_codes(t, false) AS c (codes)
+"""
+_FILL_CODES = """
+SELECT pgsim._fill_codes(t, %(codes)s::oid::regclass, c.filter_columns)
+FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim.collections AS c ON c.name = t.collection
+"""
+_FINISH_CODES = "SELECT pgsim._finish_codes(%(version_id)s)"
 _RELATION = """
 SELECT n.nspname, c.relname, c.relkind = 'p',
        ARRAY(SELECT i.inhrelid::oid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid ORDER BY 1)
@@ -46,8 +70,9 @@ def create_index_concurrently(
 ) -> str:
     """Build an index as `Database.create_index` does, without making writers wait; its name.
 
-    Of a partitioned table each partition's index is built so, and attached. When a build fails, what it left
-    behind is dropped.
+    Of a partitioned table each partition's index is built so, and attached. Codes, asked for by ``method`` or made
+    beside the first index of the full width, are filled while rows change, and searches use them once they are whole.
+    When a build fails, what it left behind is dropped.
 
     Args:
         connection: one in autocommit mode, outside a transaction.
@@ -61,7 +86,7 @@ def create_index_concurrently(
             "an index cannot be built CONCURRENTLY inside a transaction",
             hint="Use a connection with autocommit=True, or Database.create_index, which makes writers wait.",
         )
-    arguments = {
+    arguments: dict[str, object] = {
         "collection": collection,
         "model": model,
         "embedding": embedding,
@@ -72,20 +97,87 @@ def create_index_concurrently(
         "options": json_text(options or {}),
     }
     with translated(), connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
-        built = cursor.execute(_STATEMENT, arguments).fetchall()
-        version_id, name, definition, full_dims, full_element, relation = built[0]
-        built_so_far: list[sql.Identifier] = []
+        if method == "codes":
+            return _build_codes(cursor, arguments)[1]
+        statement = cursor.execute(_STATEMENT, arguments).fetchall()[0]
+        codes: object = None
+        if cursor.execute(_WANTS_CODES, arguments).fetchall()[0][0]:
+            # First, since they take a small part of the time: one that fails late has lost the least.
+            codes, _ = _build_codes(cursor, arguments | {"element": None, "options": "{}"})
         try:
-            _build(cursor, relation, str(name), str(definition), built_so_far)
+            return _build_index(cursor, statement, arguments)
         except BaseException:
-            for part in built_so_far:
-                cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(part))
+            _drop_codes(cursor, codes)
             raise
-        registered = cursor.execute(
-            _REGISTER,
-            arguments | {"version_id": version_id, "name": name, "dims": full_dims, "element": full_element},
-        ).fetchall()
-        return str(registered[0][0])
+
+
+def _build_index(cursor: psycopg.Cursor[Row], statement: Row, arguments: dict[str, object]) -> str:
+    version_id, name, definition, full_dims, full_element, relation = statement
+    built_so_far: list[sql.Identifier] = []
+    try:
+        _build(cursor, relation, str(name), str(definition), built_so_far)
+    except BaseException:
+        for part in built_so_far:
+            cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(part))
+        raise
+    registered = cursor.execute(
+        _REGISTER,
+        arguments | {"version_id": version_id, "name": name, "dims": full_dims, "element": full_element},
+    ).fetchall()
+    return str(registered[0][0])
+
+
+def _build_codes(cursor: psycopg.Cursor[Row], arguments: dict[str, object]) -> tuple[object, str]:
+    version_id, codes, name, pinned = _giving_way(cursor, partial(_create_codes, cursor, arguments))
+    try:
+        _giving_way(cursor, partial(_value, cursor, _FILL_CODES, pinned | {"codes": codes}))
+        while _giving_way(cursor, partial(_value, cursor, _FINISH_CODES, {"version_id": version_id})) is False:
+            pass
+    except BaseException:
+        _drop_codes(cursor, codes)
+        raise
+    return codes, str(name)
+
+
+def _create_codes(
+    cursor: psycopg.Cursor[Row], arguments: dict[str, object]
+) -> tuple[object, object, object, dict[str, object]]:
+    cursor.execute("SELECT pgsim._require_registrar()")
+    model, version_id = cursor.execute(_LOCK_VERSION, arguments).fetchall()[0]
+    # Another version may become the active one meanwhile.
+    pinned = arguments | {"model": model}
+    codes, name = cursor.execute(_CREATE_CODES, pinned).fetchall()[0]
+    return version_id, codes, name, pinned
+
+
+def _value(cursor: psycopg.Cursor[Row], statement: LiteralString, arguments: dict[str, object]) -> object:
+    return cursor.execute(statement, arguments).fetchall()[0][0]
+
+
+def _giving_way(cursor: psycopg.Cursor[Row], step: Callable[[], T], times: int = 60) -> T:
+    """Do a step in a transaction that waits less than deadlock_timeout for a lock, and again when it did not get it.
+
+    So writers never queue behind it for long, nor does a deadlock end one of them.
+    """
+    while True:
+        times -= 1
+        try:
+            with cursor.connection.transaction():
+                cursor.execute("SET LOCAL lock_timeout = '500ms'")
+                return step()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if not times:
+                raise
+            time.sleep(0.5)
+
+
+def _drop_codes(cursor: psycopg.Cursor[Row], codes: object) -> None:
+    if codes is None or cursor.connection.closed:
+        return
+    with cursor.connection.transaction():
+        # It may have been a timeout that ended the build.
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SELECT pgsim.drop_index(i.relation) FROM pgsim._index AS i WHERE i.relation = %s::oid", [codes])
 
 
 def _build(

@@ -23,6 +23,8 @@ _AREAS = {
     "search": "Search",
     "versions": "Versions",
     "vectors": "Vectors",
+    "codes": "Codes",
+    "evaluation": "Evaluation",
     "filter": "Filter",
 }
 

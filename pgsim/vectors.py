@@ -57,6 +57,8 @@ def _as_float32(given: object, ndim: int, shape: str, hint: str) -> NDArray[np.f
             f"a vector must be numbers, not {type(given).__name__}: {error}",
             hint=f"Give a sequence of floats or a numpy array of shape {shape}.",
         ) from error
+    if ndim == 2 and array.shape == (0,):
+        array = array.reshape(0, 0)
     if array.ndim != ndim or (array.size == 0 and not (ndim == 2 and len(array) == 0)):
         raise InvalidVector(f"the shape must be {shape}, d > 0; this one has {array.shape}", hint=hint)
     broken = np.argwhere(~np.isfinite(array))

@@ -26,6 +26,9 @@ CREATE TABLE pgsim._collection (
     text_columns text[] NOT NULL,
     text_config text NOT NULL,
     filter_columns text[] NOT NULL,
+    record_share float8 NOT NULL DEFAULT 0,
+    audit_share float8 NOT NULL DEFAULT 0,
+    record_values boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._collection IS 'Tables registered for search.';
@@ -79,10 +82,55 @@ CREATE TABLE pgsim._index (
     element text NOT NULL,
     where_filter jsonb,
     options jsonb NOT NULL,
+    -- Codes are a table with some of the base table's columns, and serve no search before they are complete.
+    relation regclass,
+    columns text[],
+    complete boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
 );
-COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table.';
+CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
+COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
+
+-- margins are in standard deviations, one for each of pgsim._recall_levels(); of each of pgsim._depths() the logarithm of what an index misses is a line over
+-- that of ef_search, of this intercept and slope. Times are in seconds. What was not measured is NULL, and a default serves.
+CREATE TABLE pgsim._calibration (
+    version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
+    rows float8 NOT NULL,
+    queries int NOT NULL,
+    margins float8[],
+    ef_intercepts float8[],
+    ef_slopes float8[],
+    scan_row float8,
+    exact_row float8,
+    code_row float8,
+    keep_row float8,
+    ann_start float8,
+    ann_candidate float8,
+    measured_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
+
+-- No foreign keys: a search that is recorded would wait for whoever drops its collection, and the other way round.
+CREATE TABLE pgsim._search_log (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection_id int NOT NULL,
+    version_id int NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    shape text NOT NULL,
+    filter jsonb,
+    k int NOT NULL,
+    recall_asked float8 NOT NULL,
+    strategy text NOT NULL,
+    estimated float8,
+    matches float8,
+    returned int NOT NULL,
+    seconds float8 NOT NULL,
+    exact_seconds float8,
+    recall float8
+);
+CREATE INDEX _search_log_collection ON pgsim._search_log (collection_id, at);
+COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_searches asks for: their shapes, times and, of those audited, their recall.';
 
 -- No foreign key: it would have writers of the base table lock the version's row, and fail when that is dropped meanwhile.
 CREATE TABLE pgsim._queue (
@@ -117,7 +165,17 @@ CREATE TYPE pgsim._target AS (
     metric text,
     element text,
     matryoshka int[],
-    vector_schema text
+    vector_schema text,
+    base_schema regnamespace,
+    rows float8,
+    partitioned boolean,
+    partial boolean,
+    codes_sql text,
+    codes_columns text[],
+    calibration pgsim._calibration,
+    record_share float8,
+    audit_share float8,
+    record_values boolean
 );
 
 -- A piece of a predicate, and the values that it and the pieces before it read from the one jsonb.
@@ -126,7 +184,67 @@ CREATE TYPE pgsim._clause AS (predicate text, collected text[]);
 -- The rungs of a search, coarse to fine: prefix length, element type, and how many rows each keeps.
 CREATE TYPE pgsim._rungs AS (dims int[], elements text[], keep int[]);
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index TO PUBLIC;
+-- The arguments of a search but for its query vector, and the caller's search_path.
+CREATE TYPE pgsim._search_request AS (
+    collection text,
+    k int,
+    filter jsonb,
+    model text,
+    embedding text,
+    recall float8,
+    mode text,
+    dims int[],
+    oversample int,
+    max_distance float8,
+    after jsonb,
+    distinct_on text,
+    where_sql text,
+    where_values jsonb,
+    where_columns text[],
+    search_path text
+);
+
+-- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
+-- second look, of
+-- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, scanned to find them exactly. Of an exact search: bound, the
+-- number of matches at which it stops and another takes over. Of codes: shortlist, how many they list at most, and margin, by how many standard
+-- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit.
+CREATE TYPE pgsim._search_plan AS (
+    target pgsim._target,
+    request pgsim._search_request,
+    predicate text,
+    columns text[],
+    given jsonb,
+    through_base boolean,
+    recall float8,
+    depth int,
+    strategy text,
+    reason text,
+    estimated float8,
+    expected float8,
+    reachable float8,
+    scanned float8,
+    parts int,
+    pruned boolean,
+    costs jsonb,
+    no_codes text,
+    codes_second boolean,
+    doubtful boolean,
+    bound int,
+    shortlist int,
+    margin float8,
+    rungs pgsim._rungs,
+    index_name text,
+    element text,
+    method text,
+    wanted int,
+    ef int,
+    probes int,
+    tuples int,
+    settings jsonb
+);
+
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -156,14 +274,18 @@ COMMENT ON VIEW pgsim.versions IS 'Versions of each embedding: model, state, and
 
 CREATE VIEW pgsim.indexes AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, i.name, i.method, i.dims, i.element, i.where_filter, i.options,
-       coalesce(x.indisvalid, false) AS valid, coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree(k.oid) AS p), pg_relation_size(k.oid))::bigint AS bytes, i.created_at
+       CASE i.method WHEN 'codes' THEN i.complete AND k.oid IS NOT NULL ELSE coalesce(x.indisvalid, false) END AS valid,
+       CASE i.method WHEN 'codes' THEN pg_total_relation_size(k.oid)
+           ELSE coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree(k.oid) AS p), pg_relation_size(k.oid))::bigint END AS bytes,
+       i.created_at
 FROM pgsim._index AS i
 JOIN pgsim._version AS v ON v.id = i.version_id
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id
 JOIN pgsim._collection AS c ON c.id = e.collection_id
 LEFT JOIN pg_class AS r ON r.oid = v.relation
-LEFT JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = r.relnamespace AND k.relkind IN ('i', 'I')
+LEFT JOIN pg_class AS k ON CASE i.method WHEN 'codes' THEN k.oid = i.relation
+                                         ELSE k.relname = i.name AND k.relnamespace = r.relnamespace AND k.relkind IN ('i', 'I') END
 LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = v.relation;
 COMMENT ON VIEW pgsim.indexes IS 'Vector indexes made by pgsim; not valid while a build is under way, after one that failed, and when dropped by hand.';
 
@@ -182,5 +304,21 @@ LEFT JOIN LATERAL (
     WHERE q.version_id = v.id
 ) AS q ON true;
 COMMENT ON VIEW pgsim.backfill_progress IS 'Rows of each version that wait for a vector. A row changed twice before it is embedded counts twice.';
+
+CREATE VIEW pgsim.recall_audit AS
+SELECT c.name AS collection, e.name AS embedding, m.name AS model, l.shape, count(*) AS searches,
+       avg(l.recall_asked) AS recall_asked, avg(l.recall) AS mean_recall, min(l.recall) AS worst_recall,
+       (count(*) FILTER (WHERE l.recall < l.recall_asked - 1e-9))::float8 / count(*) AS share_below_asked,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY l.seconds) AS seconds,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY l.exact_seconds) AS exact_seconds,
+       min(l.at) AS first_at, max(l.at) AS last_at
+FROM pgsim._search_log AS l
+JOIN pgsim._version AS v ON v.id = l.version_id
+JOIN pgsim._model AS m ON m.id = v.model_id
+JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id
+WHERE l.recall IS NOT NULL
+GROUP BY c.name, e.name, m.name, l.shape;
+COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
 GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.backfill_progress TO PUBLIC;

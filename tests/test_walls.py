@@ -23,11 +23,12 @@ ALLOWED: dict[str, set[str]] = {
     "vectors": _LEAF,
     "json_values": _LEAF,
     "embedders": _LEAF | {"embedders"},
-    "calls": _LEAF | {"embedders", "json_values", "steps", "vectors"},
+    "options": _LEAF | {"json_values", "vectors"},
+    "calls": _LEAF | {"embedders", "json_values", "options", "steps", "vectors"},
     "database": _LEAF | {"embedders", "steps", "calls"},
     "release": _LEAF | {"__version__"},
     "install": _LEAF | {"__version__", "database", "release", "steps"},
-    "sqlalchemy": _LEAF | {"json_values", "sqlalchemy", "vectors"},
+    "sqlalchemy": _LEAF | {"json_values", "options", "sqlalchemy", "vectors"},
 }
 FACES = {"cli", "sqlalchemy", "alembic", "demo"}
 # A face may use another that it shows: the command line plays the demo, and the demo prints as the command line does.

@@ -43,7 +43,9 @@ def _own_indexes(connection: Connection) -> set[str]:
     )
     if not connection.execute(installed).scalar_one():
         return set()
-    return {str(row[0]) for row in connection.execute(text("SELECT i.name FROM pgsim.indexes AS i"))}
+    # Codes are tables of pgsim_data.
+    names = connection.execute(text("SELECT i.name FROM pgsim.indexes AS i WHERE i.method <> 'codes'"))
+    return {str(row[0]) for row in names}
 
 
 def autogenerate_hooks(

@@ -203,8 +203,25 @@ class CallFunction(MigrateOperation):
 
     @classmethod
     def drop_similarity_index(cls, operations: Operations, index: str) -> None:
-        """Drop an index that pgsim made, named as ``schema.index``: ``pgsim.drop_index``."""
+        """Drop an index that pgsim made, named as ``schema.index``: ``pgsim.drop_index``.
+
+        Codes that came with it stay: `drop_similarity_codes`.
+        """
         operations.invoke(cls("drop_index", {"index": index}))
+
+
+class DropSimilarityCodes(MigrateOperation):
+    """Drop the codes of a version."""
+
+    def __init__(self, arguments: Mapping[str, str]) -> None:
+        self.arguments = arguments
+
+    @classmethod
+    def drop_similarity_codes(
+        cls, operations: Operations, collection: str, model: str, *, embedding: str = "default"
+    ) -> None:
+        """Drop the codes of a version, which came with its first index; where there are none, do nothing."""
+        operations.invoke(cls({"collection": collection, "model": model, "embedding": embedding}))
 
 
 class InstallOperation(MigrateOperation):
@@ -272,6 +289,9 @@ class CreateSimilarityIndex(MigrateOperation):
     ) -> None:
         """Build a vector index for a version: ``pgsim.create_index``.
 
+        The first one of the full width makes codes too, where the collection declares filter columns;
+        ``method="codes"`` makes codes alone.
+
         It is built CONCURRENTLY, which commits the revision so far and needs a connection of psycopg. With
         ``concurrently=False``, and with ``--sql``, it is built within the transaction, and writes wait.
         """
@@ -294,6 +314,15 @@ class CreateSimilarityIndex(MigrateOperation):
 
 def _call(operations: Operations, operation: CallFunction) -> None:
     script.emit(operations, call_text(operation.function, operation.arguments))
+
+
+def _drop_similarity_codes(operations: Operations, operation: DropSimilarityCodes) -> None:
+    these = " AND ".join(f"i.{name} = {_quoted(value)}" for name, value in operation.arguments.items())
+    script.emit(
+        operations,
+        "SELECT pgsim.drop_index(pg_catalog.format('pgsim_data.%I', i.name)::regclass) FROM pgsim.indexes AS i "
+        f"WHERE i.method = 'codes' AND {these};",
+    )
 
 
 def _install(operations: Operations, operation: InstallOperation) -> None:
@@ -358,7 +387,9 @@ def register() -> None:
     Operations.register_operation("pgsim_upgrade")(UpgradeOperation)
     Operations.register_operation("pgsim_uninstall")(UninstallOperation)
     Operations.register_operation("create_similarity_index")(CreateSimilarityIndex)
+    Operations.register_operation("drop_similarity_codes")(DropSimilarityCodes)
     Operations.implementation_for(CallFunction)(_call)
+    Operations.implementation_for(DropSimilarityCodes)(_drop_similarity_codes)
     Operations.implementation_for(InstallOperation)(_install)
     Operations.implementation_for(UpgradeOperation)(_upgrade)
     Operations.implementation_for(UninstallOperation)(_uninstall)

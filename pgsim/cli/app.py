@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from pgsim import __version__
-from pgsim.cli import indexes, install, source, work
+from pgsim.cli import advise, indexes, install, quality, source, work
 from pgsim.cli.screen import errors
 from pgsim.errors import PgsimError
 
@@ -32,6 +32,10 @@ _COMMANDS: list[Callable[..., None]] = [
     install.check,
     work.search,
     work.embed,
+    quality.calibrate,
+    quality.recall,
+    quality.health,
+    advise.advise,
     work.collections,
     work.demo,
 ]

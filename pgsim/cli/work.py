@@ -17,6 +17,7 @@ from pgsim.errors import EmbedderError
 if TYPE_CHECKING:
     from pgsim.database import Database
     from pgsim.embedders import Embedder
+    from pgsim.options import CallOptions
 
 EmbedderSpec = Annotated[
     str | None,
@@ -34,7 +35,12 @@ def search(
     k: Annotated[int, typer.Option("-k", help="How many rows.")] = 10,
     model: Annotated[str | None, typer.Option(help="By default the active version's.")] = None,
     embedding: str = "default",
-    mode: Annotated[str, typer.Option(help="auto, exact or ann.")] = "auto",
+    recall: Annotated[
+        float | None, typer.Option(help="The share of the exact answer to be found, 0.5 to 1; by default 0.95.")
+    ] = None,
+    mode: Annotated[str, typer.Option(help="auto, exact, codes or ann.")] = "auto",
+    max_distance: Annotated[float | None, typer.Option(help="Leave out rows that are farther away.")] = None,
+    distinct_on: Annotated[str | None, typer.Option(help="Of each value of this column only the nearest row.")] = None,
     dims: Annotated[list[int] | None, typer.Option(help="Prefix lengths, shortest first.")] = None,
     columns: Annotated[
         list[str] | None, typer.Option("--column", help="Columns to show; by default the text and filter columns.")
@@ -50,16 +56,22 @@ def search(
         of = database.active_model(name, model=model, embedding=embedding)
         chosen = _embedder(database, embedder, of.name)
         conditions = parse_filter(filter)
+        wanted: CallOptions = {
+            "k": k,
+            "filter": conditions,
+            "model": of.name,
+            "embedding": embedding,
+            "recall": recall,
+            "mode": mode,
+            "dims": dims,
+            "max_distance": max_distance,
+            "distinct_on": distinct_on,
+        }
         if explain:
             vector = checked_query(chosen, of.query_prefix + text, of.dim)
-            told = database.explain_search(
-                name, vector, k=k, filter=conditions, model=of.name, embedding=embedding, mode=mode, dims=dims
-            )
-            output.print_json(json.dumps(told))
+            output.print_json(json.dumps(database.explain_search(name, vector, **wanted)))
             return
-        found = database.search_text(
-            name, text, chosen, k=k, filter=conditions, model=of.name, embedding=embedding, mode=mode, dims=dims
-        )
+        found = database.search_text(name, text, chosen, **wanted)
         shown = columns or _columns(database, name)
         rows = database.fetch(name, [hit.key for hit in found], columns=shown)
     if as_json:

@@ -4,6 +4,9 @@ The expression is compiled by a PostgreSQL compiler that writes no value. Where 
 parameter, this one puts ``($1->>'p0')::type``; what SQLAlchemy writes out as a quoted literal (the escape
 character of LIKE, the flags of a regular expression) is read from ``$1`` too. So the text holds names and
 operators only, and each value travels as a bound parameter of the statement that calls the function.
+
+It also tells which columns of the table the expression reads, where that is sure: codes serve a search that
+reads none but the columns they mirror.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import (
         BinaryExpression,
+        ColumnClause,
         ColumnElement,
         ColumnExpressionArgument,
         Dialect,
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
         Over,
         Select,
         Table,
+        TextClause,
     )
     from sqlalchemy.types import TypeEngine
 
@@ -51,15 +56,18 @@ _AGGREGATES = frozenset(
     | {"string_agg", "sum", "variance", "xmlagg"}
 )
 
+_SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
 # named: the text is itself a value, in which no % is doubled
 _DIALECT: Dialect = PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 class Predicate(NamedTuple):
-    """What ``where_sql`` and ``where_values`` are given."""
+    """What ``where_sql``, ``where_values`` and ``where_columns`` are given."""
 
     sql: str
     values: ColumnElement[object] | None
+    columns: list[str] | None
 
 
 def predicate(where: ColumnExpressionArgument[bool], table: Table) -> Predicate:
@@ -67,14 +75,16 @@ def predicate(where: ColumnExpressionArgument[bool], table: Table) -> Predicate:
 
     ``sql`` is what stands after WHERE in ``SELECT 1 FROM table WHERE ...``. ``values`` is an SQL expression
     of type jsonb, ``{"p0": ..., "p1": ...}``, each value in its type's text form; None when there are none.
+    ``columns`` are those of the table that the condition reads; None when that is not sure: it holds SQL text, a
+    whole row or a system column, or a subquery reads the table again.
 
     Raises:
         InvalidArgument: the condition needs another table in FROM, a common table expression, an aggregate or
             a window function, or holds a value whose type is not known.
     """
     rows = select(literal_column("1", Integer())).select_from(table)
-    head = f"{_PredicateCompiler(_DIALECT, rows).string} \nWHERE "
-    compiler = _PredicateCompiler(_DIALECT, rows.where(where))
+    head = f"{_PredicateCompiler(table, rows).string} \nWHERE "
+    compiler = _PredicateCompiler(table, rows.where(where))
     if not compiler.string.startswith(head):
         raise InvalidArgument(
             f"where must be a condition on the rows of {table.fullname} alone; it adds to FROM or WITH.",
@@ -82,7 +92,8 @@ def predicate(where: ColumnExpressionArgument[bool], table: Table) -> Predicate:
             hint="Reach other tables by a subquery: Entity.relationship.any(...) or .has(...), "
             "column.in_(select(...)), exists().",
         )
-    return Predicate(compiler.string.removeprefix(head), _as_jsonb(compiler.names))
+    columns = sorted(compiler.columns) if compiler.sure else None
+    return Predicate(compiler.string.removeprefix(head), _as_jsonb(compiler.names), columns)
 
 
 def castable(type_: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -145,11 +156,43 @@ _UNLIMITED: dict[type, Callable[[Any], TypeEngine[Any]]] = {
 
 
 class _PredicateCompiler(PGCompiler):
-    """Renders each parameter as a read from ``$1``; ``names`` says what each is called there."""
+    """Renders each parameter as a read from ``$1``; ``names`` says what each is called there.
 
-    def __init__(self, dialect: Dialect, statement: Select[int]) -> None:
+    ``columns`` are the columns of the table that were rendered, and all that is read of its row if ``sure``.
+    """
+
+    def __init__(self, table: Table, statement: Select[int]) -> None:
         self.names: dict[BindParameter[Any], str] = {}
-        super().__init__(dialect, statement)
+        self.columns: set[str] = set()
+        self.sure = True
+        self._table = table
+        super().__init__(_DIALECT, statement)
+
+    def visit_column(self, column: ColumnClause[Any], *args: Any, **kw: Any) -> str:
+        within = len(self.stack) > 1
+        if column.table is None:
+            # What any(), has() and exists() select reads nothing of the row.
+            self.sure &= column.is_literal and (column.name == "1" or (within and column.name == "*"))
+        elif column.table == self._table:
+            self.columns.add(str(column.name))
+            self.sure &= not column.system and column.name not in _SYSTEM_COLUMNS
+            if self._table.schema and not within:
+                # Codes stand in for the table under its bare name. A subquery might know another of that name.
+                return f"{self.preparer.quote(self._table.name)}.{self.preparer.quote(column.name)}"
+            self.sure &= not self._table.schema
+        return super().visit_column(column, *args, **kw)
+
+    def visit_table(self, table: Table, *args: Any, **kw: Any) -> str:
+        self.sure &= len(self.stack) == 1 or table != self._table
+        return str(super().visit_table(table, *args, **kw))  # type: ignore[no-untyped-call]
+
+    def visit_table_valued_column(self, element: Any, **kw: Any) -> str:
+        self.sure = False
+        return str(super().visit_table_valued_column(element, **kw))  # type: ignore[no-untyped-call]
+
+    def visit_textclause(self, textclause: TextClause, *args: Any, **kw: Any) -> str:
+        self.sure = False
+        return str(super().visit_textclause(textclause, *args, **kw))  # type: ignore[no-untyped-call]
 
     def _read(self, value: BindParameter[Any]) -> str:
         known = castable(value.type)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
 
 from sqlalchemy import (
     ARRAY,
     BindParameter,
+    Column,
     Double,
     Integer,
     Table,
@@ -25,18 +25,19 @@ from sqlalchemy import (
     types,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import Mapper, QueryableAttribute
 from sqlalchemy.sql.roles import ExpressionElementRole
 
 from pgsim.errors import InvalidArgument, NoPrimaryKey
-from pgsim.json_values import json_text
+from pgsim.options import SearchOptions, spelled_out, sql_arguments
 from pgsim.sqlalchemy.predicate import castable, predicate
 from pgsim.vectors import as_vector, vector_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from sqlalchemy import ColumnElement, ColumnExpressionArgument, Dialect, Select, TableValuedAlias
+    from sqlalchemy.types import TypeEngine
 
     from pgsim.vectors import Vector
 
@@ -44,50 +45,45 @@ if TYPE_CHECKING:
 
 _Entity = TypeVar("_Entity")
 
+# In the order of the SQL function's parameters, so that searches of one shape are one statement.
+_TYPES: dict[str, TypeEngine[Any]] = {
+    "k": Integer(),
+    "filter": JSONB(),
+    "model": Text(),
+    "embedding": Text(),
+    "recall": Double(),
+    "mode": Text(),
+    "dims": ARRAY(Integer()),
+    "oversample": Integer(),
+    "max_distance": Double(),
+    "after": JSONB(),
+    "distinct_on": Text(),
+}
+
+
+class EntityOptions(SearchOptions, total=False):
+    """Options of a search for entities.
+
+    Attributes:
+        where: a condition on the entity's table, of any form SQLAlchemy can write.
+        collection: the collection's name; by default the table's.
+        distinct_on: a column of the entity's table, of whose every value only the nearest row comes.
+    """
+
+    where: ColumnExpressionArgument[bool] | None
+    collection: str | None
+    distinct_on: str | ExpressionElementRole[object] | None
+
 
 @overload
 def search(
-    entity: type[_Entity],
-    *,
-    vector: QueryVector,
-    where: ColumnExpressionArgument[bool] | None = None,
-    filter: Mapping[str, object] | None = None,
-    k: int = 10,
-    collection: str | None = None,
-    model: str | None = None,
-    embedding: str = "default",
-    mode: str = "auto",
-    dims: Sequence[int] | None = None,
-    oversample: int | None = None,
+    entity: type[_Entity], *, vector: QueryVector, **options: Unpack[EntityOptions]
 ) -> Select[_Entity, float]: ...
 @overload
+def search(entity: Table, *, vector: QueryVector, **options: Unpack[EntityOptions]) -> Select[*tuple[object, ...]]: ...
+@spelled_out(EntityOptions)
 def search(
-    entity: Table,
-    *,
-    vector: QueryVector,
-    where: ColumnExpressionArgument[bool] | None = None,
-    filter: Mapping[str, object] | None = None,
-    k: int = 10,
-    collection: str | None = None,
-    model: str | None = None,
-    embedding: str = "default",
-    mode: str = "auto",
-    dims: Sequence[int] | None = None,
-    oversample: int | None = None,
-) -> Select[*tuple[object, ...]]: ...
-def search(
-    entity: type[object] | Table,
-    *,
-    vector: QueryVector,
-    where: ColumnExpressionArgument[bool] | None = None,
-    filter: Mapping[str, object] | None = None,
-    k: int = 10,
-    collection: str | None = None,
-    model: str | None = None,
-    embedding: str = "default",
-    mode: str = "auto",
-    dims: Sequence[int] | None = None,
-    oversample: int | None = None,
+    entity: type[object] | Table, *, vector: QueryVector, **options: Unpack[EntityOptions]
 ) -> Select[*tuple[object, ...]]:
     """The k entities nearest to a vector, each with its score, best first.
 
@@ -102,77 +98,51 @@ def search(
         where: a condition on the entity's table, of any form SQLAlchemy can write. Values are bound, and
             ``bindparam(name)`` may be given at execution.
         filter: a condition in pgsim's filter language. Rows must satisfy both when both are given.
-        k: how many rows.
+        k: how many rows, 1 to 10,000.
         collection: the collection's name; by default the table's.
         model: the model whose version is searched; by default the active one.
         embedding: the embedding of the collection.
-        mode: ``auto``, ``exact`` or ``ann``.
+        recall: the share of the exact answer that is to be found, on average, .5 to 1 (.95).
+        mode: ``auto`` takes what costs least at that recall; ``exact``, ``codes`` or ``ann``.
         dims: prefix lengths, shortest first: one searches it alone, of several each ranks what the one before kept;
             by default the full width.
         oversample: how many times k rows the shortest of several keeps (8).
+        max_distance: rows farther away are left out.
+        after: the last row of the page before: one with ``distance``, ``key`` and ``rank`` of :func:`hits`, a
+            mapping of them, or a :class:`pgsim.Hit`.
+        distinct_on: a column of the table, as attribute or name, of whose every value only the nearest row comes.
 
     Raises:
         InvalidVector: the vector is not ``(d,)``, d > 0, of finite float32 numbers.
-        InvalidArgument: the entity is not mapped to one table, or where is not a condition on its rows.
+        InvalidArgument: the entity is not mapped to one table, where is not a condition on its rows, distinct_on is
+            not a column of theirs, or a number is none.
         NoPrimaryKey: the table has no primary key.
     """
-    found = hits(
-        entity,
-        vector=vector,
-        where=where,
-        filter=filter,
-        k=k,
-        collection=collection,
-        model=model,
-        embedding=embedding,
-        mode=mode,
-        dims=dims,
-        oversample=oversample,
-    )
+    found = hits(entity, vector=vector, **options)
     scored = select(entity, found.c.score).join_from(entity, found, on_key(entity, found))
     return scored.order_by(found.c.rank)
 
 
-def hits(
-    entity: type[object] | Table,
-    *,
-    vector: QueryVector,
-    where: ColumnExpressionArgument[bool] | None = None,
-    filter: Mapping[str, object] | None = None,
-    k: int = 10,
-    collection: str | None = None,
-    model: str | None = None,
-    embedding: str = "default",
-    mode: str = "auto",
-    dims: Sequence[int] | None = None,
-    oversample: int | None = None,
-) -> TableValuedAlias:
+@spelled_out(EntityOptions)
+def hits(entity: type[object] | Table, *, vector: QueryVector, **options: Unpack[EntityOptions]) -> TableValuedAlias:
     """The call of ``pgsim.search`` itself, as a table to select from.
 
     Its columns are ``key`` (text), ``score`` (higher is better), ``distance`` (the metric's own), ``rank``
     (from 1) and ``details`` (jsonb). Join it to the entity by :func:`on_key`. Arguments and errors are those
     of :func:`search`.
     """
-    for name, number in (("k", k), ("oversample", oversample)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, Integral)):
-            raise InvalidArgument(
-                f"{name} is {number!r}, not a whole number", hint="A driver would round it without a word."
-            )
     table = _table(entity)
+    collection, where = options.get("collection"), options.get("where")
     conditions = [condition for condition in (_discriminator(entity), where) if condition is not None]
-    sql, values = predicate(and_(*conditions), table) if conditions else (None, None)
+    sql, values, columns = predicate(and_(*conditions), table) if conditions else (None, None, None)
+    given = sql_arguments({**options, "distinct_on": _column_name(options.get("distinct_on"), table)})
     arguments: dict[str, ColumnElement[Any] | ExpressionElementRole[object] | None] = {
         "collection": literal(table.name if collection is None else collection, Text()),
         "query": _query(vector),
-        "k": None if k == 10 else literal(k, Integer()),
-        "filter": None if filter is None else literal(json.loads(str(json_text(filter))), JSONB()),
-        "model": None if model is None else literal(model, Text()),
-        "embedding": None if embedding == "default" else literal(embedding, Text()),
-        "mode": None if mode == "auto" else literal(mode, Text()),
-        "dims": None if dims is None else literal(list(dims), ARRAY(Integer())),
-        "oversample": None if oversample is None else literal(oversample, Integer()),
+        **{name: _literal(given[name], type_) for name, type_ in _TYPES.items() if name in given},
         "where_sql": None if sql is None else literal(sql, Text()),
         "where_values": values,
+        "where_columns": None if columns is None else literal(columns, ARRAY(Text())),
     }
     named = (literal_column(name).op("=>")(value) for name, value in arguments.items() if value is not None)
     return func.pgsim.search(*named).table_valued(
@@ -201,6 +171,22 @@ def on_key(entity: type[object] | Table, found: TableValuedAlias) -> ColumnEleme
     parts = cast(found.c.key, JSONB)
     texts = [found.c.key] if len(key) == 1 else [parts.op("->>")(literal(part.name, Text())) for part in key]
     return and_(*(part == cast(text, castable(part.type)) for part, text in zip(key, texts, strict=True)))
+
+
+def _literal(value: object, type_: TypeEngine[Any]) -> BindParameter[Any]:
+    return literal(json.loads(str(value)) if isinstance(type_, JSONB) else value, type_)
+
+
+def _column_name(given: object, table: Table) -> str | None:
+    if given is None or isinstance(given, str):
+        return given
+    found = given.expression if isinstance(given, QueryableAttribute) else given
+    if isinstance(found, Column) and found.table == table:
+        return str(found.name)
+    raise InvalidArgument(
+        f"distinct_on is {given}, which is not a column of {table.fullname}.",
+        hint="Give a mapped column, Entity.column, or a column's name.",
+    )
 
 
 class _VectorText(types.UserDefinedType[Any]):

@@ -73,6 +73,9 @@ CREATE TABLE pgsim._collection (
     text_columns text[] NOT NULL,
     text_config text NOT NULL,
     filter_columns text[] NOT NULL,
+    record_share float8 NOT NULL DEFAULT 0,
+    audit_share float8 NOT NULL DEFAULT 0,
+    record_values boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._collection IS 'Tables registered for search.';
@@ -126,10 +129,55 @@ CREATE TABLE pgsim._index (
     element text NOT NULL,
     where_filter jsonb,
     options jsonb NOT NULL,
+    -- Codes are a table with some of the base table's columns, and serve no search before they are complete.
+    relation regclass,
+    columns text[],
+    complete boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
 );
-COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table.';
+CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
+COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
+
+-- margins are in standard deviations, one for each of pgsim._recall_levels(); of each of pgsim._depths() the logarithm of what an index misses is a line over
+-- that of ef_search, of this intercept and slope. Times are in seconds. What was not measured is NULL, and a default serves.
+CREATE TABLE pgsim._calibration (
+    version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
+    rows float8 NOT NULL,
+    queries int NOT NULL,
+    margins float8[],
+    ef_intercepts float8[],
+    ef_slopes float8[],
+    scan_row float8,
+    exact_row float8,
+    code_row float8,
+    keep_row float8,
+    ann_start float8,
+    ann_candidate float8,
+    measured_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
+
+-- No foreign keys: a search that is recorded would wait for whoever drops its collection, and the other way round.
+CREATE TABLE pgsim._search_log (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection_id int NOT NULL,
+    version_id int NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    shape text NOT NULL,
+    filter jsonb,
+    k int NOT NULL,
+    recall_asked float8 NOT NULL,
+    strategy text NOT NULL,
+    estimated float8,
+    matches float8,
+    returned int NOT NULL,
+    seconds float8 NOT NULL,
+    exact_seconds float8,
+    recall float8
+);
+CREATE INDEX _search_log_collection ON pgsim._search_log (collection_id, at);
+COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_searches asks for: their shapes, times and, of those audited, their recall.';
 
 -- No foreign key: it would have writers of the base table lock the version's row, and fail when that is dropped meanwhile.
 CREATE TABLE pgsim._queue (
@@ -164,7 +212,17 @@ CREATE TYPE pgsim._target AS (
     metric text,
     element text,
     matryoshka int[],
-    vector_schema text
+    vector_schema text,
+    base_schema regnamespace,
+    rows float8,
+    partitioned boolean,
+    partial boolean,
+    codes_sql text,
+    codes_columns text[],
+    calibration pgsim._calibration,
+    record_share float8,
+    audit_share float8,
+    record_values boolean
 );
 
 -- A piece of a predicate, and the values that it and the pieces before it read from the one jsonb.
@@ -173,7 +231,67 @@ CREATE TYPE pgsim._clause AS (predicate text, collected text[]);
 -- The rungs of a search, coarse to fine: prefix length, element type, and how many rows each keeps.
 CREATE TYPE pgsim._rungs AS (dims int[], elements text[], keep int[]);
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index TO PUBLIC;
+-- The arguments of a search but for its query vector, and the caller's search_path.
+CREATE TYPE pgsim._search_request AS (
+    collection text,
+    k int,
+    filter jsonb,
+    model text,
+    embedding text,
+    recall float8,
+    mode text,
+    dims int[],
+    oversample int,
+    max_distance float8,
+    after jsonb,
+    distinct_on text,
+    where_sql text,
+    where_values jsonb,
+    where_columns text[],
+    search_path text
+);
+
+-- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
+-- second look, of
+-- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, scanned to find them exactly. Of an exact search: bound, the
+-- number of matches at which it stops and another takes over. Of codes: shortlist, how many they list at most, and margin, by how many standard
+-- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit.
+CREATE TYPE pgsim._search_plan AS (
+    target pgsim._target,
+    request pgsim._search_request,
+    predicate text,
+    columns text[],
+    given jsonb,
+    through_base boolean,
+    recall float8,
+    depth int,
+    strategy text,
+    reason text,
+    estimated float8,
+    expected float8,
+    reachable float8,
+    scanned float8,
+    parts int,
+    pruned boolean,
+    costs jsonb,
+    no_codes text,
+    codes_second boolean,
+    doubtful boolean,
+    bound int,
+    shortlist int,
+    margin float8,
+    rungs pgsim._rungs,
+    index_name text,
+    element text,
+    method text,
+    wanted int,
+    ef int,
+    probes int,
+    tuples int,
+    settings jsonb
+);
+
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -203,14 +321,18 @@ COMMENT ON VIEW pgsim.versions IS 'Versions of each embedding: model, state, and
 
 CREATE VIEW pgsim.indexes AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, i.name, i.method, i.dims, i.element, i.where_filter, i.options,
-       coalesce(x.indisvalid, false) AS valid, coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree(k.oid) AS p), pg_relation_size(k.oid))::bigint AS bytes, i.created_at
+       CASE i.method WHEN 'codes' THEN i.complete AND k.oid IS NOT NULL ELSE coalesce(x.indisvalid, false) END AS valid,
+       CASE i.method WHEN 'codes' THEN pg_total_relation_size(k.oid)
+           ELSE coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree(k.oid) AS p), pg_relation_size(k.oid))::bigint END AS bytes,
+       i.created_at
 FROM pgsim._index AS i
 JOIN pgsim._version AS v ON v.id = i.version_id
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id
 JOIN pgsim._collection AS c ON c.id = e.collection_id
 LEFT JOIN pg_class AS r ON r.oid = v.relation
-LEFT JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = r.relnamespace AND k.relkind IN ('i', 'I')
+LEFT JOIN pg_class AS k ON CASE i.method WHEN 'codes' THEN k.oid = i.relation
+                                         ELSE k.relname = i.name AND k.relnamespace = r.relnamespace AND k.relkind IN ('i', 'I') END
 LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = v.relation;
 COMMENT ON VIEW pgsim.indexes IS 'Vector indexes made by pgsim; not valid while a build is under way, after one that failed, and when dropped by hand.';
 
@@ -230,30 +352,2249 @@ LEFT JOIN LATERAL (
 ) AS q ON true;
 COMMENT ON VIEW pgsim.backfill_progress IS 'Rows of each version that wait for a vector. A row changed twice before it is embedded counts twice.';
 
+CREATE VIEW pgsim.recall_audit AS
+SELECT c.name AS collection, e.name AS embedding, m.name AS model, l.shape, count(*) AS searches,
+       avg(l.recall_asked) AS recall_asked, avg(l.recall) AS mean_recall, min(l.recall) AS worst_recall,
+       (count(*) FILTER (WHERE l.recall < l.recall_asked - 1e-9))::float8 / count(*) AS share_below_asked,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY l.seconds) AS seconds,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY l.exact_seconds) AS exact_seconds,
+       min(l.at) AS first_at, max(l.at) AS last_at
+FROM pgsim._search_log AS l
+JOIN pgsim._version AS v ON v.id = l.version_id
+JOIN pgsim._model AS m ON m.id = v.model_id
+JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id
+WHERE l.recall IS NOT NULL
+GROUP BY c.name, e.name, m.name, l.shape;
+COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
+
 GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.backfill_progress TO PUBLIC;
 
-CREATE FUNCTION pgsim._compile_filter(
-    relation regclass, filter jsonb, given jsonb, inline boolean, OUT predicate text, OUT "values" jsonb
+CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sampled CONSTANT int := 4000;
+    queries CONSTANT int := 150;
+    k CONSTANT int := 10;
+    sample text;
+    found record;
+BEGIN
+    -- Rows are their own queries; a zero vector, which has no direction, is none.
+    -- Each is compared with a sample of the others, exactly and by its code.
+    sample := format('SELECT %s AS id, %I AS v FROM %s %s WHERE %2$I OPERATOR(%5$s.<=>) %2$I <> ''NaN''',
+        CASE WHEN t.adopted THEN pgsim._key_text(t.base, '', t.key_columns) ELSE pgsim._key_text(t.version, '', pgsim._key_names(t.key_columns, true)) END,
+        t.column_name, t.version_sql,
+        CASE WHEN t.rows > sampled THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((100.0 * sampled / t.rows)::numeric, 4)) ELSE '' END, t.vector_schema);
+    EXECUTE format($sql$
+        WITH s AS MATERIALIZED (%1$s LIMIT %6$s),
+        q AS MATERIALIZED (SELECT * FROM s ORDER BY pg_catalog.md5(id) LIMIT %2$s),
+        n AS (SELECT count(*)::float8 AS sampled FROM s),
+        excess AS MATERIALIZED (
+            SELECT q.id, o.excess, o.all_excess
+            FROM q CROSS JOIN LATERAL (
+                WITH r AS MATERIALIZED (
+                    SELECT %3$s.binary_quantize(s.v) OPERATOR(%3$s.<~>) %3$s.binary_quantize(q.v) AS h, s.v OPERATOR(%3$s.%4$s) q.v AS d, s.v OPERATOR(%3$s.<=>) q.v AS a FROM s WHERE s.id <> q.id
+                ), m AS (
+                    SELECT pgsim._expected_bits(max(y.a), %8$s, 0) AS best, pgsim._expected_bits(max(y.a), %8$s, 1) - pgsim._expected_bits(max(y.a), %8$s, 0) AS deviation FROM (SELECT x.a FROM (SELECT * FROM r ORDER BY h LIMIT %5$s) AS x ORDER BY x.d LIMIT %7$s) AS y
+                )
+                SELECT ARRAY(SELECT (z.h - m.best) / nullif(m.deviation, 0) FROM (SELECT r.h FROM r ORDER BY r.d LIMIT %7$s) AS z) AS excess,
+                       ARRAY(SELECT (r.h - m.best) / nullif(m.deviation, 0) FROM r) AS all_excess
+                FROM m
+            ) AS o
+        ),
+        margins AS (
+            SELECT percentile_disc(pgsim._recall_levels()) WITHIN GROUP (ORDER BY u.e) AS margins FROM excess CROSS JOIN LATERAL unnest(excess.excess) AS u (e)
+        )
+        SELECT m.margins, (SELECT count(*) FROM q) AS queries, n.sampled,
+               (SELECT avg((u.e <= m.margins[6])::int) FROM excess CROSS JOIN LATERAL unnest(excess.all_excess) AS u (e)) AS kept
+        FROM margins AS m CROSS JOIN n
+    $sql$, sample, queries, t.vector_schema, pgsim._distance_operator(t.metric), pgsim._first_shortlist(k), 2 * sampled, k, t.dim)
+    INTO found;
+    IF found.queries < 10 OR found.sampled < 1000 THEN
+        RETURN;
+    END IF;
+    INSERT INTO pgsim._calibration (version_id, rows, queries, margins)
+    VALUES (t.version_id, t.rows, found.queries,
+            -- Codes that keep a fifth of all rows tell them apart too little to be of use.
+            CASE WHEN found.kept > .2 THEN array_fill('Infinity'::float8, ARRAY[cardinality(pgsim._recall_levels())]) ELSE found.margins END)
+    ON CONFLICT (version_id) DO UPDATE SET margins = excluded.margins;
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrate_margins IS
+    'Measures by how many standard deviations more than expected the codes of true neighbours differ, on a sample of rows against one another; without a thousand rows the defaults stay.';
+
+CREATE FUNCTION pgsim._check_codes(t pgsim._target, dims int, element text, where_filter jsonb, options jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._require_owner(t.base);
+    IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
+            HINT = 'Leave dims and element out.';
+    ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options do not go with codes, which hold every row', HINT = 'Leave them out.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_codes IS 'Raises PS010 for an argument of create_index that codes do not take, and PS032 unless the caller owns the table.';
+
+CREATE FUNCTION pgsim._codes_columns(key_columns text[], filter_columns text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN key_columns || ARRAY(SELECT f.name FROM pg_catalog.unnest(filter_columns) WITH ORDINALITY AS f (name, ordinal) WHERE f.name <> ALL (key_columns) ORDER BY f.ordinal);
+COMMENT ON FUNCTION pgsim._codes_columns IS 'The columns of a base table that codes mirror: its key, and the declared filter columns.';
+
+CREATE FUNCTION pgsim._codes_definitions(base regclass, columns text[]) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- The type under a domain: a row of codes may be there before its filter columns are, and no check of a domain is to see it.
+    WITH RECURSIVE under AS (
+        SELECT k.ordinal, k.name, a.atttypid AS type, a.atttypmod AS modifier, a.attcollation
+        FROM unnest(columns) WITH ORDINALITY AS k (name, ordinal) JOIN pg_attribute AS a ON a.attrelid = base AND a.attname = k.name AND NOT a.attisdropped
+        UNION ALL
+        SELECT u.ordinal, u.name, t.typbasetype, t.typtypmod, u.attcollation FROM under AS u JOIN pg_type AS t ON t.oid = u.type AND t.typtype = 'd'
+    )
+    SELECT string_agg(format('%I %s%s', u.name, format_type(u.type, u.modifier),
+                             CASE WHEN u.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, o.collname) ELSE '' END),
+                      ', ' ORDER BY u.ordinal)
+    FROM under AS u JOIN pg_type AS t ON t.oid = u.type AND t.typtype <> 'd'
+    LEFT JOIN pg_collation AS o ON o.oid = u.attcollation
+    LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace;
+END;
+COMMENT ON FUNCTION pgsim._codes_definitions IS 'Columns of a base table as its codes declare them: same types, but what lies under a domain, and same collations.';
+
+CREATE FUNCTION pgsim._is_ordered(type oid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (
+    SELECT FROM pg_catalog.pg_type AS t
+    WHERE t.oid = type AND t.typtype IN ('b', 'e', 'r', 'd') AND t.typcategory <> 'A'
+      AND EXISTS (SELECT FROM pg_catalog.pg_opclass AS o JOIN pg_catalog.pg_am AS m ON m.oid = o.opcmethod
+                  WHERE m.amname = 'btree' AND o.opcdefault
+                    AND o.opcintype IN (t.oid, t.typbasetype, CASE t.typtype WHEN 'e' THEN 'anyenum'::pg_catalog.regtype WHEN 'r' THEN 'anyrange'::pg_catalog.regtype
+                                                              ELSE CASE t.typname WHEN 'varchar' THEN 'text'::pg_catalog.regtype END END))
+);
+COMMENT ON FUNCTION pgsim._is_ordered IS 'Whether a btree can hold a type; arrays are left to GIN.';
+
+CREATE FUNCTION pgsim._codes_indexes(base regclass, codes regclass, columns text[]) RETURNS TABLE (column_name text, method text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT n.name,
+           CASE WHEN own.methods @> '{gin}' OR t.typname = 'jsonb' THEN 'gin'
+                WHEN NOT pgsim._is_ordered(t.oid) THEN NULL
+                WHEN t.typlen > 0 OR t.typtype = 'e' OR t.typname = 'numeric' OR own.methods @> '{btree}' THEN 'btree'
+                WHEN hashed.type THEN 'hash' END
+    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal)
+    JOIN pg_attribute AS a ON a.attrelid = base AND a.attname = n.name AND NOT a.attisdropped
+    JOIN pg_attribute AS k ON k.attrelid = codes AND k.attname = n.name
+    JOIN pg_type AS t ON t.oid = k.atttypid
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(m.amname::text), '{}') AS methods
+        FROM pg_index AS x JOIN pg_class AS r ON r.oid = x.indexrelid JOIN pg_am AS m ON m.oid = r.relam JOIN pg_opclass AS o ON o.oid = x.indclass[0]
+        WHERE x.indrelid = base AND x.indkey[0] = a.attnum AND o.opcdefault AND x.indpred IS NULL
+    ) AS own
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (SELECT FROM pg_opclass AS o JOIN pg_am AS m ON m.oid = o.opcmethod AND m.amname = 'hash'
+                       WHERE o.opcdefault AND o.opcintype = CASE t.typname WHEN 'varchar' THEN 'text'::regtype
+                             ELSE coalesce((SELECT r.rngsubtype FROM pg_range AS r WHERE r.rngtypid = t.oid), t.oid) END) AS type
+    ) AS hashed
+    ORDER BY n.ordinal;
+END;
+COMMENT ON FUNCTION pgsim._codes_indexes IS
+    'The index that codes get on each filter column, NULL for none. What a btree or GIN index may refuse for its length is indexed so only where the base table''s own index refuses it too; otherwise a writer would fail for pgsim''s sake.';
+
+CREATE FUNCTION pgsim._codes_kept(base regclass, version_id int, mirrored text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A trigger depends on the columns that its condition reads, whatever they are called by now.
+    RETURN EXISTS (
+        SELECT FROM pgsim._index AS i JOIN pg_trigger AS g ON g.tgrelid = base AND g.tgname = format('!pgsim_codes_%s_update', i.id) AND g.tgenabled IN ('O', 'A')
+        WHERE i.version_id = _codes_kept.version_id AND i.method = 'codes'
+          AND cardinality(mirrored) = (SELECT count(DISTINCT a.attnum) FROM pg_depend AS d JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                                       WHERE d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.refobjid = base AND a.attname = ANY (mirrored)));
+END
+$$;
+COMMENT ON FUNCTION pgsim._codes_kept IS 'Whether the base table still tells its codes of changes of just the columns that they mirror: none was renamed or dropped, and the trigger is there and enabled.';
+
+CREATE FUNCTION pgsim._codes_problems(c pgsim._collection, version_id int, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    k record;
+    problems text;
+    again text;
+BEGIN
+    SELECT i.*, r.oid IS NULL AS gone, v.model, v.embedding INTO k
+    FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id LEFT JOIN pg_class AS r ON r.oid = i.relation
+    WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    again := format('SELECT pgsim.create_index(%L, %L, embedding => %L, method => ''codes'')', c.name, k.model, k.embedding);
+    IF k.gone THEN
+        RETURN QUERY SELECT 'error', subject, format('codes %s are gone', k.name), format('DELETE FROM pgsim._index WHERE id = %s; SELECT pgsim.sync_privileges(%L); %s', k.id, c.name, again);
+        RETURN;
+    END IF;
+    again := format('SELECT pgsim.drop_index(%L); %s', k.relation::text, again);
+    IF NOT k.complete THEN
+        RETURN QUERY SELECT 'error', subject, format('codes %s are not complete: their build failed or is under way, or a column that they mirror was renamed', k.name), again;
+    END IF;
+    IF k.complete AND NOT pgsim._codes_kept(c.relation, version_id, pgsim._codes_columns(c.key_columns, c.filter_columns)) THEN
+        RETURN QUERY SELECT 'error', subject, format('codes %s are not told of changes of all columns that they mirror, and serve no search', k.name), again;
+    END IF;
+    SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lack' ELSE 'have beyond it' END, d.privilege, d.grantee), ', ') INTO problems
+    FROM pgsim._privilege_drift(c.relation, k.relation, '{SELECT}') AS d;
+    IF problems IS NOT NULL OR pgsim._codes_security_drift(c.relation, k.relation) THEN
+        RETURN QUERY SELECT 'error', subject, format('codes %s are not as open as %s is: they %s', k.name, c.relation, coalesce(problems, 'differ in row-level security')),
+            format('SELECT pgsim.sync_privileges(%L)', c.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._codes_problems IS 'What is wrong with the codes of a version, for pgsim.check.';
+
+CREATE FUNCTION pgsim._codes_refusal(p pgsim._search_plan) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    previous jsonb;
+BEGIN
+    previous := pgsim._set(p.settings);
+    PERFORM pgsim._plan(format(E'SELECT FROM (SELECT * FROM %s) AS %I WHERE %s', (p.target).codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = (p.target).base), p.predicate),
+                        p.given, NULL);
+    PERFORM pgsim._set(previous);
+    RETURN NULL;
+EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+    -- What was set is undone with the block.
+    RETURN 'where_sql does not hold over key and filter columns alone: ' || SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION pgsim._codes_refusal IS 'Why a condition in SQL cannot be read over codes, or NULL: it may name other columns than where_columns says, the table by its schema, or its rows as a whole.';
+
+CREATE FUNCTION pgsim._first_shortlist(k int) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN greatest(50, 3 * k);
+COMMENT ON FUNCTION pgsim._first_shortlist IS 'How many rows a scan of codes ranks exactly at first; the codes of the best of them say how much further to look.';
+
+CREATE FUNCTION pgsim._expected_shortlist(depth int, margin float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN greatest(pgsim._first_shortlist(depth), 50 * power(greatest(depth, 10) / 10.0, 0.75) * exp(1.3 * margin));
+COMMENT ON FUNCTION pgsim._expected_shortlist IS 'How many rows a scan of codes is expected to rank by their vectors, within a margin. (Fitted on 384 dimensions, 300 to 63000 rows, k of 10 and 100.)';
+
+CREATE FUNCTION pgsim._codes_seconds(c pgsim._calibration, n float8, depth int, margin float8) RETURNS float8
+LANGUAGE sql IMMUTABLE
+RETURN 0.3e-3 + n * c.code_row + least(n, pgsim._expected_shortlist(depth, margin)) * c.keep_row;
+COMMENT ON FUNCTION pgsim._codes_seconds IS 'What a search by codes is expected to cost when n rows match.';
+
+CREATE FUNCTION pgsim._codes_security_drift(base regclass, codes regclass) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT b.relrowsecurity <> k.relrowsecurity OR b.relrowsecurity <> EXISTS (
+        SELECT FROM pg_policy AS p JOIN pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+        WHERE p.polrelid = codes AND p.polname = 'pgsim_read' AND d.refobjid = base)
+    FROM pg_class AS b CROSS JOIN pg_class AS k
+    WHERE b.oid = base AND k.oid = codes;
+END;
+COMMENT ON FUNCTION pgsim._codes_security_drift IS 'Whether codes are open to those whom row-level security of their base table binds.';
+
+CREATE FUNCTION pgsim._codes_statement(p pgsim._search_plan, selected text, carried text, stored text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    first int := least(p.shortlist, pgsim._first_shortlist(p.depth));
+    keys text := '';
+    key_match text := '';
+    key_order text := '';
+    listed text;
+    ranked text;
+BEGIN
+    FOR i IN 1 .. cardinality(t.key_columns) LOOP
+        keys := keys || format('c.%I AS k_%s, ', t.key_columns[i], i);
+        key_match := key_match || format('%I OPERATOR(pg_catalog.=) pgsim_listed.k_%s AND ', t.key_columns[i], i);
+        key_order := key_order || format(', k_%s', i);
+    END LOOP;
+    listed := format('SELECT %sc.code OPERATOR(%s.<~>) %2$s.binary_quantize($2) AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h%s LIMIT %s',
+        keys, t.vector_schema,
+        CASE WHEN p.predicate IS NULL THEN t.codes_sql
+             -- Under the base table's name, by which a condition in SQL may call its columns.
+             ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
+        key_order, p.shortlist);
+    -- The base table has the last word on whether a row matches. One row at a time by its key, whatever the planner expects.
+    ranked := format(
+        'SELECT %s, %s OPERATOR(%s.%s) $2 AS d_1%s FROM (SELECT * FROM pgsim_codes %%s) AS pgsim_listed '
+        'CROSS JOIN LATERAL (SELECT * FROM %s WHERE %s LIMIT 1) AS b%s',
+        selected, stored, t.vector_schema, pgsim._distance_operator(t.metric),
+        CASE t.metric WHEN 'cosine' THEN '' ELSE format(', %s OPERATOR(%s.<=>) $2 AS a', stored, t.vector_schema) END, t.base_sql,
+        replace(CASE WHEN p.predicate IS NULL THEN left(key_match, -5) ELSE format(E'%s(%s\n)', key_match, p.predicate) END, '%', '%%'),
+        CASE WHEN t.adopted THEN '' ELSE format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
+    RETURN format('WITH pgsim_codes AS MATERIALIZED (%s), ', listed)
+        || format('pgsim_first AS MATERIALIZED (%s ORDER BY d_1%s LIMIT %s), ', format(ranked, 'LIMIT ' || first), key_order, p.depth)
+        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<) %s THEN ''Infinity'' ELSE pgsim._expected_bits(pg_catalog.max(%s), %s, %s) END AS h FROM pgsim_first), ',
+                  p.depth, CASE t.metric WHEN 'cosine' THEN 'd_1' ELSE 'a' END, t.dim, p.margin)
+        || format('pgsim_ranked AS (SELECT d_1%s FROM pgsim_first UNION ALL SELECT d_1%1$s FROM (%s WHERE pgsim_listed.h <= (SELECT h FROM pgsim_bound)) AS l) ',
+                  carried, format(ranked, 'OFFSET ' || first))
+        -- A row of NULLs where none of those listed is there and matches, so that it is known how many were listed.
+        || 'SELECT pgsim_ranked.*, pg_catalog.count(d_1) OVER () AS found, listed FROM (SELECT pg_catalog.count(*) AS listed FROM pgsim_codes) AS c LEFT JOIN pgsim_ranked ON true';
+END
+$$;
+COMMENT ON FUNCTION pgsim._codes_statement IS
+    'Candidates by their codes, ranked by their vectors: the best few at first, then all whose codes differ by no more bits than the farthest of the best is expected to, and a margin.';
+
+CREATE FUNCTION pgsim._codes_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    codes record;
+    mirrored text[] := pgsim._codes_columns(c.key_columns, c.filter_columns);
+    filtered text := pgsim._changed_condition(mirrored);
+BEGIN
+    FOR codes IN
+        SELECT i.id, v.relation, v.adopted, v.column_name, pgsim._changed_condition(ARRAY[v.column_name]) AS moved,
+               EXISTS (SELECT FROM pg_trigger AS g JOIN pg_proc AS f ON f.oid = g.tgfoid JOIN pg_language AS l ON l.oid = f.prolang
+                       WHERE g.tgrelid = v.relation AND NOT g.tgisinternal AND g.tgtype & 19 = 19 AND l.lanname NOT IN ('internal', 'c')) AS rewritten
+        FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+        JOIN pg_class AS r ON r.oid = v.relation
+        WHERE e.collection_id = c.id AND i.method = 'codes'
+          -- Of codes whose columns are gone no trigger can be made, and none is of use.
+          AND NOT EXISTS (SELECT FROM unnest(mirrored) AS m WHERE NOT EXISTS (
+              SELECT FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = m AND NOT a.attisdropped))
+          AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = v.relation AND a.attname = v.column_name AND NOT a.attisdropped)
+    LOOP
+        -- An update has row triggers with conditions: of another column it costs next to nothing, where a statement trigger would copy
+        -- every row. To tell whether a vector has changed it must be read, so that is asked only of updates that name its column, or of
+        -- all where a trigger of the user's may change it unnamed. Their names begin with !: triggers fire in the order of their names,
+        -- and what a trigger of the user's changes further must reach the codes later.
+        RETURN QUERY
+            SELECT t.relation, format('!pgsim_codes_%s_%s', codes.id, t.name),
+                   format('%s %s ON %s %s EXECUTE FUNCTION pgsim._keep_codes(%L, %L, %L)', CASE t.part WHEN 'begin' THEN 'BEFORE' ELSE 'AFTER' END, t.event, t.relation, t.condition, c.id, codes.id, t.part),
+                   convert_to(c.id::text, 'UTF8') || '\x00' || convert_to(codes.id::text, 'UTF8') || '\x00' || convert_to(t.part, 'UTF8') || '\x00'
+            FROM (VALUES
+                (c.relation, 'begin', 'INSERT OR DELETE', 'FOR EACH STATEMENT WHEN (pg_catalog.current_setting(''pgsim.codes_depth'', true) <> '''')', 'begin'),
+                (c.relation, 'insert', 'INSERT', 'REFERENCING NEW TABLE AS pgsim_rows FOR EACH STATEMENT', 'base'),
+                (c.relation, 'delete', 'DELETE', 'REFERENCING OLD TABLE AS pgsim_rows FOR EACH STATEMENT', 'base'),
+                (c.relation, 'truncate', 'TRUNCATE', 'FOR EACH STATEMENT', 'base'),
+                (c.relation, 'key', 'UPDATE OF ' || pgsim._key_list('', c.key_columns, false), 'FOR EACH ROW WHEN ' || pgsim._changed_condition(c.key_columns), 'key'),
+                (c.relation, 'update', 'UPDATE', 'FOR EACH ROW WHEN ' || filtered, 'base'),
+                (codes.relation, CASE WHEN codes.rewritten THEN 'vector_any_update' ELSE 'vector_update' END,
+                    CASE WHEN codes.rewritten THEN 'UPDATE' ELSE format('UPDATE OF %I', codes.column_name) END,
+                    format('FOR EACH ROW WHEN (%s%s)', CASE WHEN codes.adopted THEN format('NOT %s AND ', filtered) ELSE '' END, codes.moved),
+                    CASE WHEN codes.adopted THEN 'base' ELSE 'version' END),
+                (codes.relation, 'vector_insert', 'INSERT', 'REFERENCING NEW TABLE AS pgsim_rows FOR EACH STATEMENT', 'version'),
+                (codes.relation, 'vector_delete', 'DELETE', 'REFERENCING OLD TABLE AS pgsim_rows FOR EACH STATEMENT', 'version'),
+                (codes.relation, 'vector_truncate', 'TRUNCATE', 'FOR EACH STATEMENT', 'version'),
+                (codes.relation, 'vector_key', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(pgsim._key_names(c.key_columns, true)), 'version')
+            ) AS t (relation, name, event, condition, part)
+            WHERE t.part <> 'version' OR NOT codes.adopted;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._codes_triggers IS
+    'The triggers that keep the codes of a collection''s versions: on the base table for keys and filter columns, and where the vectors are for the codes themselves.';
+
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    columns text[];
+    table_name text;
+    codes regclass;
+    x record;
+    new_id int;
+BEGIN
+    SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
+    columns := pgsim._codes_columns(c.key_columns, c.filter_columns);
+    IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has codes under model %L already', t.collection, t.model),
+            HINT = 'Use them, or drop them first with pgsim.drop_index.';
+    ELSIF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = t.base AND r.relkind = 'p') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is partitioned, and codes are for ordinary tables', t.base_sql),
+            HINT = 'Filter by the partition key: a search that needs one partition uses that partition''s own index.';
+    ELSIF 'code' = ANY (columns) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a key or filter column of %s is called code, as the codes themselves are', t.base_sql),
+            HINT = 'Rename the column, or register the table without it among filter_columns.';
+    ELSIF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.base AND a.attname = ANY (columns) AND a.attgenerated = 'v') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a filter column of %s is generated and not stored, so that nothing tells when it changes', t.base_sql),
+            HINT = 'Make it GENERATED ALWAYS AS (...) STORED, or register the table without it among filter_columns.';
+    ELSIF fill AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction codes would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make codes in a READ COMMITTED transaction.';
+    END IF;
+    PERFORM pgsim._check_columns(t.base, 'filter_columns', columns);
+    PERFORM pgsim._require_all_rows(t);
+    table_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
+    EXECUTE format(
+        'CREATE %s TABLE pgsim_data.%I (%s, code bit(%s), PRIMARY KEY (%s))',
+        (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.base), table_name,
+        pgsim._codes_definitions(t.base, columns), t.dim, pgsim._key_list('', t.key_columns, false));
+    codes := format('pgsim_data.%I', table_name)::regclass;
+    EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, complete)
+    VALUES (t.version_id, table_name, 'codes', t.dim, 'bit', '{}', codes, columns, fill) RETURNING id INTO new_id;
+    IF fill THEN
+        -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
+        -- triggers there, who changes a row that was just filled would wait for the filling transaction.
+        PERFORM pgsim._sync_triggers(c);
+        PERFORM pgsim._fill_codes(t, codes, c.filter_columns);
+    END IF;
+    FOR x IN SELECT * FROM pgsim._codes_indexes(t.base, codes, c.filter_columns) AS i WHERE i.method IS NOT NULL AND i.column_name <> ALL (t.key_columns) LOOP
+        EXECUTE format('CREATE INDEX ON %s USING %s (%I)', codes, x.method, x.column_name);
+    END LOOP;
+    PERFORM pgsim._sync_codes_privileges(c, codes);
+    IF fill THEN
+        PERFORM pgsim._calibrate_margins(t);
+    END IF;
+    RETURN codes;
+END
+$$;
+COMMENT ON FUNCTION pgsim._create_codes IS
+    'Makes the codes of a version: a narrow table of key, filter columns and one bit a dimension, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
+
+CREATE FUNCTION pgsim._drop_codes(version_id int, codes regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+BEGIN
+    SELECT s.* INTO c FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS s ON s.id = e.collection_id
+    WHERE v.id = _drop_codes.version_id;
+    DELETE FROM pgsim._index AS i WHERE i.relation = codes;
+    -- The triggers go first, and their lock has writers wait until all of it is gone.
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
+        PERFORM pgsim._sync_triggers(c);
+    END IF;
+    EXECUTE format('DROP TABLE %s', codes);
+END
+$$;
+COMMENT ON FUNCTION pgsim._drop_codes IS 'Drops the codes of a version, and the triggers that kept them.';
+
+CREATE FUNCTION pgsim._expected_bits(cosine_distance float8, dim int, margin float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT dim * parted.share + margin * sqrt(dim * parted.share * (1 - parted.share))
+    FROM (SELECT acos(greatest(-1::float8, least(1::float8, 1 - cosine_distance))) / pi() AS share) AS parted
+);
+COMMENT ON FUNCTION pgsim._expected_bits IS
+    'In how many signs two vectors at a cosine distance differ at most, but for a margin in standard deviations: of a random hyperplane, the chance to part them is their angle over pi (Charikar 2002, Similarity estimation techniques from rounding algorithms), and the signs are as many trials.';
+
+CREATE FUNCTION pgsim._fill_codes(t pgsim._target, codes regclass, filter_columns text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text[] := pgsim._codes_columns(t.key_columns, filter_columns);
+BEGIN
+    -- In the order of the first filter column, so that its matches lie together.
+    EXECUTE format(
+        'INSERT INTO %s (%s, code) SELECT %s, %s.binary_quantize(%s.%I) FROM %s AS b%s ORDER BY %s ON CONFLICT DO NOTHING',
+        codes, pgsim._key_list('', columns, false), pgsim._key_list('b.', columns, false), t.vector_schema,
+        CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name, t.base_sql,
+        CASE WHEN t.adopted THEN '' ELSE format(' LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
+        pgsim._key_list('b.', ARRAY(
+            SELECT o.name FROM (SELECT f.name, 0 AS part, f.ordinal FROM unnest(filter_columns[1:1]) WITH ORDINALITY AS f (name, ordinal)
+                                UNION ALL SELECT k.name, 1, k.ordinal FROM unnest(t.key_columns) WITH ORDINALITY AS k (name, ordinal)) AS o
+            JOIN pg_attribute AS a ON a.attrelid = t.base AND a.attname = o.name AND NOT a.attisdropped
+            WHERE pgsim._is_ordered(a.atttypid) ORDER BY o.part, o.ordinal), false));
+    EXECUTE format('ANALYZE %s', codes);
+END
+$$;
+COMMENT ON FUNCTION pgsim._fill_codes IS 'Fills codes from the base table and its vectors; rows that are there stay as they are.';
+
+CREATE FUNCTION pgsim._finish_codes(version_id int) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    of record;
+    i pgsim._index;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    SELECT s.* INTO i FROM pgsim._index AS s WHERE s.version_id = _finish_codes.version_id AND s.method = 'codes' FOR UPDATE;
+    SELECT v.collection, v.model, v.embedding INTO of FROM pgsim.versions AS v WHERE v.id = _finish_codes.version_id;
+    t := pgsim._target(of.collection, of.model, of.embedding);
+    PERFORM pgsim._require_owner(t.base);
+    IF NOT pgsim._codes_kept(t.base, t.version_id, pgsim._codes_columns(t.key_columns, (pgsim._collection_row(of.collection)).filter_columns)) THEN
+        -- Writers wait until this transaction ends, so it ends with this.
+        PERFORM pgsim._sync_triggers(pgsim._collection_row(of.collection));
+        RETURN false;
+    END IF;
+    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._repair_codes(t, i.relation, (pgsim._collection_row(of.collection)).filter_columns);
+    PERFORM pgsim._calibrate_margins(t);
+    UPDATE pgsim._index AS s SET complete = true WHERE s.id = i.id;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION pgsim._finish_codes IS 'The last steps of codes that were filled while rows changed, a transaction each: the triggers are made, and it is to be called again (false); what changed meanwhile is repaired, margins are measured, and searches may use them (true).';
+
+CREATE FUNCTION pgsim._keep_codes() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    codes record;
+    own boolean := TG_ARGV[2] = 'version';
+    depth int := pg_trigger_depth();
+    -- How deep in triggers rows have been written since a statement around them began.
+    deepest int := CASE WHEN current_setting('pgsim.codes_depth', true) ~ '^\d{1,4}$' THEN current_setting('pgsim.codes_depth') ELSE '0' END;
+    newer text := '';
+    taken text[];
+    code_sql text;
+    source_sql text;
+BEGIN
+    IF TG_WHEN = 'BEFORE' THEN
+        IF deepest >= depth THEN
+            PERFORM set_config('pgsim.codes_depth', CASE depth WHEN 1 THEN '' ELSE depth::text END, true);
+        END IF;
+        RETURN NULL;
+    END IF;
+    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._vector_schema() AS vector_schema,
+           -- A column that was renamed is not found by its old name.
+           ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped) AS readable
+    INTO codes
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id
+    JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
+    WHERE i.id = TG_ARGV[1]::int;
+    IF NOT FOUND OR codes.relation ~ '^\d' THEN
+        RETURN NULL;
+    END IF;
+    -- The base table gives keys and filter columns, and an adopted column its codes too; a version table gives codes by its own keys.
+    taken := CASE WHEN own THEN pgsim._key_names(codes.key_columns, true) ELSE pgsim._codes_columns(codes.key_columns, codes.filter_columns) END;
+    IF NOT taken <@ codes.readable OR (own OR codes.adopted) AND codes.column_name <> ALL (codes.readable) THEN
+        IF codes.complete THEN
+            BEGIN
+                UPDATE pgsim._index AS i SET complete = false WHERE i.id = codes.id;
+            EXCEPTION WHEN serialization_failure THEN
+                -- Another writer was first.
+                RETURN NULL;
+            END;
+            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the codes of %s: a column that they mirror was renamed or dropped', TG_RELID::regclass),
+                HINT = 'Run SELECT * FROM pgsim.check().';
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF TG_ARGV[2] = 'base' THEN
+        -- A trigger of the user's may have changed a row again before the statement that brought it gets here. What this transaction has
+        -- written of it is the newer then, if it was written deeper in triggers than this.
+        IF TG_LEVEL = 'STATEMENT' AND deepest > depth THEN
+            newer := ' AND age(k.xmin) > 0';
+        ELSIF depth > greatest(deepest, 1) THEN
+            PERFORM set_config('pgsim.codes_depth', depth::text, true);
+        END IF;
+    END IF;
+
+    IF TG_ARGV[2] = 'key' THEN
+        -- Another row may have taken the key in this very statement; what older transactions wrote there is this row's.
+        EXECUTE format('DELETE FROM %s AS k WHERE %s AND age(k.xmin) > 0', codes.relation, pgsim._key_join('k.', '($1).', codes.key_columns, false)) USING OLD;
+        IF NOT codes.adopted THEN
+            EXECUTE format('UPDATE %s AS k SET code = NULL WHERE %s', codes.relation, pgsim._key_join('k.', '($1).', codes.key_columns, false)) USING NEW;
+        END IF;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        EXECUTE CASE WHEN own THEN format('UPDATE %s SET code = NULL', codes.relation) ELSE format('TRUNCATE %s', codes.relation) END;
+    ELSIF TG_OP = 'DELETE' THEN
+        EXECUTE format(CASE WHEN own THEN 'UPDATE %s AS k SET code = NULL FROM pgsim_rows AS r WHERE %s' ELSE 'DELETE FROM %s AS k USING pgsim_rows AS r WHERE %s' END,
+                       codes.relation, pgsim._key_join('k.', 'r.', codes.key_columns, own) || newer);
+    ELSE
+        code_sql := format('%s.binary_quantize(r.%I)', codes.vector_schema, codes.column_name);
+        source_sql := CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE '(SELECT ($1).*) AS r' END;
+        -- Each side sets what is its own, whichever comes first. A key that was changed leaves a row behind that leads nowhere, and
+        -- whose code is not that of a row which takes the key later.
+        EXECUTE CASE
+            WHEN own THEN format('INSERT INTO %s (%s, code) SELECT %s, %s FROM %s ON CONFLICT (%s) DO UPDATE SET code = excluded.code',
+                                 codes.relation, pgsim._key_list('', codes.key_columns, false), pgsim._key_list('r.', codes.key_columns, true), code_sql, source_sql,
+                                 pgsim._key_list('', codes.key_columns, false))
+            ELSE format('INSERT INTO %s AS k (%s%s) SELECT %s%s FROM %s ON CONFLICT (%s) DO UPDATE SET (%2$s, code) = ROW(%8$s, %9$s) WHERE true%10$s',
+                                 codes.relation, pgsim._key_list('', taken, false), CASE WHEN codes.adopted THEN ', code' ELSE '' END,
+                                 pgsim._key_list('r.', taken, false), CASE WHEN codes.adopted THEN ', ' || code_sql ELSE '' END, source_sql,
+                                 pgsim._key_list('', codes.key_columns, false), pgsim._key_list('excluded.', taken, false),
+                                 CASE WHEN codes.adopted THEN 'excluded.code' WHEN TG_OP = 'INSERT' THEN 'CASE WHEN age(k.xmin) <= 0 THEN k.code END' ELSE 'k.code' END, newer)
+        END USING NEW;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._keep_codes IS
+    'Trigger: keeps codes up with their base table and vectors, in the writer''s own transaction. It runs as its owner, to whom codes belong, reads only what was changed, and writes nothing else.';
+REVOKE ALL ON FUNCTION pgsim._keep_codes FROM PUBLIC;
+
+CREATE FUNCTION pgsim._last_shortlist(depth int, recall float8, n float8) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN greatest(1, least(100000, greatest(1, ln(1 / greatest(1 - recall, 1e-4)) / ln(100)) * greatest(1000 * power(greatest(depth, 10) / 10.0, 0.6), least(n / 5, 10000))));
+COMMENT ON FUNCTION pgsim._last_shortlist IS 'How many rows a scan of codes lists at most. (Measured: few queries need more, and a longer list costs the others its sorting.)';
+
+CREATE FUNCTION pgsim._repair_codes(t pgsim._target, codes regclass, filter_columns text[]) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text[] := pgsim._codes_columns(t.key_columns, filter_columns);
+    rows_sql text;
+    differing text;
+    keys text[];
+    changed bigint := 0;
+    step bigint;
+BEGIN
+    rows_sql := format('SELECT %s, %s.binary_quantize(%s.%I) AS code FROM %s AS b%s', pgsim._key_list('b.', columns, false), t.vector_schema,
+        CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name, t.base_sql,
+        CASE WHEN t.adopted THEN '' ELSE format(' LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
+    EXECUTE format('DELETE FROM %s AS k WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)', codes, t.base_sql, pgsim._key_join('b.', 'k.', t.key_columns, false));
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    differing := format('SELECT array_agg(%s) FROM (%s) AS r LEFT JOIN %s AS k ON %s WHERE k.ctid IS NULL OR record_image_ne(ROW(%s)::%3$s, k)',
+        pgsim._key_text(t.base, 'r.', t.key_columns), rows_sql, codes, pgsim._key_join('r.', 'k.', t.key_columns, false),
+        pgsim._key_list('r.', columns || 'code'::text, false));
+    EXECUTE differing INTO keys;
+    -- Few: what changed while codes were filled. Their rows are held still while they are read again.
+    FOR i IN 0 .. (coalesce(cardinality(keys), 0) - 1) / 1000 LOOP
+        -- FOR UPDATE keeps a first vector of a row from being stored, which takes the row's key FOR KEY SHARE.
+        EXECUTE format('SELECT FROM %s AS b JOIN (SELECT %s FROM unnest($1) AS k (given)) AS g ON %s ORDER BY %s FOR %s OF b',
+            t.base_sql, pgsim._key_parse(t.base, 'k.given', t.key_columns, false), pgsim._key_join('b.', 'g.', t.key_columns, false),
+            pgsim._key_list('b.', t.key_columns, false), CASE WHEN t.adopted THEN 'SHARE' ELSE 'UPDATE' END) USING keys[i * 1000 + 1 : (i + 1) * 1000];
+        IF NOT t.adopted THEN
+            EXECUTE format('SELECT FROM %s AS v JOIN (SELECT %s FROM unnest($1) AS k (given)) AS g ON %s ORDER BY %s FOR SHARE OF v',
+                t.version_sql, pgsim._key_parse(t.base, 'k.given', t.key_columns, false), pgsim._key_join('g.', 'v.', t.key_columns, true),
+                pgsim._key_list('v.', t.key_columns, true)) USING keys[i * 1000 + 1 : (i + 1) * 1000];
+        END IF;
+        EXECUTE format('INSERT INTO %1$s AS k (%2$s, code) SELECT %3$s FROM (%4$s) AS r JOIN (SELECT %5$s FROM unnest($1) AS g (given)) AS g ON %6$s ON CONFLICT (%7$s) DO UPDATE SET (%2$s, code) = ROW(%8$s)',
+            codes, pgsim._key_list('', columns, false), pgsim._key_list('r.', columns || 'code'::text, false), rows_sql,
+            pgsim._key_parse(t.base, 'g.given', t.key_columns, false), pgsim._key_join('r.', 'g.', t.key_columns, false),
+            pgsim._key_list('', t.key_columns, false), pgsim._key_list('excluded.', columns || 'code'::text, false)) USING keys[i * 1000 + 1 : (i + 1) * 1000];
+        GET DIAGNOSTICS step = ROW_COUNT;
+        changed := changed + step;
+    END LOOP;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION pgsim._repair_codes IS 'Brings codes to what the base table and its vectors say now, and returns how many rows differed.';
+
+CREATE FUNCTION pgsim._sync_codes_privileges(c pgsim._collection, codes regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    registrar name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'pgsim');
+    secured boolean := (SELECT r.relrowsecurity FROM pg_class AS r WHERE r.oid = c.relation);
+    drift record;
+BEGIN
+    -- Only the trigger that keeps them writes codes; it runs as the owner of pgsim.
+    EXECUTE format('ALTER TABLE %s OWNER TO %I', codes, registrar);
+    FOR drift IN SELECT * FROM pgsim._privilege_drift(c.relation, codes, '{SELECT}') LOOP
+        EXECUTE format(CASE WHEN drift.missing THEN 'GRANT %s ON %s TO %s' ELSE 'REVOKE %s ON %s FROM %s' END, drift.privilege, codes, drift.grantee);
+    END LOOP;
+    IF NOT pgsim._codes_security_drift(c.relation, codes) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('DROP POLICY IF EXISTS pgsim_read ON %s', codes);
+    EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY', codes, CASE WHEN secured THEN 'ENABLE' ELSE 'DISABLE' END);
+    IF secured THEN
+        -- Codes know nothing of policies, so whoever is bound by one does not see them, and is answered without them.
+        EXECUTE format('CREATE POLICY pgsim_read ON %s FOR SELECT USING (NOT pg_catalog.row_security_active(%L::pg_catalog.regclass))', codes, c.relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._sync_codes_privileges IS
+    'Gives codes to the owner of pgsim, with the grants to read of their base table; under row-level security nobody bound by it sees them.';
+
+CREATE FUNCTION pgsim._wants_codes(t pgsim._target, dims int, where_filter jsonb) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT coalesce(dims, t.dim) = t.dim AND where_filter IS NULL AND c.filter_columns <> '{}' AND r.relkind = 'r'
+           AND 'code' <> ALL (c.key_columns || c.filter_columns)
+           AND cardinality(c.filter_columns) = (SELECT count(*) FROM pg_attribute AS a
+                                                WHERE a.attrelid = c.relation AND a.attname = ANY (c.filter_columns) AND a.attgenerated <> 'v' AND NOT a.attisdropped)
+           AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') AND NOT row_security_active(c.relation)
+           AND NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes')
+    FROM pgsim._collection AS c JOIN pg_class AS r ON r.oid = c.relation
+    WHERE c.id = t.collection_id;
+END;
+COMMENT ON FUNCTION pgsim._wants_codes IS 'Whether an index of the full width is to be accompanied by codes: the collection declares filter columns, has none yet, and they can be made here.';
+
+CREATE FUNCTION pgsim._advise(collection text, budget bigint, model text, embedding text) RETURNS TABLE (
+    rank int, kind text, target text, statement text, searches float8, seconds_before float8, seconds_after float8, gain float8,
+    bytes bigint, build_seconds float8, reason text, arguments jsonb
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    -- Costs are expected ones: what saves less than a fifth of a search, or a thousandth of all that are left, may as well save nothing.
+    worth CONSTANT float8 := 0.8;
+    t pgsim._target;
+    w record;
+    offers jsonb[];
+    usable boolean[];
+    served record;
+    best record;
+    costs_now float8[];
+    total float8;
+    bytes_left float8 := coalesce(_advise.budget, 'Infinity'::float8);
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF _advise.budget <= 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('budget is %s; it is a number of bytes from 1', _advise.budget),
+            HINT = 'For instance pg_size_bytes(''2GB''). Leave it out for all that is worth its bytes.';
+    END IF;
+    t := pgsim._target(_advise.collection, _advise.model, _advise.embedding);
+    PERFORM pgsim._require_select(t.base, t.version);
+    PERFORM pgsim._require_all_rows(t);
+    rank := 1;
+    IF t.rows < 0 OR t.rows > 0 AND NOT EXISTS (SELECT FROM pg_stats AS s JOIN pg_namespace AS n ON n.nspname = s.schemaname JOIN pg_class AS r ON r.relnamespace = n.oid AND r.relname = s.tablename
+                                                WHERE r.oid = t.base) THEN
+        RETURN QUERY SELECT 1, 'statistics', t.base_sql, format('ANALYZE %s', t.base_sql), 0.0::float8, NULL::float8, NULL::float8, 0.0::float8, 0::bigint, 1.0::float8,
+            'the table was never analyzed, so PostgreSQL cannot say what searches cost: ask again when it was', NULL::jsonb;
+        RETURN;
+    END IF;
+    IF t.rows = 0 THEN
+        RETURN;
+    END IF;
+    w := pgsim._advise_plans(t, _advise.embedding);
+    costs_now := w.seconds;
+
+    SELECT coalesce(array_agg(to_jsonb(o)), '{}') INTO offers
+    FROM (
+        WITH codes AS MATERIALIZED (SELECT * FROM pgsim._advise_codes(t, _advise.embedding, w.plans) AS a),
+             hnsw AS MATERIALIZED (SELECT * FROM pgsim._advise_hnsw(t, _advise.embedding, w.plans) AS a),
+             made_beside AS MATERIALIZED (SELECT pgsim._wants_codes(t, NULL, NULL) AS wanted)
+        SELECT c.*, NULL AS after_codes FROM codes AS c
+        -- The first index of the full width makes codes as well.
+        UNION ALL SELECT h.*, CASE WHEN m.wanted THEN true END FROM hnsw AS h, made_beside AS m
+        UNION ALL
+        SELECT h.kind, h.target, h.statement, h.bytes + c.bytes, h.build_seconds + c.build_seconds, h.reason || '; codes are made beside it', h.arguments, h.served || c.served, h.seconds || c.seconds, false
+        FROM hnsw AS h, made_beside AS m, codes AS c WHERE m.wanted AND c.kind = 'codes'
+        UNION ALL SELECT p.*, NULL FROM pgsim._advise_partial_indexes(t, _advise.embedding, w.plans, w.searches, w.known, w.stand_in, w.seconds) AS p
+        UNION ALL SELECT f.*, NULL FROM pgsim._advise_filter_indexes(t, w.plans) AS f
+        UNION ALL SELECT d.*, NULL FROM pgsim._advise_partition(t, w.plans, w.searches) AS d WHERE w.recorded
+    ) AS o;
+    offers := offers || ARRAY(SELECT to_jsonb(s) FROM pgsim._advise_statistics(t, w.plans, w.searches) AS s) || ARRAY(SELECT to_jsonb(k) FROM pgsim._advise_calibrate(t, _advise.embedding) AS k);
+    usable := ARRAY(SELECT (o ->> 'after_codes')::boolean IS NOT TRUE FROM unnest(offers) AS o);
+    SELECT coalesce(array_agg(s.offer), '{}') AS offers, array_agg(s.place) AS places, array_agg(s.seconds) AS seconds INTO served
+    FROM (SELECT o.number AS offer, u.place::int AS place, u.seconds::float8 AS seconds
+          FROM unnest(offers) WITH ORDINALITY AS o (offer, number)
+          CROSS JOIN LATERAL ROWS FROM (jsonb_array_elements_text(o.offer -> 'served'), jsonb_array_elements_text(o.offer -> 'seconds')) AS u (place, seconds)
+          WHERE o.offer ? 'served') AS s
+    WHERE s.seconds < worth * w.seconds[s.place];
+
+    -- What is taken makes what serves the same searches worth less. Words alone come last; partitions stand for the rest, and are compared with how things are.
+    LOOP
+        total := (SELECT sum(u.s * u.n) FROM unnest(costs_now, w.searches) AS u (s, n));
+        SELECT x.* INTO best
+        FROM (
+            SELECT s.offer, sum(w.searches[s.place]) AS asked, sum(w.searches[s.place] * c.now) AS before, sum(w.searches[s.place] * s.seconds) AS after
+            FROM unnest(served.offers, served.places, served.seconds) AS s (offer, place, seconds)
+            CROSS JOIN LATERAL (SELECT CASE WHEN offers[s.offer] ->> 'kind' = 'partition' THEN w.seconds[s.place] ELSE costs_now[s.place] END AS now) AS c
+            WHERE usable[s.offer] AND s.seconds < worth * c.now
+            GROUP BY s.offer HAVING sum(w.searches[s.place] * (c.now - s.seconds)) > total / 1000
+            UNION ALL
+            SELECT o.number, f.asked, f.asked * f.before, f.asked * f.after
+            FROM unnest(offers) WITH ORDINALITY AS o (offer, number) CROSS JOIN LATERAL jsonb_to_record(o.offer) AS f (asked float8, before float8, after float8)
+            WHERE o.offer ? 'asked' AND usable[o.number]
+        ) AS x
+        WHERE (offers[x.offer] ->> 'bytes')::float8 <= bytes_left
+        -- Less than a page or two is nothing to weigh.
+        ORDER BY offers[x.offer] ->> 'statement' IS NULL, (x.before - x.after) / greatest((offers[x.offer] ->> 'bytes')::float8, 16384) DESC, x.offer
+        LIMIT 1;
+        EXIT WHEN best.offer IS NULL;
+        usable[best.offer] := false;
+        SELECT o.kind, o.target, o.statement, round(o.bytes)::bigint, o.build_seconds, o.reason, nullif(o.arguments, 'null')
+        INTO kind, target, statement, bytes, build_seconds, reason, arguments
+        FROM jsonb_to_record(offers[best.offer]) AS o (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb);
+        searches := best.asked;
+        seconds_before := best.before / nullif(best.asked, 0);
+        seconds_after := best.after / nullif(best.asked, 0);
+        gain := best.before - best.after;
+        reason := reason || CASE WHEN w.recorded OR kind = 'calibrate' THEN '' ELSE '; no searches were recorded to go by, so each filter column is taken to be asked for by equality once' END;
+        RETURN NEXT;
+        rank := rank + 1;
+        bytes_left := bytes_left - bytes;
+        IF statement IS NOT NULL THEN
+            FOR i IN 1 .. cardinality(served.offers) LOOP
+                IF served.offers[i] = best.offer THEN
+                    costs_now[served.places[i]] := least(costs_now[served.places[i]], served.seconds[i]);
+                END IF;
+            END LOOP;
+        END IF;
+        FOR i IN 1 .. cardinality(offers) LOOP
+            IF kind = 'codes' AND offers[i] ->> 'kind' = 'hnsw' THEN
+                usable[i] := offers[i] ->> 'after_codes' IS DISTINCT FROM 'false';
+            ELSIF kind = 'hnsw' AND (offers[i] ->> 'kind' = 'hnsw' OR offers[best.offer] ->> 'after_codes' = 'false' AND offers[i] ->> 'kind' = 'codes') THEN
+                usable[i] := false;
+            END IF;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise IS 'What pgsim.advise says, and of vector indexes the arguments of create_index, by which they are built CONCURRENTLY.';
+
+CREATE FUNCTION pgsim._calibrated(t pgsim._target) RETURNS pgsim._calibration
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._calibration := t.calibration;
+BEGIN
+    IF num_nulls(c.margins, c.ef_intercepts, c.ef_slopes, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
+        RETURN c;
+    END IF;
+    -- Right within a factor of two or so on the machines of these years; recalls of an index with m 16, ef_construction 64.
+    c.margins := coalesce(c.margins, '{-0.65,0.12,0.48,0.75,1.1,1.32,1.55,2.2}');
+    c.ef_intercepts := coalesce(c.ef_intercepts, '{1.95,0.85,1.85,2.6,3.65}');
+    c.ef_slopes := coalesce(c.ef_slopes, '{1.35,1.0,1.1,1.15,1.25}');
+    c.scan_row := coalesce(c.scan_row, .3e-6);
+    c.exact_row := coalesce(c.exact_row, .5e-6 + 3.5e-9 * t.dim);
+    c.code_row := coalesce(c.code_row, .1e-6 + .1e-9 * t.dim);
+    c.keep_row := coalesce(c.keep_row, 2 * c.exact_row);
+    c.ann_start := coalesce(c.ann_start, .3e-3);
+    c.ann_candidate := coalesce(c.ann_candidate, 5.6e-6 + 18e-9 * t.dim);
+    RETURN c;
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrated IS 'The calibration of a version, with a default for whatever was not measured.';
+
+CREATE FUNCTION pgsim._calibration_state(t pgsim._target) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN (t.calibration).scan_row IS NULL THEN 'none: defaults; run pgsim.calibrate'
+            WHEN t.rows >= 0 AND t.rows NOT BETWEEN (t.calibration).rows / 2 AND (t.calibration).rows * 2
+                THEN pg_catalog.format('stale: made with %s rows, and there are %s now; run pgsim.calibrate', (t.calibration).rows::bigint, t.rows::bigint)
+            ELSE pg_catalog.format('of %s', (t.calibration).measured_at::date) END;
+COMMENT ON FUNCTION pgsim._calibration_state IS 'Whether a version is calibrated, and whether its table has doubled or halved since.';
+
+CREATE FUNCTION pgsim._usable_index(t pgsim._target, dims int, filter jsonb, OUT name text, OUT element text, OUT method text, OUT covering boolean, OUT rows float8, OUT lists int)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- An index of the user's own on an adopted column serves as well as one that pgsim made.
+    SELECT k.relname, coalesce(i.element, t.element), m.amname, i.where_filter IS NOT NULL, held.rows,
+           coalesce((SELECT substr(s, 7)::int FROM unnest(k.reloptions) AS s WHERE s LIKE 'lists=%'), 100)
+    INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
+    FROM pg_index AS x
+    JOIN pg_class AS k ON k.oid = x.indexrelid
+    JOIN pg_am AS m ON m.oid = k.relam AND m.amname IN ('hnsw', 'ivfflat')
+    JOIN pg_opclass AS o ON o.oid = x.indclass[0]
+    -- The index of a partitioned table holds nothing itself.
+    CROSS JOIN LATERAL (SELECT CASE WHEN k.relkind = 'i' THEN k.reltuples ELSE (
+        SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(k.oid) AS p JOIN pg_class AS l ON l.oid = p.relid WHERE p.isleaf) END AS rows) AS held
+    LEFT JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.name = k.relname
+    WHERE x.indrelid = t.version AND x.indisvalid
+      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
+               ELSE _usable_index.dims = t.dim AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
+                    AND x.indkey[0] = (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name) END
+    ORDER BY CASE WHEN i.where_filter IS NOT NULL THEN held.rows END, coalesce(i.element, t.element) <> t.element, m.amname, k.oid
+    LIMIT 1;
+END
+$$;
+COMMENT ON FUNCTION pgsim._usable_index IS
+    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. rows is how many it holds, negative when not known.';
+
+CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = 100) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    step record;
+    parts jsonb[] := '{}';
+BEGIN
+    FOR step IN SELECT * FROM pgsim._calibration_parts(collection, model, embedding, queries, sample) LOOP
+        parts := parts || pgsim._calibrate_part(collection, model, embedding, queries, sample, step.part, step.first, step.last);
+    END LOOP;
+    RETURN pgsim._store_calibration(collection, model, embedding, parts);
+END
+$$;
+COMMENT ON FUNCTION pgsim.calibrate IS
+$$Measures on a collection's own rows what searches cost and find, and stores it: by this the planner chooses, and keeps the recall asked for.
+
+queries: vectors to measure with, best those that your users ask; default a sample of rows, turned by half a right angle, since an index
+finds its own rows more easily than anything else. Each is ranked exactly too: some seconds per hundred thousand rows. It blocks
+nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
+Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim._advise_calibrate(t pgsim._target, embedding text)
+RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, asked float8, before float8, after float8)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'calibrate', t.collection, pg_catalog.format('SELECT pgsim.calibrate(%L, model => %L%s)', t.collection, t.model, CASE WHEN embedding <> 'default' THEN pg_catalog.format(', embedding => %L', embedding) END),
+           0.0, 400 * t.rows * (c.scan_row + c.exact_row) + 1,
+           pg_catalog.concat('the costs that this advice rests on are defaults, right within a factor of two or so', CASE WHEN state.text LIKE 'stale%' THEN ', or old: ' || state.text END), NULL::jsonb, 0.0, 0.0, 0.0
+    FROM pgsim._calibrated(t) AS c
+    CROSS JOIN (SELECT pgsim._calibration_state(t) AS text) AS state
+    WHERE t.rows >= 2000
+      AND (state.text NOT LIKE 'of %' OR (t.calibration).ann_candidate IS NULL AND (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw');
+END;
+COMMENT ON FUNCTION pgsim._advise_calibrate IS 'What pgsim.advise may say of calibration: where there is none, or it is stale, or older than the index on all rows.';
+
+CREATE FUNCTION pgsim._advise_codes(t pgsim._target, embedding text, plans pgsim._search_plan[])
+RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, served int[], seconds float8[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._calibration := pgsim._calibrated(t);
+    declared text[] := (SELECT s.filter_columns FROM pgsim._collection AS s WHERE s.id = t.collection_id);
+    mirrored text[] := pgsim._codes_columns(t.key_columns, declared);
+    row_bytes float8;
+    column_bytes jsonb;
+BEGIN
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = t.base AND r.relkind = 'p') OR 'code' = ANY (mirrored) THEN
+        RETURN;
+    END IF;
+    -- What a column adds: itself, and its index.
+    SELECT jsonb_object_agg(a.attname, coalesce(s.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen ELSE 16 END)
+                                       + CASE WHEN a.attname = ANY (t.key_columns) THEN 30 WHEN x.method = 'hash' THEN 48 WHEN x.method = 'gin' THEN 12 WHEN x.method = 'btree' THEN 8 ELSE 0 END)
+    INTO column_bytes
+    FROM pg_attribute AS a
+    JOIN pg_class AS r ON r.oid = a.attrelid
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    LEFT JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname AND s.attname = a.attname AND NOT s.inherited
+    LEFT JOIN pgsim._codes_indexes(t.base, t.base, mirrored || coalesce((SELECT array_agg(DISTINCT n) FROM unnest(plans) AS p CROSS JOIN unnest(p.columns) AS n WHERE n <> ALL (mirrored)), '{}')) AS x ON x.column_name = a.attname
+    WHERE a.attrelid = t.base AND a.attnum > 0 AND NOT a.attisdropped;
+    row_bytes := 44 + t.dim / 8.0 + (SELECT coalesce(sum((column_bytes ->> m)::float8), 0) FROM unnest(mirrored) AS m);
+
+    RETURN QUERY
+        WITH searched AS MATERIALIZED (
+            SELECT i AS place, ARRAY(SELECT n FROM unnest(plans[i].columns) AS n WHERE n <> ALL (mirrored) ORDER BY n) AS lacking,
+                   pgsim._codes_seconds(c, least(plans[i].expected, plans[i].reachable), plans[i].depth, plans[i].margin) AS seconds
+            FROM generate_series(1, cardinality(plans)) AS i
+            WHERE plans[i].recall < 1 AND plans[i].margin < 'Infinity'
+        )
+        SELECT 'codes', t.base_sql, s.statement, row_bytes * t.rows, 0.3 + 8e-8 * row_bytes * t.rows,
+               format('a narrow table of key, filter columns (%s) and one bit a dimension answers filtered searches of medium size', coalesce(nullif(array_to_string(declared, ', '), ''), 'none declared')),
+               s.arguments, array_agg(d.place), array_agg(d.seconds)
+        FROM searched AS d CROSS JOIN pgsim._advise_create_index(t, embedding, NULL, 'codes', NULL) AS s
+        WHERE d.lacking = '{}' AND NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes')
+        GROUP BY s.statement, s.arguments
+        UNION ALL
+        SELECT 'filter_columns', array_to_string(d.lacking, ', '), NULL, t.rows * (SELECT sum((column_bytes ->> m)::float8) FROM unnest(d.lacking) AS m), NULL,
+               format('codes do not have %s, so they cannot answer searches that ask for it. Register the table with filter_columns => %L: what is registered has to be dropped first, of which adopted columns '
+                      'lose nothing, but a version with a table of its own loses its vectors', array_to_string(d.lacking, ', '), declared || d.lacking),
+               NULL, array_agg(d.place), array_agg(d.seconds)
+        FROM searched AS d WHERE d.lacking <> '{}' AND cardinality(mirrored || d.lacking) < 100 GROUP BY d.lacking;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_codes IS 'What pgsim.advise may say of codes: make them, or have them mirror further columns. seconds are those of the searches served.';
+
+CREATE FUNCTION pgsim._advise_create_index(t pgsim._target, embedding text, element text, method text, where_filter jsonb, OUT statement text, OUT arguments jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    arguments := jsonb_strip_nulls(jsonb_build_object('embedding', nullif(embedding, 'default'), 'element', nullif(element, t.element), 'method', nullif(method, 'hnsw')))
+                 || CASE WHEN where_filter IS NULL THEN '{}' ELSE jsonb_build_object('where_filter', where_filter) END;
+    statement := format('SELECT pgsim.create_index(%L, %L%s)', t.collection, t.model, (
+        SELECT string_agg(format(', %s => %L', a.key, a.value #>> '{}'), '' ORDER BY array_position('{embedding,element,method,where_filter}', a.key)) FROM jsonb_each(arguments) AS a));
+    arguments := jsonb_build_object('model', t.model) || arguments;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_create_index IS 'A call of create_index as SQL, and its arguments for those who make it CONCURRENTLY.';
+
+CREATE FUNCTION pgsim._advise_filter_indexes(t pgsim._target, plans pgsim._search_plan[])
+RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, served int[], seconds float8[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._calibration := pgsim._calibrated(t);
+    wide record;
+    name text;
+BEGIN
+    FOR wide IN
+        WITH atoms AS (
+            SELECT i, a.path, a.operator, a.value, x.method, x.item, x.row_bytes, x.correlation
+            FROM generate_series(1, cardinality(plans)) AS i
+            CROSS JOIN LATERAL pgsim._filter_atoms((plans[i].request).filter, 1) AS a
+            CROSS JOIN LATERAL pgsim._filter_index(t.base, a.path, a.operator, t.rows) AS x
+            -- Where PostgreSQL reads the whole table only to find the matches.
+            WHERE x.method IS NOT NULL AND plans[i].scanned > plans[i].expected
+        ),
+        narrowed AS (
+            SELECT a.method, a.item, a.path, a.row_bytes, a.i, max(a.correlation) AS correlation,
+                   (pgsim._plan_search(ROW(t.collection, 10, jsonb_build_object('$and', jsonb_agg(jsonb_build_object(a.path, jsonb_build_object(a.operator, a.value)))), t.model,
+                                           (plans[a.i].request).embedding, 1, 'auto', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request)).estimated AS rows
+            FROM atoms AS a GROUP BY a.method, a.item, a.path, a.row_bytes, a.i
+        )
+        SELECT n.method, n.item, min(n.path) AS path, max(n.row_bytes) * t.rows AS bytes, array_agg(n.i) AS served,
+               array_agg(greatest(n.rows, plans[n.i].expected) * c.scan_row + plans[n.i].expected * c.exact_row) AS seconds
+        FROM narrowed AS n
+        WHERE pgsim._index_pays(t.base, t.rows, n.rows, n.correlation)
+        GROUP BY n.method, n.item
+    LOOP
+        name := pgsim._free_name(t.base, concat_ws('_', left((SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), 30), left(regexp_replace(wide.path, '\W', '_', 'g'), 22), 'idx'));
+        RETURN QUERY SELECT
+            wide.method || '_index', wide.path,
+            format('CREATE INDEX %s%I ON %s USING %s (%s)', CASE WHEN NOT t.partitioned THEN 'CONCURRENTLY ' END, name, t.base_sql, wide.method, wide.item),
+            wide.bytes, t.rows * CASE wide.method WHEN 'gin' THEN 4e-6 ELSE 1e-6 END,
+            format('searches read all %s rows to find their matches%s', t.rows::bigint, CASE WHEN t.partitioned THEN '; the table is partitioned, so writers wait while it is built' END),
+            jsonb_build_object('name', format('%s.%I', (SELECT r.relnamespace::regnamespace FROM pg_class AS r WHERE r.oid = t.base), name)),
+            wide.served, wide.seconds;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_filter_indexes IS
+    'What pgsim.advise may say of btree and GIN indexes on the base table: where searches read the whole table to find their matches, and PostgreSQL would take the index. seconds are those of the exact search with it.';
+
+CREATE FUNCTION pgsim._advise_filters(base regclass, shape text) RETURNS TABLE (filter jsonb, share float8, stand_in boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most CONSTANT int := 100;
+    condition CONSTANT text := '([a-zA-Z_][a-zA-Z0-9_.]*|"(?:[^"]|"")+") (\$[a-z]+)';
+    part record;
+    filters jsonb[] := ARRAY['{}'::jsonb];
+    shares float8[] := '{1}';
+    stand_ins boolean[] := '{false}';
+BEGIN
+    IF shape !~ format('^(?:%1$s(?:, %1$s)*)?$', condition) THEN
+        RETURN;
+    END IF;
+    FOR part IN
+        SELECT c.path, c.operator, count(*) OVER (PARTITION BY c.path) > 1 AS paired
+        FROM (SELECT CASE WHEN left(m[1], 1) = '"' THEN replace(substr(m[1], 2, length(m[1]) - 2), '""', '"') ELSE m[1] END AS path, m[2] AS operator
+              FROM regexp_matches(shape, condition, 'g') AS m) AS c
+        LIMIT 20
+    LOOP
+        -- The least common of those that are kept stands for what is not.
+        SELECT coalesce(array_agg(x.filter), '{}'), array_agg(CASE WHEN x.place < most THEN x.share ELSE x.left_share END), array_agg(x.stand_in OR x.place = most AND x.left_share > x.share)
+        INTO filters, shares, stand_ins
+        FROM (
+            SELECT f.filter || jsonb_build_object(part.path, coalesce(f.filter -> part.path, '{}') || jsonb_build_object(part.operator, v.value)) AS filter,
+                   f.share * v.share AS share, f.stand_in OR v.stand_in AS stand_in, row_number() OVER by_share AS place,
+                   sum(f.share * v.share) OVER (by_share ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS left_share
+            FROM unnest(filters, shares, stand_ins) AS f (filter, share, stand_in)
+            CROSS JOIN pgsim._advise_values(base, part.path, part.operator, part.paired) AS v
+            WINDOW by_share AS (ORDER BY f.share * v.share DESC, f.filter, v.value)
+        ) AS x
+        WHERE x.place <= most;
+        IF filters = '{}' THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RETURN QUERY SELECT nullif(f.filter, '{}'), f.share, f.stand_in FROM unnest(filters, shares, stand_ins) AS f (filter, share, stand_in);
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_filters IS
+    'The filters that a recorded shape is taken to stand for, and in which shares; none where a condition is of a kind whose values nobody can know ($or, $not, paths, patterns).';
+
+CREATE FUNCTION pgsim._advise_graph(t pgsim._target, OUT element text, OUT row_bytes float8, OUT row_seconds float8, OUT memory float8, OUT missing boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x record;
+BEGIN
+    SELECT i.element, i.bytes, i.tuples INTO x FROM pgsim._vector_indexes(t) AS i
+    WHERE i.method = 'hnsw' AND NOT i.partial AND i.dims = t.dim AND i.valid ORDER BY i.element = t.element DESC LIMIT 1;
+    element := coalesce(x.element, CASE WHEN t.dim <= CASE t.element WHEN 'halfvec' THEN 4000 ELSE 2000 END THEN t.element WHEN t.dim <= 4000 THEN 'halfvec' END);
+    row_bytes := CASE WHEN x.tuples > 0 THEN x.bytes / x.tuples ELSE pgsim._hnsw_bytes(t.dim, element, 16, 1) END;
+    memory := pg_size_bytes(current_setting('maintenance_work_mem'));
+    row_seconds := 7e-5 + 6.5e-8 * t.dim * CASE element WHEN 'halfvec' THEN 2 ELSE 4 END;
+    -- Neither one that is used nor one that is being built or was left by a build that failed.
+    missing := element IS NOT NULL AND x.element IS NULL AND (pgsim._usable_index(t, t.dim, NULL)).name IS NULL
+               AND NOT EXISTS (SELECT FROM pgsim._vector_indexes(t) AS i WHERE NOT i.partial AND coalesce(i.dims, t.dim) = t.dim);
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_graph IS
+    'Of what elements an HNSW index of a version is made (NULL where it is too wide for any), how many bytes and seconds of building a row takes, as long as all fit in memory, and whether there is none on all rows.';
+
+CREATE FUNCTION pgsim._advise_hnsw(t pgsim._target, embedding text, plans pgsim._search_plan[])
+RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, served int[], seconds float8[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._calibration := pgsim._calibrated(t);
+    g record := pgsim._advise_graph(t);
+    bytes CONSTANT float8 := g.row_bytes * t.rows;
+BEGIN
+    IF g.missing THEN
+        RETURN QUERY
+            SELECT 'hnsw', format('%s.%I', t.version_sql, t.column_name), s.statement, bytes, g.row_seconds * t.rows, concat('there is no vector index on all rows', CASE WHEN bytes > g.memory THEN pgsim._advise_memory(bytes) END), s.arguments, array_agg(u.place), array_agg(u.seconds)
+            FROM (SELECT p AS place, pgsim._ann_seconds(c, plans[p], least(plans[p].expected, plans[p].reachable)) AS seconds FROM generate_series(1, cardinality(plans)) AS p
+                  WHERE plans[p].recall < 1) AS u
+            CROSS JOIN pgsim._advise_create_index(t, embedding, g.element, 'hnsw', NULL) AS s
+            WHERE u.seconds < 'Infinity'
+            GROUP BY s.statement, s.arguments;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_hnsw IS 'What pgsim.advise may say of an HNSW index on all rows, where there is none.';
+
+CREATE FUNCTION pgsim._advise_json(type text, item text) RETURNS jsonb
+LANGUAGE sql STABLE
+RETURN CASE WHEN type IN ('smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision')
+                THEN CASE WHEN item ~ '^-?\d+(\.\d+)?(e[-+]?\d+)?$' THEN pg_catalog.to_jsonb(item::numeric) END
+            WHEN type = 'boolean' THEN pg_catalog.to_jsonb(item::boolean)
+            ELSE pg_catalog.to_jsonb(item) END;
+COMMENT ON FUNCTION pgsim._advise_json IS 'A value from the planner''s statistics as a filter writes it; NULL where no filter can, as of infinity.';
+
+CREATE FUNCTION pgsim._advise_memory(bytes float8) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.format('; it builds several times faster where maintenance_work_mem is %s or more', pg_catalog.pg_size_pretty(ceil(1.1 * bytes)::bigint));
+COMMENT ON FUNCTION pgsim._advise_memory IS 'What is said of an HNSW index that is too large for maintenance_work_mem.';
+
+CREATE FUNCTION pgsim._advise_partial_indexes(t pgsim._target, embedding text, plans pgsim._search_plan[], searches float8[], known boolean[], stand_in boolean[], before float8[])
+RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, served int[], seconds float8[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Fewer rows are ranked as fast as any index finds the nearest of them.
+    least_rows CONSTANT int := 2000;
+    most CONSTANT int := 100;
+    c pgsim._calibration := pgsim._calibrated(t);
+    g record := pgsim._advise_graph(t);
+    paths jsonb := '{}';
+    wide record;
+    p pgsim._search_plan;
+    rows float8;
+    places int[];
+    costs float8[];
+BEGIN
+    IF NOT t.adopted OR t.partitioned OR g.element IS NULL THEN
+        RETURN;
+    END IF;
+    FOR i IN 1 .. cardinality(plans) LOOP
+        paths := paths || jsonb_build_object(i::text, (SELECT coalesce(jsonb_agg(DISTINCT coalesce(a.path, '')), '[]') FROM pgsim._filter_atoms((plans[i].request).filter, 1) AS a));
+    END LOOP;
+    FOR wide IN
+        WITH atoms AS MATERIALIZED (
+            SELECT i, a.path, a.operator, a.value FROM generate_series(1, cardinality(plans)) AS i CROSS JOIN LATERAL pgsim._filter_atoms((plans[i].request).filter, 1) AS a
+            WHERE NOT stand_in[i] AND plans[i].recall < 1
+        ),
+        candidate AS (
+            SELECT a.i, jsonb_build_object(a.path, CASE WHEN count(*) = 1 AND min(a.operator) = '$eq' AND bool_and(jsonb_typeof(a.value) <> 'object') THEN (jsonb_agg(a.value)) -> 0
+                                                        ELSE jsonb_object_agg(a.operator, a.value) END) AS filter
+            FROM atoms AS a WHERE a.path IS NOT NULL GROUP BY a.i, a.path
+            UNION
+            SELECT a.i, (plans[a.i].request).filter FROM atoms AS a GROUP BY a.i HAVING count(DISTINCT a.path) > 1 OR bool_or(a.path IS NULL)
+        )
+        SELECT k.filter, sum(searches[k.i] * before[k.i]) AS spent, bool_and(known[k.i]) AS known,
+               ARRAY(SELECT DISTINCT coalesce(a.path, '') FROM pgsim._filter_atoms(k.filter, 1) AS a) AS paths
+        FROM candidate AS k
+        WHERE pg_column_size(k.filter) <= 1000 AND pgsim._filter_covers(k.filter, k.filter)
+          AND NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND pgsim._filter_covers(k.filter, i.where_filter) AND pgsim._filter_covers(i.where_filter, k.filter)
+                          AND i.where_filter IS NOT NULL)
+        GROUP BY k.filter ORDER BY spent DESC LIMIT most
+    LOOP
+        BEGIN
+            -- A predicate that an index cannot have: one on another table, or one that the column refuses.
+            PERFORM pgsim._compile_filter(t.base, wide.filter, '{}', true);
+            p := pgsim._plan_search(ROW(t.collection, 10, wide.filter, t.model, embedding, 1, 'auto', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request);
+        EXCEPTION WHEN OTHERS THEN
+            CONTINUE;
+        END;
+        rows := p.expected;
+        CONTINUE WHEN rows < least_rows;
+        places := '{}';
+        costs := '{}';
+        FOR i IN 1 .. cardinality(plans) LOOP
+            IF plans[i].recall < 1 AND NOT stand_in[i] AND (paths -> i::text) ?& wide.paths AND pgsim._filter_covers((plans[i].request).filter, wide.filter) THEN
+                p := plans[i];
+                p.reachable := rows;
+                places := places || i;
+                costs := costs || pgsim._ann_seconds(c, p, least(p.expected, rows));
+            END IF;
+        END LOOP;
+        RETURN QUERY
+            SELECT 'partial_index', wide.filter::text, s.statement, g.row_bytes * rows, g.row_seconds * rows,
+                   format('about %s of %s rows match%s%s', rows::bigint, t.rows::bigint, CASE WHEN g.row_bytes * rows > g.memory THEN pgsim._advise_memory(g.row_bytes * rows) END,
+                          CASE WHEN NOT wide.known THEN '; values were not recorded, so each common one is taken to be asked for as often as it occurs' END),
+                   s.arguments, places, costs
+            FROM pgsim._advise_create_index(t, embedding, g.element, 'hnsw', wide.filter) AS s;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_partial_indexes IS
+    'What pgsim.advise may say of partial HNSW indexes: one for each condition, and each whole filter, that enough rows match. seconds are those of the searches that it covers.';
+
+CREATE FUNCTION pgsim._advise_partition(t pgsim._target, plans pgsim._search_plan[], searches float8[])
+RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, served int[], seconds float8[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._calibration := pgsim._calibrated(t);
+    total float8 := (SELECT sum(s) FROM unnest(searches) AS s);
+    col record;
+    p pgsim._search_plan;
+    places int[];
+    costs float8[];
+BEGIN
+    IF t.partitioned THEN
+        RETURN;
+    END IF;
+    FOR col IN
+        SELECT s.attname::text AS name, s.n_distinct::int AS distinct_values, count(*) AS kinds, sum(searches[a.i]) AS asked, array_agg(a.i) AS places, array_agg(a.value) AS items
+        FROM (SELECT i, a.path, a.value FROM generate_series(1, cardinality(plans)) AS i CROSS JOIN LATERAL pgsim._filter_atoms((plans[i].request).filter, 1) AS a
+              WHERE a.operator = '$eq' AND a.value <> 'null') AS a
+        JOIN pg_class AS r ON r.oid = t.base
+        JOIN pg_namespace AS n ON n.oid = r.relnamespace
+        JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname AND s.attname = a.path
+        WHERE s.n_distinct BETWEEN 2 AND 100 AND t.rows / s.n_distinct >= 2000 AND NOT s.inherited
+        GROUP BY s.attname, s.n_distinct HAVING sum(searches[a.i]) > total / 2
+    LOOP
+        places := '{}';
+        costs := '{}';
+        FOR i IN 1 .. cardinality(col.places) LOOP
+            p := pgsim._plan_search(ROW(t.collection, 10, jsonb_build_object(col.name, jsonb_build_object('$eq', col.items[i])), t.model, (plans[1].request).embedding, 1, 'auto',
+                                        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request);
+            plans[col.places[i]].reachable := greatest(1, p.estimated);
+            p := plans[col.places[i]];
+            places := places || col.places[i];
+            costs := costs || least(least(p.scanned, p.reachable) * c.scan_row + p.expected * c.exact_row,
+                                    CASE WHEN p.recall < 1 THEN pgsim._ann_seconds(c, p, least(p.expected, p.reachable)) END);
+        END LOOP;
+        RETURN QUERY SELECT
+            'partition', col.name, NULL, 0.0::float8, NULL::float8,
+            format('%1$s%% of the searches ask for one value of %2$s, of which there are %3$s. Make a table PARTITION BY LIST (%2$I), whose primary key has %2$I too, copy the rows, register it and build its index: each '
+                   'search then reads one partition. Instead of the partial indexes and codes above, not beside them: codes are for ordinary tables',
+                   round(100 * col.asked / total), col.name, col.distinct_values),
+            NULL::jsonb, places, costs;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_partition IS 'What pgsim.advise may say of partitioning: by a column of few values, one of which most searches ask for.';
+
+CREATE FUNCTION pgsim._advise_plans(
+    t pgsim._target, embedding text, OUT plans pgsim._search_plan[], OUT searches float8[], OUT known boolean[], OUT stand_in boolean[], OUT seconds float8[], OUT recorded boolean
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    clause pgsim._clause;
+    w record;
+    p pgsim._search_plan;
+BEGIN
+    plans := '{}';
+    searches := '{}';
+    known := '{}';
+    stand_in := '{}';
+    seconds := '{}';
+    recorded := false;
+    FOR w IN SELECT * FROM pgsim._advise_workload(t) LOOP
+        -- Whoever may search can write a line of the log, and columns come and go: what cannot be planned is passed over.
+        BEGIN
+            p := pgsim._plan_search(ROW(t.collection, w.k, w.filter, t.model, embedding, w.recall, 'auto', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request);
+        EXCEPTION WHEN OTHERS THEN
+            CONTINUE;
+        END;
+        recorded := w.recorded;
+        plans := plans || p;
+        searches := searches || w.searches;
+        known := known || (w.known OR NOT w.recorded);
+        stand_in := stand_in || w.stand_in;
+        seconds := seconds || (p.costs ->> CASE WHEN p.strategy IN ('exact', 'codes') THEN p.strategy ELSE 'ann' END)::float8;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_plans IS
+    'The plans of the searches that advice is given for, how often each came, whether its values are known or are guesses, whether it stands for many, and the seconds that it is expected to take. recorded: they come from the log.';
+
+CREATE FUNCTION pgsim._advise_statistics(t pgsim._target, plans pgsim._search_plan[], searches float8[])
+RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, asked float8, before float8, after float8)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most CONSTANT int := 10;
+    c pgsim._calibration := pgsim._calibrated(t);
+    met record;
+    p pgsim._search_plan;
+    place int;
+    off float8;
+    counted float8;
+    matches float8;
+    expected float8;
+    share float8;
+    taken text;
+BEGIN
+    FOR met IN
+        WITH used AS (
+            SELECT i, array_agg(DISTINCT f.attname::text ORDER BY f.attname::text) AS columns, array_agg(DISTINCT f.attnum) AS numbers
+            FROM generate_series(1, cardinality(plans)) AS i
+            CROSS JOIN LATERAL pgsim._filter_atoms((plans[i].request).filter, 1) AS a
+            JOIN pg_attribute AS f ON f.attrelid = t.base AND f.attname = a.path AND f.attnum > 0 AND f.attgenerated <> 'v' AND pgsim._is_ordered(f.atttypid)
+            WHERE a.operator IN ('$eq', '$in', '$gt', '$gte', '$lt', '$lte', '$between')
+            GROUP BY i HAVING count(DISTINCT f.attnum) BETWEEN 2 AND 8
+        ),
+        grouped AS (
+            -- Of all searches on the same columns, those that came most often are counted.
+            SELECT u.columns, u.numbers, sum(searches[u.i]) AS asked, (array_agg(u.i ORDER BY searches[u.i] DESC, u.i))[:3] AS places
+            FROM used AS u GROUP BY u.columns, u.numbers
+        )
+        SELECT g.columns, g.asked, g.places, e.name IS NULL AS missing
+        FROM grouped AS g
+        LEFT JOIN LATERAL (SELECT e.stxname AS name, e.stxnamespace::regnamespace::text AS schema FROM pg_statistic_ext AS e
+                           WHERE e.stxrelid = t.base AND g.numbers <@ e.stxkeys::int2[] AND e.stxkind && '{f,m}'::"char"[] LIMIT 1) AS e ON true
+        -- Those that were made and not gathered yet take an ANALYZE alone.
+        WHERE NOT EXISTS (SELECT FROM pg_stats_ext AS x WHERE quote_ident(x.statistics_schemaname) = e.schema AND x.statistics_name = e.name
+                          AND (x.dependencies IS NOT NULL OR x.most_common_freqs IS NOT NULL))
+        ORDER BY g.asked DESC LIMIT most
+    LOOP
+        share := CASE WHEN t.partitioned THEN 1 ELSE least(1, 1e5 / greatest(1, (SELECT r.relpages FROM pg_class AS r WHERE r.oid = t.base))) END;
+        off := 1;
+        FOREACH place IN ARRAY met.places LOOP
+            counted := pgsim._count(concat(t.base_sql, CASE WHEN share < 1 THEN format(' TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', 100 * share) END), plans[place].predicate, plans[place].given) / share;
+            IF greatest(counted, plans[place].estimated) >= 100
+               AND off < greatest(greatest(counted, 1) / greatest(plans[place].estimated, 1), greatest(plans[place].estimated, 1) / greatest(counted, 1)) THEN
+                off := greatest(greatest(counted, 1) / greatest(plans[place].estimated, 1), greatest(plans[place].estimated, 1) / greatest(counted, 1));
+                matches := counted;
+                p := plans[place];
+            END IF;
+        END LOOP;
+        CONTINUE WHEN off < 3;
+        expected := p.estimated;
+        taken := CASE WHEN p.strategy IN ('exact', 'codes') THEN p.strategy ELSE 'ann' END;
+        p.scanned := CASE WHEN p.scanned > p.expected THEN p.scanned ELSE matches END;
+        p.expected := matches;
+        p := pgsim._choose_strategy(p, true);
+        RETURN QUERY SELECT
+            'statistics', array_to_string(met.columns, ', '),
+            format('%sANALYZE %s', CASE WHEN met.missing THEN
+                format('CREATE STATISTICS %s.%I (dependencies, mcv) ON %s FROM %s; ', (SELECT r.relnamespace::regnamespace FROM pg_class AS r WHERE r.oid = t.base),
+                       pgsim._free_name(t.base, concat_ws('_', left((SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), 25), left(array_to_string(met.columns, '_'), 25), 'stat')),
+                       (SELECT string_agg(quote_ident(n), ', ') FROM unnest(met.columns) AS n), t.base_sql) END, t.base_sql),
+            16384.0::float8, 2e-5 * least(t.rows, 30000),
+            format('PostgreSQL takes these columns for independent: it expects %s rows where %s match%s', expected::bigint, matches::bigint, CASE WHEN share < 1 THEN ' (in a sample of pages)' END),
+            NULL::jsonb, met.asked, (CASE taken WHEN 'ann' THEN pgsim._ann_seconds(c, p, least(matches, p.reachable))::text ELSE p.costs ->> taken END)::float8,
+            (p.costs ->> CASE WHEN p.strategy IN ('exact', 'codes') THEN p.strategy ELSE 'ann' END)::float8;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_statistics IS
+    'What pgsim.advise may say of extended statistics: for columns that meet in filters, where the matches counted are three times as many or as few as expected. before is what the plan chosen now costs for the matches that there are.';
+
+CREATE FUNCTION pgsim._advise_values(base regclass, path text, operator text, paired boolean) RETURNS TABLE (value jsonb, share float8, stand_in boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Most columns keep a hundred common values.
+    most CONSTANT int := 100;
+    col record := pgsim._filter_column_type(base, path);
+    s record;
+    common text[];
+    bounds text[];
+    of_array CONSTANT boolean := operator IN ('$contains', '$overlap');
+BEGIN
+    SELECT t.null_frac, t.most_common_vals::text::text[] AS common, t.most_common_freqs::float8[] AS shares, t.histogram_bounds::text::text[] AS bounds,
+           t.most_common_elems::text::text[] AS elements, t.most_common_elem_freqs::float8[] AS element_shares
+    INTO s
+    FROM pg_class AS r
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    JOIN pg_stats AS t ON t.schemaname = n.nspname AND t.tablename = r.relname AND t.attname = _advise_values.path
+    WHERE r.oid = base
+    ORDER BY t.inherited DESC LIMIT 1;
+    IF NOT FOUND OR col.kind IS DISTINCT FROM (CASE WHEN of_array THEN 'array' ELSE 'scalar' END) THEN
+        RETURN;
+    END IF;
+    common := coalesce(s.common, '{}');
+    bounds := coalesce(s.bounds, ARRAY(SELECT c FROM unnest(common) AS c ORDER BY pgsim._advise_json(col.element, c)));
+    RETURN QUERY
+        WITH known AS (
+            SELECT c.item, c.part, false AS rest FROM unnest(common, s.shares) WITH ORDINALITY AS c (item, part, place) WHERE operator = '$eq' AND c.place <= most
+            UNION ALL
+            -- The values that are not common are much alike: one stands for them all.
+            SELECT coalesce(s.bounds[1 + cardinality(s.bounds) / 2], common[most + 1]),
+                   greatest(0, 1 - s.null_frac - coalesce((SELECT sum(f) FROM unnest(s.shares[:most]) AS f), 0)), true
+            WHERE operator = '$eq'
+            UNION ALL
+            -- The last three are the least, the largest and the mean of these shares, or of those of NULL.
+            SELECT e.item, e.part / (SELECT sum(f) FROM unnest(s.element_shares[:least(most, cardinality(s.elements))]) AS f), false
+            FROM unnest(s.elements, s.element_shares) WITH ORDINALITY AS e (item, part, place)
+            WHERE of_array AND e.place <= least(most, cardinality(s.elements))
+        ),
+        one AS (
+            SELECT pgsim._advise_json(col.element, k.item) AS item, k.part, k.rest FROM known AS k
+        ),
+        quarter AS (
+            SELECT pgsim._advise_json(col.element, bounds[1 + (cardinality(bounds) - 1) / 4]) AS lower, pgsim._advise_json(col.element, bounds[1 + (cardinality(bounds) - 1) / 2]) AS middle,
+                   pgsim._advise_json(col.element, bounds[1 + (cardinality(bounds) - 1) * 3 / 4]) AS upper
+        )
+        SELECT CASE WHEN of_array THEN jsonb_build_array(o.item) ELSE o.item END, o.part, o.rest FROM one AS o WHERE o.item IS NOT NULL AND o.part > 0
+        UNION ALL
+        SELECT v.value, 1.0, true
+        FROM (
+            SELECT CASE
+                WHEN operator IN ('$gt', '$gte') THEN CASE WHEN paired THEN q.lower ELSE q.middle END
+                WHEN operator IN ('$lt', '$lte') THEN CASE WHEN paired THEN q.upper ELSE q.middle END
+                WHEN operator = '$between' AND q.lower IS NOT NULL THEN jsonb_build_array(q.lower, q.upper)
+                WHEN operator = '$ne' THEN pgsim._advise_json(col.element, common[1])
+                WHEN operator IN ('$in', '$nin') AND common <> '{}' THEN (SELECT jsonb_agg(pgsim._advise_json(col.element, c)) FROM unnest(common[:2]) AS c)
+                WHEN operator = '$exists' THEN 'true' END AS value
+            FROM quarter AS q
+        ) AS v
+        WHERE v.value IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_values IS
+    'The values that a condition of unknown value is taken to have, by the planner''s statistics of the column: common ones by how common they are; stand_in where one value stands for many. paired: the column has a second bound.';
+
+CREATE FUNCTION pgsim._advise_workload(t pgsim._target) RETURNS TABLE (filter jsonb, k int, recall float8, searches float8, recorded boolean, known boolean, stand_in boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most CONSTANT int := 1000;
+BEGIN
+    RETURN QUERY
+        WITH log AS MATERIALIZED (
+            SELECT l.shape, l.filter, l.k, l.recall_asked, count(*) AS searches
+            FROM pgsim._search_log AS l
+            -- What was asked under an earlier model will be asked again; another embedding has askers of its own.
+            WHERE l.collection_id = t.collection_id AND l.shape !~ '(^|, )where_sql$'
+              AND NOT EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._version AS own ON own.id = t.version_id WHERE v.id = l.version_id AND v.embedding_id <> own.embedding_id)
+            GROUP BY l.shape, l.filter, l.k, l.recall_asked
+            ORDER BY count(*) * percentile_cont(0.5) WITHIN GROUP (ORDER BY l.seconds) DESC LIMIT most
+        ),
+        shaped AS (
+            SELECT l.shape, l.k, l.recall_asked, l.searches, true AS recorded FROM log AS l WHERE l.filter IS NULL
+            UNION ALL
+            SELECT concat(quote_ident(f.name), CASE (pgsim._filter_column_type(t.base, f.name)).kind WHEN 'array' THEN ' $contains' ELSE ' $eq' END), 10, 0.95, 1, false
+            FROM pgsim._collection AS c CROSS JOIN unnest(c.filter_columns) AS f (name)
+            WHERE c.id = t.collection_id AND NOT EXISTS (SELECT FROM log)
+            UNION ALL
+            SELECT '', 10, 0.95, 1, false WHERE NOT EXISTS (SELECT FROM log)
+        )
+        SELECT w.filter, w.k, w.recall, w.searches, w.recorded, w.known, w.stand_in
+        FROM (
+            SELECT l.filter, l.k, l.recall_asked AS recall, l.searches::float8 AS searches, true AS recorded, true AS known, false AS stand_in FROM log AS l WHERE l.filter IS NOT NULL
+            UNION ALL
+            SELECT f.filter, s.k, s.recall_asked, s.searches * f.share, s.recorded, false, f.stand_in
+            FROM (SELECT s.shape, s.k, s.recall_asked, s.recorded, sum(s.searches)::float8 AS searches FROM shaped AS s GROUP BY 1, 2, 3, 4) AS s
+            CROSS JOIN LATERAL pgsim._advise_filters(t.base, s.shape) AS f
+        ) AS w
+        ORDER BY w.searches DESC LIMIT most;
+END
+$$;
+COMMENT ON FUNCTION pgsim._advise_workload IS
+    'The searches that advice is given for, at most a thousand kinds: those recorded; a shape without values as filters on the column''s common values; where nothing was recorded, each declared filter column once.';
+
+CREATE FUNCTION pgsim._bootstrap_interval(samples float8[], seed int, resamples int = 1000) RETURNS float8[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT percentile_cont(ARRAY[0.025, 0.975]::float8[]) WITHIN GROUP (ORDER BY r.mean)
+    FROM (
+        -- A hash of its number is each draw: random() would move the caller's own sequence on.
+        SELECT avg(samples[1 + (pg_catalog.hashint8extended(d.draw::bigint, seed::bigint) & 9223372036854775807) % cardinality(samples)]) AS mean
+        FROM generate_series(0, resamples * cardinality(samples) - 1) AS d (draw)
+        GROUP BY d.draw / cardinality(samples)
+    ) AS r
+);
+COMMENT ON FUNCTION pgsim._bootstrap_interval IS
+    'The 95% interval of the mean of samples, which hold no NULL: the percentiles of the means of as many draws with replacement, again and again (the bootstrap; Efron 1979). The same seed gives the same interval. NULL of no samples.';
+
+CREATE FUNCTION pgsim._compare_search(
+    collection text, query vector, k int, filter jsonb, model text, embedding text, recall float8, mode text,
+    where_sql text, where_values jsonb, where_columns text[], exact_first boolean,
+    OUT tie_recall float8, OUT short boolean, OUT strategy text, OUT seconds float8, OUT exact_seconds float8
+)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    answer record;
+    exact record;
+    -- What a measurement searches is no user's search.
+    previous jsonb := pgsim._set('{"pgsim.recording": "off"}');
+BEGIN
+    IF NOT exact_first THEN
+        SELECT * INTO answer FROM pgsim._timed_search(collection, query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
+    END IF;
+    SELECT * INTO exact FROM pgsim._timed_search(collection, query, k, filter, model, embedding, NULL, 'exact', where_sql, where_values, where_columns);
+    IF exact_first THEN
+        SELECT * INTO answer FROM pgsim._timed_search(collection, query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
+    END IF;
+    tie_recall := pgsim._tie_recall(answer.distances, exact.distances);
+    short := pg_catalog.cardinality(answer.distances) OPERATOR(pg_catalog.<) pg_catalog.cardinality(exact.distances);
+    strategy := answer.strategy;
+    seconds := answer.seconds;
+    exact_seconds := exact.seconds;
+    PERFORM pgsim._set(previous);
+END
+$$;
+COMMENT ON FUNCTION pgsim._compare_search IS
+    'A search beside the exact one. Whichever runs second finds in memory what the first has read, so the caller changes the order from query to query. It has the caller''s search_path, which where_sql is read by.';
+
+CREATE FUNCTION pgsim._directed(vectors vector[], metric text) RETURNS vector[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT coalesce(pg_catalog.array_agg(g.v ORDER BY g.ordinal), '{}')
+    FROM unnest(vectors) WITH ORDINALITY AS g (v, ordinal)
+    WHERE vector_norm(g.v) > 0 OR metric <> 'cosine' AND g.v IS NOT NULL
+);
+COMMENT ON FUNCTION pgsim._directed IS 'Those vectors that have a distance to others: not NULL, and under cosine not zero.';
+
+CREATE FUNCTION pgsim._filter_index(base regclass, path text, operator text, rows float8, OUT method text, OUT item text, OUT row_bytes float8, OUT correlation float8)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    col record := pgsim._filter_column_type(base, path);
+    a record;
+    compiled record;
+    suffix CONSTANT text := ' = ''"x"''::jsonb)';
+    present boolean;
+BEGIN
+    IF path IS NULL THEN
+        RETURN;
+    END IF;
+    IF col.name IS NULL THEN
+        BEGIN
+            compiled := pgsim._compile_filter(base, jsonb_build_object(path, 'x'), '{}', true);
+        EXCEPTION WHEN OTHERS THEN
+            RETURN;
+        END;
+        -- A path into a jsonb column: the operand is what stands before the value.
+        IF operator IN ('$eq', '$in') AND right(compiled.predicate, length(suffix)) = suffix AND (pgsim._filter_column_type(base, compiled.columns[1])).type = 'jsonb' THEN
+            method := 'btree';
+            item := format('(%s)', substr(compiled.predicate, 2, length(compiled.predicate) - 1 - length(suffix)));
+            row_bytes := 32;
+            present := EXISTS (SELECT FROM pg_index AS x WHERE x.indrelid = base AND x.indexprs IS NOT NULL AND format('((%s))', pg_get_indexdef(x.indexrelid, 1, true)) IN (item, format('((%s))', item), format('(%s)', item)));
+        END IF;
+    ELSE
+        SELECT f.attnum, f.atttypid, f.attgenerated, coalesce(s.avg_width, 16) AS width, coalesce(s.correlation, 0) AS correlation,
+               CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * rows ELSE nullif(s.n_distinct, 0) END AS distinct_values, s.elem_count_histogram[cardinality(s.elem_count_histogram)] AS elements
+        INTO a
+        FROM pg_attribute AS f
+        JOIN pg_class AS r ON r.oid = f.attrelid
+        JOIN pg_namespace AS n ON n.oid = r.relnamespace
+        LEFT JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname AND s.attname = f.attname
+        WHERE f.attrelid = base AND f.attname = col.name
+        ORDER BY s.inherited DESC LIMIT 1;
+        item := quote_ident(col.name);
+        -- A long text is more than a btree takes, and its writer would be refused.
+        IF col.kind = 'scalar' AND col.operand = item AND a.width <= 200 AND pgsim._is_ordered(a.atttypid) AND operator IN ('$eq', '$in', '$gt', '$gte', '$lt', '$lte', '$between') THEN
+            method := 'btree';
+            row_bytes := CASE WHEN rows > 5 * a.distinct_values THEN 7 ELSE (12 + 8 * ceil(a.width / 8.0)) / 0.9 END;
+            correlation := a.correlation;
+        ELSIF col.kind = 'array' AND operator IN ('$contains', '$overlap') THEN
+            method := 'gin';
+            row_bytes := 4 + 4 * coalesce(a.elements, 4);
+        ELSIF col.type = 'jsonb' AND operator = '$contains' THEN
+            method := 'gin';
+            row_bytes := 4 + a.width / 3.0;
+            item := item || ' jsonb_path_ops';
+        END IF;
+        present := a.attgenerated = 'v' OR EXISTS (SELECT FROM pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid JOIN pg_am AS m ON m.oid = k.relam
+                           WHERE x.indrelid = base AND x.indpred IS NULL AND CASE WHEN method = 'gin' THEN m.amname IN ('gin', 'gist') AND a.attnum = ANY (x.indkey)
+                                                                                 ELSE m.amname NOT IN ('hnsw', 'ivfflat') AND a.attnum = x.indkey[0] END);
+    END IF;
+    correlation := coalesce(correlation, 0);
+    IF present THEN
+        method := NULL;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_index IS 'The index that would serve a condition of a filter, as CREATE INDEX names its column, and its bytes a row; method is NULL where there is one already, or none serves.';
+
+CREATE FUNCTION pgsim._free_name(relation regclass, stem text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    schema oid := (SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = relation);
+    attempt int := 1;
+    name text;
+BEGIN
+    -- A name is cut by bytes; characters of several bytes leave room for fewer of them.
+    WHILE octet_length(stem) > 58 LOOP
+        stem := left(stem, -1);
+    END LOOP;
+    name := stem;
+    WHILE EXISTS (SELECT FROM pg_class AS k WHERE k.relnamespace = schema AND k.relname = name)
+          OR EXISTS (SELECT FROM pg_statistic_ext AS s WHERE s.stxnamespace = schema AND s.stxname = name) LOOP
+        attempt := attempt + 1;
+        name := stem || '_' || attempt;
+    END LOOP;
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION pgsim._free_name IS 'A name that no index and no statistics have in the schema of a table.';
+
+CREATE FUNCTION pgsim._neighbours(vectors vector[], metric text, k int) RETURNS TABLE (item bigint, neighbour bigint, distance float8, rank bigint)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10000
+BEGIN ATOMIC
+    WITH v AS MATERIALIZED (
+        SELECT g.ordinal, CASE _neighbours.metric WHEN 'cosine' THEN l2_normalize(g.v) ELSE g.v END AS v
+        FROM unnest(_neighbours.vectors) WITH ORDINALITY AS g (v, ordinal)
+    )
+    SELECT a.ordinal, n.ordinal, n.distance, row_number() OVER (PARTITION BY a.ordinal ORDER BY n.distance, n.ordinal)
+    FROM v AS a
+    CROSS JOIN LATERAL (
+        SELECT b.ordinal, CASE _neighbours.metric WHEN 'ip' THEN a.v <#> b.v WHEN 'l1' THEN a.v <+> b.v ELSE a.v <-> b.v END AS distance
+        FROM v AS b WHERE b.ordinal <> a.ordinal
+        ORDER BY 2, 1 LIMIT _neighbours.k
+    ) AS n;
+END;
+COMMENT ON FUNCTION pgsim._neighbours IS
+    'The k nearest of each vector among the others, exactly, by their places in the array. Under cosine the distance is that of the directions, sqrt(2 - 2 cos): the order is the same, and it is a distance.';
+
+CREATE FUNCTION pgsim._geometry(
+    vectors vector[], metric text, OUT intrinsic_dimension float8, OUT hubness float8, OUT duplicates float8
+)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH n AS MATERIALIZED (
+        SELECT s.item, s.neighbour, s.distance, s.rank FROM pgsim._neighbours(_geometry.vectors, _geometry.metric, 20) AS s
+    ),
+    -- The inner product is no distance: what measures distances takes those of l2.
+    r AS MATERIALIZED (
+        SELECT n.item, n.distance, n.rank, n.distance <= CASE _geometry.metric WHEN 'cosine' THEN 1e-6 ELSE 0 END AS copy FROM n WHERE _geometry.metric <> 'ip'
+        UNION ALL
+        SELECT s.item, s.distance, s.rank, s.distance = 0 FROM pgsim._neighbours(CASE _geometry.metric WHEN 'ip' THEN _geometry.vectors END, 'l2', 20) AS s
+    ),
+    -- Copies of one vector say nothing of dimension: only distances above zero count.
+    b AS (
+        SELECT count(*) - 1 AS terms, count(*) * ln(max(r.distance)) - sum(ln(r.distance)) AS logs FROM r WHERE NOT r.copy GROUP BY r.item
+    ),
+    o AS (
+        SELECT count(n.neighbour)::float8 AS times
+        FROM generate_series(1, cardinality(_geometry.vectors)) AS v (ordinal)
+        LEFT JOIN n ON n.neighbour = v.ordinal AND n.rank <= 10
+        GROUP BY v.ordinal
+    ),
+    m AS (
+        SELECT avg(o.times) AS mean, stddev_pop(o.times) AS deviation FROM o
+    )
+    SELECT (SELECT sum(b.terms) / nullif(sum(b.logs), 0) FROM b),
+           (SELECT avg(power((o.times - m.mean) / nullif(m.deviation, 0), 3)) FROM o CROSS JOIN m),
+           (SELECT avg(r.copy::int)::float8 FROM r WHERE r.rank = 1);
+END;
+COMMENT ON FUNCTION pgsim._geometry IS
+    'How vectors lie among each other. intrinsic_dimension: the maximum likelihood estimate over the 20 nearest of each (Levina and Bickel 2005; Amsaleg et al. 2015), inverses averaged as MacKay and Ghahramani 2005 correct it. hubness: the skewness of how often each is among the 10 nearest of another (Radovanovic et al. 2010). duplicates: the share that another one equals.';
+
+CREATE FUNCTION pgsim._graph_recall(
+    t pgsim._target, dims int, element text, queries vector[], OUT index_names text, OUT measured int, OUT narrow float8, OUT wide float8
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Exact answers over a large table take long: once these are spent ten queries must do.
+    patience CONSTANT interval := '3 seconds';
+    enough CONSTANT int := 10;
+    started CONSTANT timestamptz := clock_timestamp();
+    distance CONSTANT text := format('%s OPERATOR(%s.%s) %s',
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, dims, element),
+        t.vector_schema, pgsim._distance_operator(t.metric),
+        pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', dims, element));
+    index_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY %1$s LIMIT 10) AS n', distance, t.version_sql);
+    exact_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY (%1$s) OPERATOR(pg_catalog.+) 0 LIMIT 10) AS n', distance, t.version_sql);
+    settings CONSTANT jsonb := '{"enable_seqscan": "off", "enable_sort": "off", "hnsw.iterative_scan": "off"}';
+    given CONSTANT jsonb := '{}';
+    previous jsonb;
+    plan_indexes jsonb;
+    truth float8[];
+    found_distances float8[];
+    narrow_sum float8 := 0;
+    wide_sum float8 := 0;
+BEGIN
+    measured := 0;
+    FOR i IN 1 .. coalesce(cardinality(queries), 0) LOOP
+        EXIT WHEN measured >= enough AND clock_timestamp() > started + patience;
+        CONTINUE WHEN element = 'halfvec' AND pgsim._vector_problem(queries[i], t.dim, t.metric, element) IS NOT NULL;
+        EXECUTE exact_statement INTO truth USING given, queries[i];
+        -- A row without a vector, and a prefix without a direction, have no distance.
+        truth := array_remove(array_remove(truth, NULL), 'NaN');
+        CONTINUE WHEN coalesce(cardinality(truth), 0) = 0;
+
+        previous := pgsim._set(settings || '{"hnsw.ef_search": "40"}');
+        IF index_names IS NULL THEN
+            plan_indexes := pgsim._plan_indexes(pgsim._plan(index_statement, given, queries[i]));
+            SELECT string_agg(quote_ident(p.name), ', ') INTO index_names
+            FROM jsonb_array_elements_text(plan_indexes) AS p (name)
+            WHERE EXISTS (SELECT FROM pg_class AS k JOIN pg_am AS m ON m.oid = k.relam WHERE k.relname = p.name AND m.amname = 'hnsw');
+            IF index_names IS NULL THEN
+                PERFORM pgsim._set(previous);
+                RETURN;
+            END IF;
+        END IF;
+        EXECUTE index_statement INTO found_distances USING given, queries[i];
+        narrow_sum := narrow_sum + pgsim._tie_recall(found_distances, truth);
+        PERFORM pgsim._set('{"hnsw.ef_search": "200"}');
+        EXECUTE index_statement INTO found_distances USING given, queries[i];
+        wide_sum := wide_sum + pgsim._tie_recall(found_distances, truth);
+        PERFORM pgsim._set(previous);
+        measured := measured + 1;
+    END LOOP;
+    narrow := narrow_sum / nullif(measured, 0);
+    wide := wide_sum / nullif(measured, 0);
+END
+$$;
+COMMENT ON FUNCTION pgsim._graph_recall IS
+    'Recall at 10 of the HNSW index on a prefix and element type, at ef_search 40 (narrow) and 200 (wide), against exact search by the very same expression, so that it measures the graph alone. index_names are those that the plan reads; NULL when it reads no HNSW index.';
+
+CREATE FUNCTION pgsim._health_of_graphs(t pgsim._target, queries vector[], intrinsic_dimension float8) RETURNS TABLE (
+    measure text, value float8, verdict text, explanation text, hint text
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    hidden CONSTANT boolean := row_security_active(t.base) OR row_security_active(t.version);
+    x record;
+    r record;
+    why text;
+BEGIN
+    FOR x IN SELECT i.dims, i.element, min(i.index::text) AS first_index FROM pgsim._vector_indexes(t) AS i
+             WHERE i.method = 'hnsw' AND i.valid AND NOT i.partial AND i.dims IS NOT NULL GROUP BY 1, 2 ORDER BY 1 DESC, 2 DESC LOOP
+        SELECT * INTO r FROM pgsim._graph_recall(t, x.dims, x.element, CASE WHEN NOT hidden THEN queries END) AS g;
+        why := CASE WHEN hidden THEN format('not measured for %s: row-level security hides rows from this role', x.first_index)
+                    WHEN coalesce(cardinality(queries), 0) = 0 THEN format('not measured for %s: there are no vectors', x.first_index)
+                    WHEN r.index_names IS NULL THEN format('not measured for %s: PostgreSQL does not choose it', x.first_index) END;
+        RETURN QUERY
+            SELECT format('recall_ef_%s', e.ef), e.recall, CASE WHEN e.ef = 200 THEN pgsim._verdict(1 - e.recall, 0.05, 0.1) ELSE pgsim._verdict(1 - e.recall, 0.1, 'inf') END,
+                   coalesce(why, format('recall at 10 of %s alone with ef_search %s, over %s sampled rows as queries', r.index_names, e.ef, r.measured)),
+                   CASE WHEN e.ef = 40 THEN 'A search that asks for a recall takes a larger ef by itself. By hand: SET hnsw.ef_search.'
+                        WHEN intrinsic_dimension > 20 THEN 'The vectors are hard to index: build with more links (options => ''{"m": 32, "ef_construction": 128}'').'
+                        ELSE format('The vectors are not hard to index, so the graph has suffered from the order of insertion or from changes: REINDEX INDEX CONCURRENTLY %s.', x.first_index) END
+            FROM (VALUES (40, r.narrow), (200, r.wide)) AS e (ef, recall);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._health_of_graphs IS 'The measures of pgsim.health that try the HNSW indexes.';
+
+CREATE FUNCTION pgsim._health_of_storage(t pgsim._target) RETURNS TABLE (measure text, value float8, verdict text, explanation text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    row_estimate CONSTANT float8 := pgsim._rows_estimate(t.version);
+    shared_buffers CONSTANT bigint := pg_size_bytes(current_setting('shared_buffers'));
+    cache_size CONSTANT bigint := pg_size_bytes(current_setting('effective_cache_size'));
+    counted record;
+    made record;
+    x record;
+    fraction float8;
+    codes CONSTANT bigint := (
+        SELECT sum(i.bytes) FROM pgsim.indexes AS i JOIN pgsim.versions AS v ON v.collection = i.collection AND v.embedding = i.embedding AND v.model = i.model
+        WHERE v.id = t.version_id AND i.method = 'codes');
+    bytes bigint;
+BEGIN
+    SELECT sum(pg_stat_get_live_tuples(p.relid)) AS live, sum(pg_stat_get_dead_tuples(p.relid)) AS dead, sum(pg_stat_get_mod_since_analyze(p.relid)) AS changed,
+           min(coalesce(greatest(pg_stat_get_last_analyze_time(p.relid), pg_stat_get_last_autoanalyze_time(p.relid)), '-infinity')) AS analyzed,
+           CASE WHEN min(r.reltuples) >= 0 THEN sum(r.reltuples::float8) END AS "rows"
+    INTO counted
+    FROM (SELECT q.relid FROM pg_partition_tree(t.version) AS q WHERE q.isleaf UNION SELECT t.version) AS p
+    JOIN pg_class AS r ON r.oid = p.relid AND r.relkind = 'r';
+    fraction := counted.dead::float8 / nullif(counted.live + counted.dead, 0);
+    RETURN QUERY VALUES ('dead_rows', fraction, pgsim._verdict(fraction, 0.1, 0.3),
+        CASE WHEN fraction IS NULL THEN format('PostgreSQL has counted no rows in %s', t.version_sql)
+             ELSE format('share of dead rows in %s, as PostgreSQL counts them: %s of %s; a vector index visits their entries until they are vacuumed', t.version_sql, counted.dead, counted.live + counted.dead) END,
+        format('REINDEX the vector indexes CONCURRENTLY, which makes vacuuming them fast, then VACUUM %s.', t.version_sql));
+
+    SELECT count(*) FILTER (WHERE i.valid) AS count, coalesce(sum(i.bytes), 0)::bigint AS bytes,
+           string_agg(format('%s (%s, %s%s)', i.index, i.method, pg_size_pretty(i.bytes), CASE WHEN NOT i.valid THEN ', invalid' WHEN i.partial THEN ', partial' ELSE '' END), ', ') AS names
+    INTO made
+    FROM pgsim._vector_indexes(t) AS i;
+    RETURN QUERY VALUES ('vector_indexes', made.count::float8, CASE WHEN made.count = 0 AND row_estimate > 20000 THEN 'note' ELSE 'ok' END,
+        concat_ws(', ', coalesce(made.names, format('no vector index over about %s rows', row_estimate)), 'codes (' || pg_size_pretty(codes) || ')'),
+        format('SELECT pgsim.create_index(%L, %L), or "pgsim index create", which does not block writers.', t.collection, t.model));
+
+    FOR x IN SELECT * FROM pgsim._vector_indexes(t) AS i WHERE i.valid LOOP
+        fraction := CASE WHEN NOT x.partial THEN x.tuples / nullif(counted.rows, 0) END;
+        RETURN QUERY VALUES ('index_rows', fraction, pgsim._verdict(abs(fraction - 1), 0.1, 'inf'),
+            CASE WHEN x.partial THEN format('%s is partial: it has about %s entries', x.index, x.tuples)
+                 WHEN fraction IS NULL THEN format('PostgreSQL has not counted the entries of %s and the rows of %s, or found none', x.index, t.version_sql)
+                 ELSE format('entries of %s to a row of %s, by the last count of each', x.index, t.version_sql) END,
+            format('VACUUM ANALYZE %s counts anew. Rows without a vector have no entry; dead ones have one until they are vacuumed.', t.version_sql));
+
+        fraction := NULL;
+        IF NOT t.adopted THEN
+            EXECUTE format('SELECT avg((v.embedded_at > $1)::int)::float8 FROM %s AS v %s', t.version_sql,
+                           CASE WHEN row_estimate > 50000 THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', 2000000 / row_estimate) END)
+            INTO fraction USING x.created_at;
+        ELSIF counted.analyzed >= x.created_at THEN
+            fraction := counted.changed / nullif(counted.rows, 0);
+        END IF;
+        RETURN QUERY VALUES ('changed_since_build', fraction, pgsim._verdict(fraction, 0.5, 'inf'),
+            CASE WHEN x.created_at IS NULL THEN format('%s was not made by pgsim, and PostgreSQL does not date it', x.index)
+                 WHEN fraction IS NULL THEN format('not known: PostgreSQL does not date the rows of %s, and it was not analyzed after %s was made', t.version_sql, x.index)
+                 WHEN t.adopted THEN format('at least this share of the rows changed since %s was made at %s: those since the last ANALYZE; a REINDEX by hand is not seen', x.index, x.created_at::timestamptz(0))
+                 ELSE format('share of the vectors that were stored after %s was made at %s; a REINDEX by hand is not seen', x.index, x.created_at::timestamptz(0)) END,
+            format('Where recall has suffered (recall_ef_200), REINDEX INDEX CONCURRENTLY %s.', x.index));
+    END LOOP;
+
+    bytes := made.bytes + coalesce(codes, 0);
+    RETURN QUERY VALUES ('memory', bytes::float8, pgsim._verdict(bytes, shared_buffers, cache_size),
+        format('bytes of the vector indexes and codes, %s; shared_buffers is %s, effective_cache_size %s', pg_size_pretty(bytes), pg_size_pretty(shared_buffers), pg_size_pretty(cache_size)),
+        CASE WHEN bytes > cache_size THEN 'A search will wait for the disk. Index halfvec elements (half the bytes) or a prefix, or take a machine with more memory.'
+             ELSE 'Raise shared_buffers where the machine has the memory; until then the operating system''s cache serves what does not fit.' END);
+END
+$$;
+COMMENT ON FUNCTION pgsim._health_of_storage IS 'The measures of pgsim.health that the catalogue and PostgreSQL''s counters give, and the dates of vectors in a version table.';
+
+CREATE FUNCTION pgsim._health_of_vectors(
+    t pgsim._target, embedding text, vectors vector[], directed vector[], intrinsic_dimension float8, hubness float8, duplicates float8
+) RETURNS TABLE (measure text, value float8, verdict text, explanation text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    sampled CONSTANT int := cardinality(vectors);
+    present CONSTANT int := cardinality(array_remove(vectors, NULL));
+    others CONSTANT text := format('the sample has %s vectors%s', cardinality(directed), CASE t.metric WHEN 'cosine' THEN ' with a direction' ELSE '' END);
+    missing float8 := (sampled - present)::float8 / nullif(sampled, 0);
+    zero float8;
+    norm float8;
+    spread float8;
+BEGIN
+    SELECT n.zeros::float8 / nullif(present, 0), n.mean, n.deviation / nullif(n.mean, 0) INTO zero, norm, spread FROM pgsim._norms(vectors) AS n;
+    RETURN QUERY VALUES
+    ('sampled_rows', sampled::float8, pgsim._verdict(50 - present, 0, 50),
+     format('rows looked at, of about %s; %s of them have a vector', greatest(sampled, pgsim._rows_estimate(t.base)), present),
+     'So few vectors say little: measure again when there are more.'),
+    ('missing_vectors', missing, pgsim._verdict(missing, 0, 0.05),
+     CASE WHEN sampled = 0 THEN 'there are no rows' ELSE 'share of rows without a vector, which no search finds' END,
+     CASE WHEN t.source_columns = '{}' THEN 'Store them with pgsim.upsert.'
+          ELSE format('SELECT pgsim.enqueue_missing(%L, %L, %L), and run a worker.', t.collection, t.model, embedding) END),
+    ('zero_vectors', zero, pgsim._verdict(zero, 0, CASE t.metric WHEN 'cosine' THEN 0 ELSE 1 END),
+     CASE WHEN present = 0 THEN 'there are no vectors'
+          ELSE 'share of vectors that are all zeros' || CASE t.metric WHEN 'cosine' THEN ': they have no direction, and no search finds them' ELSE '' END END,
+     'Look at what they were made from, often an empty text; embed it again, or set the vector to NULL.'),
+    ('duplicate_vectors', duplicates, pgsim._verdict(duplicates, 0.05, 0.3),
+     CASE WHEN duplicates IS NULL THEN others
+          ELSE format('share of vectors that another of the sample equals%s; copies outside the sample are not seen', CASE t.metric WHEN 'cosine' THEN ' in direction' ELSE '' END) END,
+     'Copies tie, and crowd others out of the first k: store each text once.'),
+    ('norm_spread', spread, pgsim._verdict(spread, CASE t.metric WHEN 'ip' THEN 0.05 ELSE 'inf' END, CASE t.metric WHEN 'ip' THEN 0.3 ELSE 'inf' END),
+     CASE WHEN spread IS NULL THEN 'no vector has a length'
+          ELSE format('standard deviation of the vectors'' lengths over their mean, %s: %s', round(norm::numeric, 4),
+                      CASE WHEN abs(norm - 1) < 0.001 AND spread < 0.001 THEN 'they are normalized, so that cosine, ip and l2 rank alike'
+                           ELSE CASE t.metric WHEN 'ip' THEN 'the inner product prefers the long ones' WHEN 'cosine' THEN 'cosine does not look at it' ELSE 'it is part of the distance' END END) END,
+     'Where length means nothing to the model, register the model with metric cosine.'),
+    ('intrinsic_dimension', intrinsic_dimension, pgsim._verdict(intrinsic_dimension, 20, 'inf'),
+     CASE WHEN cardinality(directed) <= 20 THEN 'it takes the 20 nearest of each vector, and ' || others
+          WHEN intrinsic_dimension IS NULL THEN 'the nearest are all equally far'
+          ELSE format('in how many directions the neighbours of a vector lie, within the sample; the model has %s dimensions', t.dim) END,
+     'The higher it is, the more an index must visit: expect a larger ef, or build with more links (options => ''{"m": 32, "ef_construction": 128}'').'),
+    ('hubness', hubness, pgsim._verdict(hubness, 2, 5),
+     CASE WHEN cardinality(directed) <= 20 THEN 'it takes the 10 nearest of each vector, and ' || others
+          WHEN hubness IS NULL THEN 'each is among the nearest equally often'
+          ELSE 'skewness of how often a vector is among the 10 nearest of another: 0 where all are alike; far above, a few rows answer very many queries' END,
+     'Look at the rows that come back most, often boilerplate or very short texts.');
+END
+$$;
+COMMENT ON FUNCTION pgsim._health_of_vectors IS 'The measures of pgsim.health that a sample of vectors gives. directed: those of them that have a distance to others.';
+
+CREATE FUNCTION pgsim._hnsw_bytes(dim int, element text, m int, rows float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    -- hnsw.h of pgvector: an element has 72 bytes beside its vector, and on the lowest level 2 m neighbours of 6 bytes. The two lie on one page.
+    SELECT CASE WHEN s.pair > 8160 THEN 16384.0 ELSE 8192.0 / floor(8160.0 / s.pair) END * _hnsw_bytes.rows
+    FROM (SELECT 8 * ceil((80 + _hnsw_bytes.dim * CASE _hnsw_bytes.element WHEN 'halfvec' THEN 2 ELSE 4 END) / 8.0) + 8 * ceil((4 + 12 * _hnsw_bytes.m) / 8.0) + 8 AS pair) AS s
+);
+COMMENT ON FUNCTION pgsim._hnsw_bytes IS 'How large an HNSW index of so many rows is, where no vector is stored twice.';
+
+CREATE FUNCTION pgsim._index_pays(relation regclass, rows float8, matches float8, correlation float8) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pages float8 := (SELECT greatest(1, sum(r.relpages)) FROM pg_partition_tree(relation) AS l JOIN pg_class AS r ON r.oid = l.relid);
+    random_page CONSTANT float8 := current_setting('random_page_cost')::float8;
+    seq_page CONSTANT float8 := current_setting('seq_page_cost')::float8;
+    tuple CONSTANT float8 := current_setting('cpu_tuple_cost')::float8;
+    operator CONSTANT float8 := current_setting('cpu_operator_cost')::float8;
+    index_tuple CONSTANT float8 := current_setting('cpu_index_tuple_cost')::float8;
+    fetched float8;
+BEGIN
+    pages := greatest(pages, (SELECT sum(pg_relation_size(l.relid)) FROM pg_partition_tree(relation) AS l WHERE l.isleaf) / current_setting('block_size')::float8);
+    -- costsize.c: pages fetched by Mackert and Lohman, each between a random and a sequential one by how many of all they are.
+    fetched := CASE WHEN abs(correlation) > 0.9 THEN greatest(1, pages * matches / greatest(rows, 1)) ELSE least(pages, 2 * pages * matches / (2 * pages + matches)) END;
+    RETURN fetched * (random_page - (random_page - seq_page) * sqrt(fetched / pages)) + matches * (tuple + 2 * operator + index_tuple) + 2 * random_page
+           < pages * seq_page + rows * (tuple + operator);
+END
+$$;
+COMMENT ON FUNCTION pgsim._index_pays IS 'Whether PostgreSQL would rather read so many matches of a table by an index that does not exist yet than read the table, by its own cost model of a bitmap scan.';
+
+CREATE FUNCTION pgsim._norms(vectors vector[], OUT zeros int, OUT mean float8, OUT deviation float8)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT count(*) FILTER (WHERE vector_norm(v) = 0)::int, avg(vector_norm(v)), stddev_pop(vector_norm(v)) FROM unnest(_norms.vectors) AS v;
+END;
+COMMENT ON FUNCTION pgsim._norms IS 'The lengths of vectors: how many are zero, their mean and standard deviation.';
+
+CREATE FUNCTION pgsim._recall_queries(collection text, queries vector[], model text, embedding text, sample int, seed int) RETURNS vector[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := pgsim._target(collection, model, embedding);
+BEGIN
+    PERFORM pgsim._require_select(t.base, t.version);
+    IF seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+    END IF;
+    IF queries IS NOT NULL THEN
+        IF cardinality(queries) NOT BETWEEN 1 AND 10000 OR array_ndims(queries) > 1 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries holds %s vectors; it is a plain list of 1 to 10000', cardinality(queries)),
+                HINT = 'Leave it out to take rows of the collection as queries.';
+        END IF;
+        FOR i IN 1 .. cardinality(queries) LOOP
+            PERFORM pgsim._check_vector(queries[i], format('query %s', i), t.model, t.dim, t.metric, t.element);
+        END LOOP;
+        RETURN queries;
+    END IF;
+    IF sample IS NULL OR sample NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 1 to 10000', coalesce(sample::text, 'NULL')),
+            HINT = 'Each row of the sample is a query, searched exactly too.';
+    END IF;
+    RETURN pgsim._directed((pgsim._sample(t, sample, seed)).vectors, t.metric);
+END
+$$;
+COMMENT ON FUNCTION pgsim._recall_queries IS 'The queries that recall is measured with: those given, checked, or the vectors of sampled rows.';
+
+CREATE FUNCTION pgsim._record_search(
+    collection_id int, version_id int, shape text, filter jsonb, k int, recall_asked float8, strategy text, estimated float8, matches float8,
+    returned int, seconds float8, exact_seconds float8, recall float8
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean OR current_setting('pgsim.recording', true) = 'off' THEN
+        RETURN;
+    END IF;
+    -- Whoever may search may call this. So it keeps what the registrar asked for and no more, and bounds what a line can hold.
+    INSERT INTO pgsim._search_log (collection_id, version_id, at, shape, filter, k, recall_asked, strategy, estimated, matches, returned, seconds, exact_seconds, recall)
+    SELECT c.id, v.id, clock_timestamp(), left(coalesce(_record_search.shape, ''), 2000),
+           CASE WHEN c.record_values AND pg_column_size(_record_search.filter) <= 8192 THEN _record_search.filter END,
+           _record_search.k, coalesce(_record_search.recall_asked, 0.95), left(_record_search.strategy, 40), _record_search.estimated, _record_search.matches,
+           _record_search.returned, _record_search.seconds, _record_search.exact_seconds, _record_search.recall
+    FROM pgsim._collection AS c
+    JOIN pgsim._embedding AS e ON e.collection_id = c.id
+    JOIN pgsim._version AS v ON v.embedding_id = e.id
+    WHERE c.id = _record_search.collection_id AND v.id = _record_search.version_id AND greatest(c.record_share, c.audit_share) > 0;
+END
+$$;
+COMMENT ON FUNCTION pgsim._record_search IS
+    'Notes a search down, where the collection''s searches are recorded; nothing in a read-only transaction or on a standby, or under the setting pgsim.recording = off, as pgsim.recall has it. The log is nobody''s to read but the registrar''s, so it runs with the registrar''s rights.';
+
+CREATE FUNCTION pgsim._rows_estimate(relation regclass) RETURNS float8
+LANGUAGE sql STABLE
+RETURN (
+    -- A table that was never analyzed says -1; rows are then taken for 200 bytes each.
+    SELECT coalesce(sum(CASE WHEN r.reltuples < 0 THEN pg_catalog.pg_relation_size(r.oid) / 200 ELSE r.reltuples END), 0)::float8
+    FROM (SELECT p.relid FROM pg_catalog.pg_partition_tree(relation) AS p WHERE p.isleaf UNION SELECT relation) AS p
+    JOIN pg_catalog.pg_class AS r ON r.oid = p.relid AND r.relkind = 'r'
+);
+COMMENT ON FUNCTION pgsim._rows_estimate IS 'About how many rows a table has, its partitions together, as PostgreSQL last counted.';
+
+CREATE FUNCTION pgsim._sample(t pgsim._target, wanted int, seed int, OUT keys text[], OUT vectors vector[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key_count int := cardinality(t.key_columns);
+    key_text text := pgsim._key_text(t.base, 'b.', t.key_columns);
+    stored text := format('b.%I AS stored', t.column_name);
+    vector_join text := '';
+    estimate float8 := pgsim._rows_estimate(t.base);
+    -- Rows of one block often came together: ten times as many are read as are kept.
+    part text := CASE WHEN estimate > 50.0 * wanted THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (%s)', 1000.0 * wanted / estimate, seed) END;
+BEGIN
+    IF NOT t.adopted THEN
+        SELECT string_agg(format('b.%I AS k_%s', k.name, k.ordinal), ', '),
+               format('LEFT JOIN %s AS v ON ', t.version_sql)
+               || string_agg(format('v.%I OPERATOR(pg_catalog.=) s.k_%s', pgsim._key_column(k.ordinal, key_count), k.ordinal), ' AND ')
+        INTO stored, vector_join
+        FROM unnest(t.key_columns) WITH ORDINALITY AS k (name, ordinal);
+    END IF;
+    LOOP
+        -- Through the base table, whose row-level security holds. The order is a hash of the key: the same rows each time.
+        EXECUTE format(
+            'SELECT array_agg(s.key ORDER BY s.place, s.key), array_agg(%s::%s.vector ORDER BY s.place, s.key) '
+            'FROM (SELECT %s, %s AS key, hashtextextended(%4$s, %s) AS place FROM %s AS b %s ORDER BY place, key LIMIT %s) AS s %s',
+            CASE WHEN t.adopted THEN 's.stored' ELSE format('v.%I', t.column_name) END, t.vector_schema,
+            stored, key_text, seed, t.base_sql, part, wanted, vector_join)
+        INTO keys, vectors;
+        -- An estimate may be far off, and row-level security may hide most rows.
+        EXIT WHEN part IS NULL OR cardinality(keys) >= wanted / 2;
+        part := NULL;
+    END LOOP;
+    keys := coalesce(keys, '{}');
+    vectors := coalesce(vectors, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._sample IS
+    'Rows of a collection that the caller may see: keys, and vectors, NULL where a row has none. The same seed takes the same rows while the table does not change. A large table is sampled by blocks.';
+
+CREATE FUNCTION pgsim._tie_recall(found float8[], truth float8[]) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN coalesce(cardinality(truth), 0) = 0 THEN 1 ELSE (
+    SELECT least(count(*) FILTER (WHERE f.distance <= t.farthest + 1e-6 * greatest(1, abs(t.farthest)))::float8 / cardinality(truth), 1)
+    FROM (SELECT max(d) AS farthest FROM unnest(truth) AS d) AS t
+    LEFT JOIN unnest(found) AS f (distance) ON true
+) END;
+COMMENT ON FUNCTION pgsim._tie_recall IS
+    'The share of an exact answer that an answer found, by distances: a row as near as the farthest of the exact ones, within 1e-6, is as good as they are, for rows may tie. 1 where nothing is to be found.';
+
+CREATE FUNCTION pgsim._timed_search(
+    collection text, query vector, k int, filter jsonb, model text, embedding text, recall float8, mode text,
+    where_sql text, where_values jsonb, where_columns text[], OUT distances float8[], OUT strategy text, OUT seconds float8
+)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    started CONSTANT timestamptz := pg_catalog.clock_timestamp();
+BEGIN
+    SELECT coalesce(pg_catalog.array_agg(s.distance), '{}'), coalesce(pg_catalog.min(s.details OPERATOR(pg_catalog.->>) 'strategy'), 'nothing found')
+    INTO distances, strategy
+    FROM pgsim.search(
+        collection => _timed_search.collection, query => _timed_search.query, k => _timed_search.k, filter => _timed_search.filter,
+        model => _timed_search.model, embedding => _timed_search.embedding, recall => _timed_search.recall, mode => _timed_search.mode,
+        where_sql => _timed_search.where_sql, where_values => _timed_search.where_values, where_columns => _timed_search.where_columns) AS s;
+    seconds := extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started);
+END
+$$;
+COMMENT ON FUNCTION pgsim._timed_search IS
+    'A search: its distances in the order of rank, its strategy, and how long it took. It has the caller''s search_path, which where_sql is read by.';
+
+CREATE FUNCTION pgsim._vector_indexes(t pgsim._target) RETURNS TABLE (
+    index regclass, method text, dims int, element text, partial boolean, valid boolean, bytes bigint, tuples float8, created_at timestamptz
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT x.indexrelid::pg_catalog.regclass, m.amname::text,
+           coalesce(i.dims, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.dim END), coalesce(i.element, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.element END),
+           x.indpred IS NOT NULL, x.indisvalid, s.bytes, s.tuples, i.created_at
+    FROM pg_catalog.pg_index AS x
+    JOIN pg_catalog.pg_class AS k ON k.oid = x.indexrelid
+    JOIN pg_catalog.pg_am AS m ON m.oid = k.relam AND m.amname IN ('hnsw', 'ivfflat')
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = x.indrelid AND a.attname = _vector_indexes.t.column_name
+    LEFT JOIN pgsim._index AS i ON i.version_id = _vector_indexes.t.version_id AND i.name = k.relname
+    CROSS JOIN LATERAL (
+        SELECT sum(pg_catalog.pg_relation_size(l.oid))::bigint AS bytes, CASE WHEN min(l.reltuples) >= 0 THEN sum(l.reltuples::float8) END AS tuples
+        FROM pg_catalog.pg_class AS l
+        WHERE l.relkind = 'i' AND (l.oid = k.oid OR l.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(k.oid) AS p))
+    ) AS s
+    WHERE x.indrelid = _vector_indexes.t.version
+      AND (a.attnum = ANY (x.indkey) OR EXISTS (
+          SELECT FROM pg_catalog.pg_depend AS d
+          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = k.oid AND d.refobjid = x.indrelid AND d.refobjsubid = a.attnum))
+    ORDER BY k.relname;
+END;
+COMMENT ON FUNCTION pgsim._vector_indexes IS
+    'The vector indexes of a version, those made by hand included. dims and element are NULL of an expression made by hand, created_at of every index made by hand, tuples where PostgreSQL has not counted yet.';
+
+CREATE FUNCTION pgsim._verdict(value float8, note_above float8, warning_above float8) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN value > warning_above THEN 'warning' WHEN value <= note_above THEN 'ok' ELSE 'note' END;
+COMMENT ON FUNCTION pgsim._verdict IS 'What pgsim.health makes of a value that is better the lower it is: ok, note or warning. What could not be measured is a note.';
+
+CREATE FUNCTION pgsim.advise(collection text, budget bigint = NULL, model text = NULL, embedding text = 'default') RETURNS TABLE (
+    rank int, kind text, target text, statement text, searches float8, seconds_before float8, seconds_after float8, gain float8,
+    bytes bigint, build_seconds float8, reason text
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.rank, a.kind, a.target, a.statement, a.searches, a.seconds_before, a.seconds_after, a.gain, a.bytes, a.build_seconds, a.reason
+    FROM pgsim._advise(advise.collection, advise.budget, advise.model, advise.embedding) AS a
+    ORDER BY a.rank;
+END;
+COMMENT ON FUNCTION pgsim.advise IS
+$$Says which indexes and statistics would make the searches of a collection faster, by how much and for how many bytes.
+
+The searches are those that pgsim.record_searches had recorded; without any, each filter column asked for once. A shape whose values
+were not kept is taken to ask for the column's common values. budget: bytes that what is advised may take, '2GB' in
+pg_size_bytes. Rows come best gain per byte first: rank; kind (partial_index, codes, hnsw, btree_index, gin_index, statistics,
+calibrate, and in words alone partition, filter_columns); target; statement, SQL to be run by itself, or NULL; searches that it serves;
+seconds_before and seconds_after, what one of them is expected to cost by the planner, what ranks above in place; gain, the
+seconds saved over the searches recorded; bytes and build_seconds, estimated; reason. It builds nothing: "pgsim advise --apply" does.
+Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+
+CREATE FUNCTION pgsim.forget_searches(collection text, before timestamptz = NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    forgotten bigint;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    DELETE FROM pgsim._search_log AS l WHERE l.collection_id = c.id AND (before IS NULL OR l.at < before);
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    RETURN forgotten;
+END
+$$;
+COMMENT ON FUNCTION pgsim.forget_searches IS
+$$Deletes what was recorded of a collection's searches, all of it or what is older than a time, and returns how many there were.
+
+before: keep what was recorded then or later. What is set by pgsim.record_searches stays as it is. Errors: PS001, PS006, PS032.$$;
+
+CREATE FUNCTION pgsim.health(collection text, model text = NULL, embedding text = 'default', sample int = 1000) RETURNS TABLE (
+    measure text, value float8, verdict text, explanation text, hint text
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := pgsim._target(collection, model, embedding);
+    s record;
+    g record;
+BEGIN
+    PERFORM pgsim._require_select(t.base, t.version);
+    IF sample IS NULL OR sample NOT BETWEEN 1 AND 5000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 1 to 5000', coalesce(sample::text, 'NULL')),
+            HINT = 'The default of 1000 suits every table: each vector of the sample is compared with each other.';
+    END IF;
+    SELECT d.vectors, pgsim._directed(d.vectors, t.metric) AS directed INTO s FROM pgsim._sample(t, sample, 0) AS d;
+    SELECT * INTO g FROM pgsim._geometry(s.directed, t.metric) AS n;
+    IF cardinality(s.directed) <= 20 THEN
+        g.intrinsic_dimension := NULL;
+        g.hubness := NULL;
+    END IF;
+    RETURN QUERY
+        SELECT h.measure, h.value, h.verdict, h.explanation, CASE WHEN h.verdict <> 'ok' AND h.value IS NOT NULL THEN h.hint END
+        FROM (
+            SELECT 1 AS part, v.* FROM pgsim._health_of_vectors(t, embedding, s.vectors, s.directed, g.intrinsic_dimension, g.hubness, g.duplicates) AS v
+            UNION ALL
+            SELECT 2, d.* FROM pgsim._health_of_storage(t) AS d
+            UNION ALL
+            SELECT 3, i.* FROM pgsim._health_of_graphs(t, s.directed[:50], g.intrinsic_dimension) AS i
+        ) AS h;
+END
+$$;
+COMMENT ON FUNCTION pgsim.health IS
+$$Measures what decides how well a collection can be searched, and says what to do about it.
+
+Each row has measure, value, verdict (ok, note, warning), explanation and hint. A value that cannot be measured is NULL and says why.
+Of a sample of rows: sampled_rows, missing_vectors, zero_vectors, duplicate_vectors, norm_spread, intrinsic_dimension and hubness. Of
+tables and indexes: dead_rows, vector_indexes, index_rows, changed_since_build, memory. Of each HNSW index on all rows: recall_ef_40
+and recall_ef_200, its recall at 10 against exact search. sample: rows to look at, 1 to 5000. Grants and row-level security hold.
+Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+
+CREATE FUNCTION pgsim.recall(
+    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', recall float8 = NULL,
+    mode text = 'auto', sample int = 100, seed int = 0, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+) RETURNS TABLE (
+    searches int, mean_recall float8, low float8, high float8, worst float8, short int, seconds float8, exact_seconds float8, strategies jsonb
+)
+LANGUAGE sql VOLATILE ROWS 1
+BEGIN ATOMIC
+    WITH c AS MATERIALIZED (
+        SELECT m.tie_recall, m.short, m.strategy, m.seconds, m.exact_seconds, q.ordinal
+        FROM unnest(pgsim._recall_queries(recall.collection, recall.queries, recall.model, recall.embedding, recall.sample, recall.seed))
+             WITH ORDINALITY AS q (query, ordinal)
+        CROSS JOIN LATERAL pgsim._compare_search(
+            recall.collection, q.query, recall.k, recall.filter, recall.model, recall.embedding, recall.recall, recall.mode,
+            recall.where_sql, recall.where_values, recall.where_columns, q.ordinal % 2 = 0) AS m
+    ),
+    a AS MATERIALIZED (
+        SELECT count(*)::int AS searches, avg(c.tie_recall) AS mean_recall, min(c.tie_recall) AS worst, count(*) FILTER (WHERE c.short)::int AS short,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY c.seconds) AS seconds, percentile_cont(0.5) WITHIN GROUP (ORDER BY c.exact_seconds) AS exact_seconds,
+               pgsim._bootstrap_interval(array_agg(c.tie_recall ORDER BY c.ordinal), recall.seed) AS bounds
+        FROM c
+    )
+    SELECT a.searches, a.mean_recall, a.bounds[1], a.bounds[2], a.worst, a.short, a.seconds, a.exact_seconds,
+           (SELECT coalesce(jsonb_object_agg(s.strategy, s.times), '{}') FROM (SELECT c.strategy, count(*) AS times FROM c GROUP BY c.strategy) AS s)
+    FROM a;
+END;
+COMMENT ON FUNCTION pgsim.recall IS
+$$Measures the recall that searches get: runs each query, and the exact search beside it, and compares.
+
+queries: vectors as your users send; without them, the vectors of sampled rows (sample, 1 to 10000; the same seed takes the same
+rows), which are easier to find than real queries. The other arguments are those of pgsim.search. A row counts as found when it is
+as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_recall with low and high, its 95% bootstrap interval
+over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
+strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032.$$;
+
+CREATE FUNCTION pgsim.record_searches(collection text, share float8 = NULL, audit_share float8 = NULL, "values" boolean = NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    given record;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    FOR given IN SELECT * FROM (VALUES ('share', share), ('audit_share', audit_share)) AS g (name, part) WHERE g.part NOT BETWEEN 0 AND 1 LOOP
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; it is a part of all searches, from 0 to 1', given.name, given.part),
+            HINT = '0.01 takes every hundredth search, 0 none.';
+    END LOOP;
+    UPDATE pgsim._collection AS s
+    SET record_share = coalesce(record_searches.share, s.record_share), audit_share = coalesce(record_searches.audit_share, s.audit_share),
+        record_values = coalesce(record_searches."values", s.record_values)
+    WHERE s.id = c.id;
+END
+$$;
+COMMENT ON FUNCTION pgsim.record_searches IS
+$$Sets which part of a collection's searches is noted down, and which part is audited; both 0 to begin with.
+
+share: of all searches, the part whose filter shape, strategy, counts and time are kept for pgsim.advise. audit_share: the part that
+is also answered exactly, to know its recall (pgsim.recall_audit); each costs an exact search more. values: keep the filter with its
+values too, which may be personal data; otherwise only its shape. What is not given stays as it is. Nothing is written in a
+read-only transaction or on a standby. Errors: PS001, PS006, PS010, PS032.$$;
+
+CREATE FUNCTION pgsim._compile_filter(
+    relation regclass, filter jsonb, given jsonb, inline boolean, OUT predicate text, OUT "values" jsonb, OUT columns text[]
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    clause record;
+    plain record;
 BEGIN
     IF filter IS NULL OR filter = 'null' OR filter = '{}' THEN
         predicate := NULL;
         "values" := given;
+        columns := '{}';
         RETURN;
     END IF;
-    clause := pgsim._filter_clause(relation, filter, 1, '{}', inline);
+    IF NOT inline AND given = '{}' AND jsonb_typeof(filter) = 'object' THEN
+        -- Texts that are to equal something: most filters are nothing else, and one query compiles them in half the time.
+        SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
+               jsonb_object_agg('$' || e.ordinal, e.value) AS "values", array_agg(e.key) AS columns, count(*) AS matched, count(a.attnum) AS known
+        INTO plain
+        FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
+        LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.atttypid = 'text'::regtype AND a.attnum > 0 AND NOT a.attisdropped
+                                       AND jsonb_typeof(e.value) = 'string';
+        IF plain.matched = plain.known THEN
+            predicate := plain.predicate;
+            "values" := plain."values";
+            columns := plain.columns;
+            RETURN;
+        END IF;
+    END IF;
+    clause := pgsim._filter_clause(relation, filter, 1, '{}', inline, false);
     predicate := clause.predicate;
-    "values" := given || coalesce((SELECT jsonb_object_agg('$' || v.ordinal, v.value)
-                                   FROM unnest(clause.collected) WITH ORDINALITY AS v (value, ordinal) WHERE v.value IS NOT NULL), '{}');
+    columns := clause.columns;
+    -- Two lists joined that have some columns in common make at least three.
+    IF cardinality(columns) > 2 THEN
+        columns := ARRAY(SELECT DISTINCT c FROM unnest(columns) AS c);
+    END IF;
+    "values" := given;
+    -- A query of its own costs as much as eight such steps do.
+    IF cardinality(clause.collected) <= 8 THEN
+        FOR i IN 1 .. cardinality(clause.collected) LOOP
+            IF clause.collected[i] IS NOT NULL THEN
+                "values" := "values" || jsonb_build_object('$' || i, clause.collected[i]);
+            END IF;
+        END LOOP;
+    ELSE
+        "values" := given || coalesce((SELECT jsonb_object_agg('$' || v.ordinal, v.value)
+                                       FROM unnest(clause.collected) WITH ORDINALITY AS v (value, ordinal) WHERE v.value IS NOT NULL), '{}');
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._compile_filter IS
-    'A JSON filter as a predicate over the table and one jsonb of values: ($1 ->> ''$3'')::integer reads the third. The values join those given. inline writes them as literals, for an index predicate.';
+    'A JSON filter as a predicate over the table and one jsonb of values: ($1 ->> ''$3'')::integer reads the third. The values join those given; columns are those of the table that it reads. inline writes them as literals, for an index predicate.';
 
 CREATE FUNCTION pgsim._filter_array(path text, element text, operator text, value jsonb, OUT type text, OUT items text)
 LANGUAGE plpgsql STABLE
@@ -298,6 +2639,67 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._filter_array IS
     'A list of values as the text of one array, checked, and the type of its elements. Of $in and $nin numbers that the column cannot hold are left out, since no row has them; a list of nothing else is compared as numeric.';
+
+CREATE FUNCTION pgsim._filter_atoms(filter jsonb, depth int, OUT path text, OUT operator text, OUT value jsonb) RETURNS SETOF record
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    entry record;
+BEGIN
+    IF filter IS NULL OR filter = 'null' THEN
+        RETURN;
+    ELSIF jsonb_typeof(filter) <> 'object' OR depth > 32 THEN
+        operator := '?';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    FOR entry IN SELECT e.key, e.value FROM jsonb_each(filter) AS e LOOP
+        IF entry.key = '$and' AND jsonb_typeof(entry.value) = 'array' THEN
+            RETURN QUERY SELECT a.* FROM jsonb_array_elements(entry.value) AS b, pgsim._filter_atoms(b, depth + 1) AS a;
+        ELSIF left(entry.key, 1) = '$' THEN
+            path := NULL;
+            operator := entry.key;
+            value := entry.value;
+            RETURN NEXT;
+        ELSIF jsonb_typeof(entry.value) = 'object' AND jsonb_path_exists(entry.value, '$.keyvalue() ? (@.key starts with "$")') THEN
+            RETURN QUERY SELECT entry.key, e.key, e.value FROM jsonb_each(entry.value) AS e;
+        ELSE
+            path := entry.key;
+            operator := '$eq';
+            value := entry.value;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_atoms IS
+    'The conditions of a filter that must all hold: of one path, one operator and its value each, and with no path $or and $not as they stand. What is no filter is an operator ?.';
+
+CREATE FUNCTION pgsim._filter_beyond(upper jsonb, lower jsonb, strictly boolean) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    u numeric;
+    l numeric;
+BEGIN
+    IF jsonb_typeof(upper) = 'string' AND jsonb_typeof(lower) = 'string' THEN
+        -- Of strings the order is the column's; equal they are in any.
+        RETURN NOT strictly AND upper = lower;
+    ELSIF jsonb_typeof(upper) <> 'number' OR jsonb_typeof(lower) <> 'number' THEN
+        RETURN false;
+    END IF;
+    u := upper::numeric;
+    l := lower::numeric;
+    IF NOT strictly THEN
+        RETURN u >= l;
+    END IF;
+    -- Two numbers may be one in a column of floating point.
+    RETURN CASE WHEN pgsim._filter_fits('real', u) AND pgsim._filter_fits('real', l) THEN u::float8 > l::float8 AND u::real > l::real ELSE false END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_beyond IS 'Whether one value of a filter is at least another (strictly: more), in a column of any type; false when unsure.';
 
 CREATE FUNCTION pgsim._filter_bind(type text, value text, collected text[], inline boolean) RETURNS pgsim._clause
 LANGUAGE plpgsql STABLE
@@ -350,8 +2752,9 @@ $$;
 COMMENT ON FUNCTION pgsim._filter_cast IS 'Tries whether values can be read as a type: PS015 when not, PS014 when values of the type have no order.';
 
 CREATE FUNCTION pgsim._filter_clause(
-    relation regclass, node jsonb, depth int, collected text[], inline boolean
-) RETURNS pgsim._clause
+    relation regclass, node jsonb, depth int, INOUT collected text[], inline boolean, negated boolean,
+    OUT predicate text, OUT columns text[]
+)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -360,7 +2763,7 @@ DECLARE
     branch jsonb;
     parts text[] := '{}';
     branches text[];
-    part pgsim._clause;
+    part record;
 BEGIN
     IF depth > 32 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = 'the filter is nested more than 32 deep', HINT = 'Write the conditions flatter.';
@@ -369,8 +2772,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('a filter is a JSON object, not %s', left(node::text, 80)),
             HINT = 'For instance: {"section": "games", "size": {"$lt": 100}}.';
     END IF;
+    columns := '{}';
     IF node = '{}' THEN
-        RETURN ('true'::text, array_append(collected, NULL));
+        predicate := 'true';
+        collected := array_append(collected, NULL);
+        RETURN;
     END IF;
     FOR entry IN SELECT e.key, e.value FROM jsonb_each(node) AS e LOOP
         IF entry.key IN ('$and', '$or') THEN
@@ -380,43 +2786,59 @@ BEGIN
             END IF;
             branches := '{}';
             FOR branch IN SELECT b FROM jsonb_array_elements(entry.value) AS b LOOP
-                part := pgsim._filter_clause(relation, branch, depth + 1, collected, inline);
+                part := pgsim._filter_clause(relation, branch, depth + 1, collected, inline, negated);
                 collected := part.collected;
+                IF NOT columns @> part.columns THEN
+                    columns := columns || part.columns;
+                END IF;
                 branches := branches || part.predicate;
             END LOOP;
             parts := parts || format('(%s)', array_to_string(branches, CASE entry.key WHEN '$and' THEN ' AND ' ELSE ' OR ' END));
         ELSIF entry.key = '$not' THEN
-            part := pgsim._filter_clause(relation, entry.value, depth + 1, collected, inline);
+            part := pgsim._filter_clause(relation, entry.value, depth + 1, collected, inline, NOT negated);
+            IF strpos(part.predicate, 'EXISTS (SELECT') > 0 AND (SELECT count(*) = 1 AND bool_and(left(k, 1) <> '$') FROM jsonb_object_keys(entry.value) AS k) THEN
+                -- The same as $not under the path, and a join that PostgreSQL can plan: it does so for EXISTS, but not for its double negation.
+                SELECT f.* INTO part FROM jsonb_each(entry.value) AS e,
+                    pgsim._filter_column(relation, e.key, jsonb_build_object('$not', e.value), depth, collected, inline, negated, '{}', NULL) AS f;
+                parts := parts || part.predicate;
+            ELSE
+                parts := parts || format('(NOT (%s))', part.predicate);
+            END IF;
             collected := part.collected;
-            parts := parts || format('(NOT (%s))', part.predicate);
         ELSE
-            part := pgsim._filter_column(relation, entry.key, entry.value, depth, collected, inline);
+            part := pgsim._filter_column(relation, entry.key, entry.value, depth, collected, inline, negated, '{}', NULL);
             collected := part.collected;
             parts := parts || part.predicate;
+        END IF;
+        IF NOT columns @> part.columns THEN
+            columns := columns || part.columns;
         END IF;
         IF cardinality(collected) > 1000 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = 'the filter has more than 1000 conditions', HINT = 'Use $in for many values of one column.';
         END IF;
     END LOOP;
-    RETURN (array_to_string(parts, ' AND '), collected);
+    predicate := array_to_string(parts, ' AND ');
 END
 $$;
 COMMENT ON FUNCTION pgsim._filter_clause IS
     'One JSON object of a filter: conditions that all hold. Each appends its value to collected, or NULL when it has none, so that collected counts them.';
 
 CREATE FUNCTION pgsim._filter_column(
-    relation regclass, path text, condition jsonb, depth int, collected text[], inline boolean
-) RETURNS pgsim._clause
+    relation regclass, path text, condition jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, led text[], leaf text,
+    OUT predicate text, OUT columns text[]
+)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     col record;
+    label text := CASE led WHEN '{}' THEN path ELSE array_to_string(led || path, '.') END;
     prefix text;
     steps text[];
     operator record;
     parts text[] := '{}';
-    part pgsim._clause;
+    part record;
+    related text;
 BEGIN
     col := pgsim._filter_column_type(relation, path);
     IF col.name IS NULL THEN
@@ -429,16 +2851,39 @@ BEGIN
         IF col.name IS NULL AND left(path, 1) = '$' THEN
             RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%s is not known here', quote_literal(left(path, 80))),
                 HINT = 'Between conditions stand $and, $or and $not; other operators stand under a column: {"size": {"$lt": 100}}.';
-        ELSIF col.name IS NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS005', MESSAGE = format('filter: table %s has no column %s', relation, quote_literal(left(path, 200))),
+        END IF;
+        IF col.kind IS DISTINCT FROM 'json' THEN
+            part := pgsim._filter_related(relation, path, condition, depth, collected, inline, negated, led, leaf, col.name);
+            IF part.predicate IS NOT NULL THEN
+                collected := part.collected;
+                predicate := part.predicate;
+                columns := part.columns;
+                RETURN;
+            END IF;
+            related := (SELECT left(string_agg(DISTINCT quote_ident(k.step), ', '), 300) FROM pgsim._filter_keys(relation) AS k);
+        END IF;
+        IF col.name IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS005', MESSAGE = format('%s: table %s has no column %s', CASE led WHEN '{}' THEN 'filter' ELSE quote_literal(left(label, 200)) END,
+                                                                      relation, quote_literal(left(path, 200))),
                 DETAIL = 'It has: ' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a
                                         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped),
-                HINT = 'Column names are compared exactly, upper and lower case included.';
+                HINT = CASE WHEN EXISTS (SELECT FROM pgsim._filter_keys(relation) AS k WHERE k.step = path)
+                            THEN format('%1$I leads into a related table: name a column of that, {"%1$s.column": ...}.', path)
+                            ELSE concat('Column names are compared exactly, upper and lower case included.', ' Paths lead into related tables by ' || related || '.') END;
         ELSIF col.kind <> 'json' THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L: column %I is %s, which has no paths', left(path, 200), col.name, col.type),
-                HINT = 'A path leads into a column of type jsonb: {"meta.author.name": "Ada"}.';
+            RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L: column %I is %s, which has no paths', left(label, 200), col.name, col.type),
+                HINT = concat('A path leads into a column of type jsonb: {"meta.author.name": "Ada"}',
+                              coalesce(', or along a foreign key into a related table, here by ' || related, ''), '.');
         END IF;
         steps := coalesce(nullif(string_to_array(substr(path, length(col.name) + 2), '.'), '{}'), '{""}');
+    END IF;
+    IF led <> '{}' THEN
+        IF NOT has_column_privilege(relation, col.name, 'SELECT') THEN
+            PERFORM pgsim._filter_unreadable(relation, ARRAY[col.name], label);
+        END IF;
+        col.operand := format('r%s.%s', cardinality(led), col.operand);
+    END IF;
+    IF steps IS NOT NULL THEN
         col.operand := format('(%s #> %L::text[])', col.operand, steps);
     END IF;
 
@@ -447,31 +2892,37 @@ BEGIN
        OR col.kind = 'json' AND condition <> '{}' AND NOT EXISTS (SELECT FROM jsonb_object_keys(condition) AS k WHERE left(k, 1) = '$') THEN
         condition := jsonb_build_object('$eq', condition);
     ELSIF condition = '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L has an empty condition', left(path, 200)), HINT = 'Give a value or an operator: {"$lt": 100}.';
+        RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L has an empty condition', left(label, 200)), HINT = 'Give a value or an operator: {"$lt": 100}.';
     END IF;
     FOR operator IN SELECT e.key, e.value FROM jsonb_each(condition) AS e LOOP
         IF operator.key = '$not' THEN
             IF depth >= 32 THEN
                 RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = 'the filter is nested more than 32 deep', HINT = 'Write the conditions flatter.';
             END IF;
-            part := pgsim._filter_column(relation, path, operator.value, depth + 1, collected, inline);
-            part.predicate := format('(NOT (%s))', part.predicate);
+            part := pgsim._filter_column(relation, path, operator.value, depth + 1, collected, inline, negated, led, NULL);
+            parts := parts || format('(NOT (%s))', part.predicate);
+            collected := part.collected;
+            CONTINUE;
         ELSIF operator.key NOT IN ('$eq', '$ne', '$gt', '$gte', '$lt', '$lte', '$in', '$nin', '$between', '$like', '$ilike', '$exists',
                                    '$contains', '$contained', '$overlap') THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L: operator %s is not known', left(path, 200), quote_literal(left(operator.key, 80))),
+            RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L: operator %s is not known', left(label, 200), quote_literal(left(operator.key, 80))),
                 HINT = 'Known are $eq $ne $gt $gte $lt $lte $in $nin $between $like $ilike $exists $contains $contained $overlap $not.';
         ELSIF col.kind = 'json' THEN
-            part := pgsim._filter_json(path, col.operand, operator.key, operator.value, collected, inline);
+            part := pgsim._filter_json(label, col.operand, operator.key, operator.value, collected, inline);
         ELSE
-            part := pgsim._filter_operator(path, col.operand, col.type, col.element, col.kind, operator.key, operator.value, collected, inline);
+            part := pgsim._filter_operator(label, col.operand, col.type, col.element, col.kind, operator.key, operator.value, collected, inline);
         END IF;
         collected := part.collected;
         parts := parts || part.predicate;
     END LOOP;
-    RETURN (array_to_string(parts, ' AND '), collected);
+    predicate := array_to_string(parts, ' AND ');
+    IF leaf IS NOT NULL THEN
+        predicate := format(leaf, predicate);
+    END IF;
+    columns := ARRAY[col.name];
 END
 $$;
-COMMENT ON FUNCTION pgsim._filter_column IS 'The conditions on one column, or on one path into a jsonb column.';
+COMMENT ON FUNCTION pgsim._filter_column IS 'The conditions on one column, or on one path into a jsonb column or along foreign keys. led are the steps that led into this table; negated and leaf are as in _filter_related.';
 
 CREATE FUNCTION pgsim._filter_column_type(
     relation regclass, path text, OUT name text, OUT operand text, OUT type text, OUT element text, OUT kind text
@@ -516,6 +2967,38 @@ $$;
 COMMENT ON FUNCTION pgsim._filter_column_type IS
     'A column as a filter sees it, domains looked through: how SQL names it, its type, the type of one value (of an array''s element), and its kind: scalar, array, range, row or json. name is NULL where there is no such column.';
 
+CREATE FUNCTION pgsim._filter_covers(narrow jsonb, wide jsonb) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF wide IS NULL OR wide IN ('null', '{}') THEN
+        RETURN true;
+    ELSIF narrow IS NULL OR narrow IN ('null', '{}') OR wide::text ~* '\m(now|today|tomorrow|yesterday)\M' THEN
+        -- What today is differs between the day that an index was made and that of the search.
+        RETURN false;
+    END IF;
+    RETURN (
+        WITH given AS (
+            SELECT a.path, a.operator, a.value FROM pgsim._filter_atoms(narrow, 1) AS a WHERE a.operator <> '$between'
+            UNION ALL
+            SELECT a.path, b.operator, a.value -> b.n FROM pgsim._filter_atoms(narrow, 1) AS a CROSS JOIN (VALUES ('$gte', 0), ('$lte', 1)) AS b (operator, n)
+            WHERE a.operator = '$between'
+        )
+        SELECT coalesce(bool_and(EXISTS (
+            SELECT FROM given AS n WHERE n.path IS NOT DISTINCT FROM w.path AND pgsim._filter_implies(n.operator, n.value, w.operator, w.value))), true)
+        FROM (
+            SELECT a.path, a.operator, a.value FROM pgsim._filter_atoms(wide, 1) AS a WHERE a.operator <> '$between'
+            UNION ALL
+            SELECT a.path, b.operator, a.value -> b.n FROM pgsim._filter_atoms(wide, 1) AS a CROSS JOIN (VALUES ('$gte', 0), ('$lte', 1)) AS b (operator, n)
+            WHERE a.operator = '$between'
+        ) AS w
+    );
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_covers IS
+    'Whether every row that one filter admits is admitted by a second one, an index''s; by their structure alone, and false when unsure. Both are taken as of one moment and one set of settings.';
+
 CREATE FUNCTION pgsim._filter_fits(type text, number numeric) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE type
@@ -527,6 +3010,56 @@ RETURN CASE type
     ELSE true END;
 COMMENT ON FUNCTION pgsim._filter_fits IS
     'Whether a number can be read as a type of numbers. One that cannot is compared as numeric: no row equals it, and less and more stay true.';
+
+CREATE FUNCTION pgsim._filter_implies(operator text, value jsonb, wide_operator text, wide_value jsonb) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given text := jsonb_typeof(value);
+    wide text := jsonb_typeof(wide_value);
+    listed jsonb := CASE operator WHEN '$eq' THEN jsonb_build_array(value) WHEN '$in' THEN CASE given WHEN 'array' THEN value END END;
+BEGIN
+    IF operator = wide_operator AND value = wide_value THEN
+        RETURN true;
+    ELSIF wide_operator = '$exists' AND wide_value = 'true' THEN
+        RETURN pgsim._filter_on_null(jsonb_build_object(operator, value)) IS NOT TRUE;
+    ELSIF wide_operator = '$ne' AND wide_value = 'null' THEN
+        RETURN operator IN ('$gt', '$gte', '$lt', '$lte', '$like', '$ilike', '$contains') OR NOT listed @> '[null]';
+    ELSIF wide_operator = '$eq' AND wide_value = 'null' THEN
+        RETURN operator = '$exists' AND value = 'false';
+    ELSIF wide_operator IN ('$contains', '$overlap') AND operator = wide_operator THEN
+        value := CASE WHEN given IN ('array', 'object') THEN value ELSE jsonb_build_array(value) END;
+        wide_value := CASE WHEN wide IN ('array', 'object') THEN wide_value ELSE jsonb_build_array(wide_value) END;
+        IF operator = '$contains' THEN
+            RETURN value @> wide_value;
+        END IF;
+        RETURN jsonb_typeof(value) = 'array' AND jsonb_typeof(wide_value) = 'array'
+               AND NOT EXISTS (SELECT FROM jsonb_array_elements(value) AS e WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(wide_value) AS w WHERE w = e));
+    ELSIF wide_operator = '$contained' AND operator = wide_operator THEN
+        RETURN value <@ wide_value;
+    ELSIF listed IS NOT NULL THEN
+        -- A number that a column's type cannot hold is left out of $in, and compared elsewhere.
+        RETURN NOT EXISTS (
+            SELECT FROM jsonb_array_elements(listed) AS e
+            WHERE CASE jsonb_typeof(e) WHEN 'number' THEN NOT pgsim._filter_fits('real', e::numeric) END
+               OR CASE wide_operator
+                      WHEN '$eq' THEN e <> wide_value
+                      WHEN '$in' THEN wide <> 'array' OR NOT EXISTS (SELECT FROM jsonb_array_elements(CASE wide WHEN 'array' THEN wide_value END) AS w WHERE w = e)
+                      WHEN '$gt' THEN NOT pgsim._filter_beyond(e, wide_value, true)
+                      WHEN '$gte' THEN NOT pgsim._filter_beyond(e, wide_value, false)
+                      WHEN '$lt' THEN NOT pgsim._filter_beyond(wide_value, e, true)
+                      WHEN '$lte' THEN NOT pgsim._filter_beyond(wide_value, e, false)
+                      ELSE true END);
+    ELSIF operator IN ('$gt', '$gte') AND wide_operator IN ('$gt', '$gte') THEN
+        RETURN pgsim._filter_beyond(value, wide_value, operator = '$gte' AND wide_operator = '$gt');
+    ELSIF operator IN ('$lt', '$lte') AND wide_operator IN ('$lt', '$lte') THEN
+        RETURN pgsim._filter_beyond(wide_value, value, operator = '$lte' AND wide_operator = '$lt');
+    END IF;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_implies IS 'Whether what meets one condition on a path meets a second one, whatever type the column has; false when unsure.';
 
 CREATE FUNCTION pgsim._filter_json(
     path text, operand text, operator text, value jsonb, collected text[], inline boolean
@@ -602,6 +3135,92 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._filter_json IS
     'One operator on a jsonb column or a path into one. Comparisons are jsonb''s own, so that a stored value of another type never fails: it does not match.';
+
+CREATE FUNCTION pgsim._filter_key(relation regclass, path text, label text, column_name text, OUT step text, OUT key oid, OUT target regclass)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    first record;
+BEGIN
+    SELECT k.*, count(*) OVER (PARTITION BY k.level, k.step) AS candidates INTO first
+    FROM pgsim._filter_keys(relation) AS k
+    WHERE starts_with(path, k.step || '.') AND length(k.step) >= length(coalesce(column_name, ''))
+    ORDER BY k.level, length(k.step) DESC LIMIT 1;
+    IF first.candidates > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L: %I leads from table %s along %s foreign keys', left(label, 200), first.step, relation, first.candidates),
+            DETAIL = (SELECT string_agg(format('(%s) references %s', (SELECT string_agg(quote_ident(a.attname), ', ') FROM unnest(k.key_columns) AS c
+                                                                      JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = c), k.target), '; ' ORDER BY k.key_columns)
+                      FROM pgsim._filter_keys(relation) AS k WHERE k.level = first.level AND k.step = first.step),
+            HINT = coalesce((
+                SELECT 'Name one of ' || left(string_agg(DISTINCT quote_ident(k.step), ', '), 300) || ' instead.'
+                FROM pgsim._filter_keys(relation) AS k
+                WHERE k.step <> first.step
+                  AND k.key IN (SELECT o.key FROM pgsim._filter_keys(relation) AS o WHERE o.level = first.level AND o.step = first.step)
+                  AND NOT EXISTS (SELECT FROM pgsim._filter_keys(relation) AS o WHERE o.step = k.step AND o.key <> k.key AND o.level <= k.level)),
+                'Write it as SQL, in where_sql.');
+    END IF;
+    step := first.step;
+    key := first.key;
+    target := first.target;
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_key IS
+    'The foreign key along which a path leaves a table, its first step being no shorter than the column that the path begins with; PS014 when there are several. NULL where there is none.';
+
+CREATE FUNCTION pgsim._filter_keys(relation regclass, OUT level int, OUT step text, OUT key oid, OUT key_columns smallint[], OUT target regclass) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT v.level, v.step, min(k.oid), k.conkey, k.confrelid::regclass
+    FROM pg_constraint AS k
+    JOIN pg_class AS t ON t.oid = k.confrelid
+    JOIN pg_attribute AS f ON f.attrelid = k.conrelid AND f.attnum = k.conkey[1]
+    JOIN pg_index AS i ON i.indexrelid = k.conindid
+    CROSS JOIN LATERAL (
+        VALUES (1, CASE WHEN cardinality(k.conkey) = 1 THEN f.attname::text END),
+               (2, CASE WHEN cardinality(k.conkey) = 1 AND f.attname LIKE '_%\_id' THEN left(f.attname, -3) END),
+               (3, t.relname::text)
+    ) AS v (level, step)
+    WHERE k.conrelid = relation AND k.contype = 'f' AND v.step IS NOT NULL
+      -- A key with PERIOD leads to many rows. A key to a partitioned table has one entry more for each partition.
+      AND NOT i.indisexclusion
+      AND NOT EXISTS (SELECT FROM pg_constraint AS p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)
+    GROUP BY v.level, v.step, k.conkey, k.confrelid, k.confkey;
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_keys IS
+    'Where a filter''s path may lead from a table: its foreign keys, by each name that a step may have: 1 the key''s column, 2 that without _id, 3 the table it references. Level 1 goes before 2 and 3.';
+
+CREATE FUNCTION pgsim._filter_on_null(condition jsonb, depth int = 1) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    operator record;
+    truth boolean := true;
+BEGIN
+    IF jsonb_typeof(condition) <> 'object' THEN
+        RETURN CASE WHEN condition = 'null' THEN true END;
+    ELSIF depth > 32 THEN
+        RETURN NULL;
+    END IF;
+    FOR operator IN SELECT e.key, e.value FROM jsonb_each(condition) AS e LOOP
+        truth := truth AND CASE operator.key
+            WHEN '$exists' THEN operator.value = 'false'
+            WHEN '$eq' THEN CASE WHEN operator.value = 'null' THEN true END
+            WHEN '$ne' THEN CASE WHEN operator.value = 'null' THEN false END
+            WHEN '$in' THEN CASE WHEN operator.value @> '[null]' THEN true WHEN operator.value = '[]' THEN false END
+            WHEN '$nin' THEN CASE WHEN operator.value @> '[null]' THEN false WHEN operator.value = '[]' THEN true END
+            WHEN '$not' THEN NOT pgsim._filter_on_null(operator.value, depth + 1)
+        END;
+    END LOOP;
+    RETURN truth;
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_on_null IS 'Whether a column without a value meets a condition: true, false, or NULL when it is unknown.';
 
 CREATE FUNCTION pgsim._filter_operator(
     path text, operand text, type text, element text, kind text, operator text, value jsonb,
@@ -686,6 +3305,108 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._filter_operator IS 'One operator on a column that is not JSON.';
 
+CREATE FUNCTION pgsim._filter_related(
+    relation regclass, path text, condition jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, led text[], leaf text, column_name text,
+    OUT predicate text, OUT columns text[]
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    label text := array_to_string(led || path, '.');
+    met boolean;
+    number int := cardinality(led) + 1;
+    stem text := 'j' || number || '_';
+    complement boolean := false;
+    found_key record;
+    related record;
+    inner_part record;
+BEGIN
+    found_key := pgsim._filter_key(relation, path, label, column_name);
+    IF found_key.key IS NULL THEN
+        RETURN;
+    ELSIF number > 4 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L leads through more than 4 tables', left(label, 200)),
+            HINT = 'Write it as SQL, in where_sql.';
+    END IF;
+
+    -- A row without a related row is as one whose columns there are NULL. EXISTS knows true and false alone, so what must not be lost is asked at the
+    -- end of the path: under no $not where the condition is true, under one where it is false.
+    IF leaf IS NULL THEN
+        met := pgsim._filter_on_null(condition);
+        complement := CASE WHEN negated THEN met IS NOT FALSE ELSE met IS TRUE END;
+        leaf := CASE WHEN negated AND complement THEN 'NOT (%s)' WHEN negated THEN '(%s) IS NOT FALSE' WHEN complement THEN '(%s) IS NOT TRUE' ELSE '%s' END;
+        -- The table's columns stand in the subquery without a table's name: nothing there may be called like one.
+        WHILE EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND starts_with(a.attname, stem)) LOOP
+            stem := stem || '_';
+        END LOOP;
+    END IF;
+    -- Columns match as the key itself has it: by its operators, under the collation of the referenced column.
+    SELECT array_agg(m.own) AS key_columns, array_agg(m.other) AS target_columns,
+           bool_and(has_column_privilege(relation, m.own, 'SELECT')) AS key_readable,
+           bool_and(has_column_privilege(found_key.target, m.other, 'SELECT')) AS readable,
+           string_agg(format('r%s.%I AS %s%s', number, m.other, stem, m.n), ', ') AS selected,
+           string_agg(format('j%s.%s%s OPERATOR(%s) %s%I%s', number, stem, m.n, m.operator, CASE WHEN number > 1 THEN format('r%s.', number - 1) END, m.own, m.compared_by), ' AND ') AS matching
+    INTO related
+    FROM (
+        SELECT u.n, u.operator::regoper, f.attname::text AS own, r.attname::text AS other,
+               CASE WHEN f.attcollation <> r.attcollation THEN (SELECT format(' COLLATE %I.%I', c.nspname, l.collname)
+                                                                FROM pg_collation AS l JOIN pg_namespace AS c ON c.oid = l.collnamespace
+                                                                WHERE l.oid = r.attcollation) END AS compared_by
+        FROM pg_constraint AS k
+        CROSS JOIN unnest(k.conkey, k.confkey, k.conpfeqop) WITH ORDINALITY AS u (own, other, operator, n)
+        JOIN pg_attribute AS f ON f.attrelid = relation AND f.attnum = u.own
+        JOIN pg_attribute AS r ON r.attrelid = k.confrelid AND r.attnum = u.other
+        WHERE k.oid = found_key.key
+        ORDER BY u.n
+    ) AS m;
+    IF inline THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L leads into table %s, but an index sees the columns of its own table alone', left(label, 200), found_key.target),
+            HINT = 'Keep what the index is to depend on in a column of the table.';
+    ELSIF NOT related.key_readable AND number > 1 THEN
+        PERFORM pgsim._filter_unreadable(relation, related.key_columns, label);
+    ELSIF NOT related.readable OR NOT has_schema_privilege((SELECT t.relnamespace FROM pg_class AS t WHERE t.oid = found_key.target), 'USAGE') THEN
+        PERFORM pgsim._filter_unreadable(found_key.target, related.target_columns, label);
+    END IF;
+    inner_part := pgsim._filter_column(found_key.target, substr(path, length(found_key.step) + 2), condition, depth, collected, inline, negated, led || found_key.step, leaf);
+    collected := inner_part.collected;
+    columns := related.key_columns;
+    predicate := format('(%sEXISTS (SELECT FROM (SELECT %s FROM %s AS r%s WHERE %s) AS j%s WHERE %s))', CASE WHEN complement THEN 'NOT ' END,
+                        related.selected, found_key.target, number, inner_part.predicate, number, related.matching);
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_related IS
+    'A condition on a path that leads along a foreign key, as EXISTS over the related table; predicate is NULL where the path leads along none. negated: it stands under an odd number of $not. leaf is what to ask of the condition at the end of the path, NULL where the path begins.';
+
+CREATE FUNCTION pgsim._filter_shape(filter jsonb, depth int = 1) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    atom record;
+    path text;
+    parts text[] := '{}';
+BEGIN
+    FOR atom IN SELECT a.path, a.operator, a.value FROM pgsim._filter_atoms(filter, depth) AS a LOOP
+        path := CASE WHEN atom.path ~ '^[a-zA-Z_][a-zA-Z0-9_.]*$' THEN atom.path ELSE '"' || replace(atom.path, '"', '""') || '"' END;
+        parts := parts || CASE
+            WHEN atom.path IS NULL AND atom.operator = '$or' AND jsonb_typeof(atom.value) = 'array' THEN
+                (SELECT format('$or(%s)', string_agg(s.shape, ' | ' ORDER BY s.shape COLLATE "C"))
+                 FROM (SELECT DISTINCT coalesce(nullif(pgsim._filter_shape(b, depth + 1), ''), 'true') AS shape FROM jsonb_array_elements(atom.value) AS b) AS s)
+            WHEN atom.operator = '$not' THEN
+                format('$not(%s)', coalesce(nullif(pgsim._filter_shape(CASE WHEN atom.path IS NULL THEN atom.value ELSE jsonb_build_object(atom.path, atom.value) END, depth + 1), ''), 'true'))
+            WHEN atom.path IS NULL THEN '?'
+            WHEN atom.operator IN ('$eq', '$ne') AND atom.value = 'null' THEN path || ' $exists'
+            WHEN atom.operator IN ('$eq', '$ne', '$gt', '$gte', '$lt', '$lte', '$in', '$nin', '$between', '$like', '$ilike', '$exists', '$contains', '$contained', '$overlap') THEN
+                path || ' ' || atom.operator
+            ELSE path || ' ?' END;
+    END LOOP;
+    RETURN coalesce((SELECT string_agg(DISTINCT p COLLATE "C", ', ' ORDER BY p COLLATE "C") FROM unnest(parts) AS p), '');
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_shape IS
+    'A filter without its values, by which searches are grouped: ''section $eq, size $lt''. Conditions are sorted, those alike stand once, $and is a comma, and what asks for NULL is $exists.';
+
 CREATE FUNCTION pgsim._filter_symbol(type text, symbol text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -709,6 +3430,19 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._filter_symbol IS
     'A comparison operator for SQL, with its schema. A type of an extension brings its own; by another its values would be compared as text.';
+
+CREATE FUNCTION pgsim._filter_unreadable(relation regclass, columns text[], label text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('%L: role %I may not read %s, into which the path leads', left(label, 200), current_user, relation),
+        HINT = (SELECT format('GRANT USAGE ON SCHEMA %1$s TO %2$I; GRANT SELECT (%3$s) ON %4$s TO %2$I;', r.relnamespace::regnamespace, current_user,
+                              (SELECT string_agg(quote_ident(c), ', ') FROM unnest(columns) AS c), relation)
+                FROM pg_class AS r WHERE r.oid = relation);
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_unreadable IS 'Raises PS032: the caller may not SELECT these columns of a related table.';
 
 CREATE FUNCTION pgsim._filter_value_type(path text, type text, operator text, value jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -825,25 +3559,6 @@ $$;
 COMMENT ON FUNCTION pgsim._capture IS
     'Trigger: notes in the queue which rows of a base table need a vector. It only appends, so that no writer waits for a worker, and runs as its owner, so that writers need no right on the queue.';
 REVOKE ALL ON FUNCTION pgsim._capture FROM PUBLIC;
-
-CREATE FUNCTION pgsim._capture_drift(c pgsim._collection) RETURNS TABLE (relation regclass, name text, present boolean, definition text)
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN QUERY
-        SELECT coalesce(w.relation, t.tgrelid), coalesce(w.name, t.tgname), t.tgname IS NOT NULL, w.definition
-        FROM pgsim._capture_triggers(c) AS w
-        FULL JOIN (
-            SELECT g.tgrelid, g.tgname::text, g.tgenabled, g.tgargs FROM pg_trigger AS g
-            WHERE g.tgfoid = 'pgsim._capture'::regproc AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
-        ) AS t ON t.tgrelid = w.relation AND t.tgname = w.name
-        WHERE w.name IS NULL OR t.tgname IS NULL OR t.tgargs <> w.arguments OR t.tgenabled NOT IN ('O', 'A')
-        ORDER BY 1, 2;
-END
-$$;
-COMMENT ON FUNCTION pgsim._capture_drift IS
-    'Triggers of change capture that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
 
 CREATE FUNCTION pgsim._capture_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
 LANGUAGE plpgsql STABLE
@@ -1024,6 +3739,21 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._collection_row IS 'The registered collection of that name, or PS001.';
 
+CREATE FUNCTION pgsim._column_definitions(base regclass, columns text[], names text[]) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT string_agg(format('%I %s%s', k.name, format_type(a.atttypid, a.atttypmod),
+                             CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, o.collname) ELSE '' END),
+                      ', ' ORDER BY k.ordinal)
+    FROM unnest(columns, names) WITH ORDINALITY AS k (column_name, name, ordinal)
+    JOIN pg_attribute AS a ON a.attrelid = base AND a.attname = k.column_name AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
+    LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace;
+END;
+COMMENT ON FUNCTION pgsim._column_definitions IS 'Columns of a base table as another table declares them, under names of its own: same types, same collations.';
+
 CREATE FUNCTION pgsim._create_version_table(c pgsim._collection, table_name text, vector_type text) RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -1031,15 +3761,7 @@ AS $$
 DECLARE
     key_definitions text;
 BEGIN
-    SELECT string_agg(format('%I %s%s', pgsim._key_column(k.ordinal, cardinality(c.key_columns)), format_type(a.atttypid, a.atttypmod),
-                             CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, o.collname) ELSE '' END),
-                      ', ' ORDER BY k.ordinal)
-    INTO key_definitions
-    FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)
-    JOIN pg_attribute AS a ON a.attrelid = c.relation AND a.attname = k.name AND NOT a.attisdropped
-    JOIN pg_type AS t ON t.oid = a.atttypid
-    LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
-    LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace;
+    key_definitions := pgsim._column_definitions(c.relation, c.key_columns, pgsim._key_names(c.key_columns, true));
     EXECUTE format(
         'CREATE %7$s TABLE pgsim_data.%1$I (%2$s, embedding %3$s NOT NULL, provisional boolean NOT NULL DEFAULT false, source_hash bytea, '
         'embedded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (%4$s), '
@@ -1058,9 +3780,15 @@ AS $$
 DECLARE
     v pgsim._version;
     index_sql text;
+    codes regclass := (SELECT i.relation FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
+                       WHERE i.version_id = _drop_version.version_id AND i.method = 'codes');
 BEGIN
+    IF codes IS NOT NULL THEN
+        PERFORM pgsim._drop_codes(version_id, codes);
+    END IF;
     DELETE FROM pgsim._version AS d WHERE d.id = _drop_version.version_id RETURNING * INTO v;
     DELETE FROM pgsim._queue AS q WHERE NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = q.version_id);
+    DELETE FROM pgsim._search_log AS l WHERE l.version_id = _drop_version.version_id;
     IF NOT v.adopted THEN
         IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = v.relation) THEN
             EXECUTE format('DROP TABLE %s', v.relation);
@@ -1125,7 +3853,7 @@ BEGIN
     PERFORM pgsim._require_owner(t.version);
     version_id := t.version_id;
     IF method IS NULL OR method NOT IN ('hnsw', 'ivfflat') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw and ivfflat', coalesce(quote_literal(left(method, 80)), 'NULL')),
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw, ivfflat and codes', coalesce(quote_literal(left(method, 80)), 'NULL')),
             HINT = 'hnsw is the better one but for the time to build it.';
     END IF;
     IF method = 'ivfflat' AND t.metric = 'l1' THEN
@@ -1236,6 +3964,13 @@ RETURN (
 );
 COMMENT ON FUNCTION pgsim._key_list IS 'The key columns of a base table, or of a version table (own), as a list for SQL.';
 
+CREATE FUNCTION pgsim._key_names(key_columns text[], own boolean) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN NOT own THEN key_columns ELSE ARRAY(
+    SELECT pgsim._key_column(k.ordinal, cardinality(key_columns)) FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal) ORDER BY k.ordinal
+) END;
+COMMENT ON FUNCTION pgsim._key_names IS 'The names of the key columns of a base table, or of a version table (own).';
+
 CREATE FUNCTION pgsim._key_parse(base regclass, operand text, key_columns text[], own boolean) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
@@ -1295,7 +4030,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._model_row IS 'The registered model of that name, or PS002.';
 
-CREATE FUNCTION pgsim._privilege_drift(base regclass, version regclass)
+CREATE FUNCTION pgsim._privilege_drift(base regclass, version regclass, privileges text[] = '{SELECT,INSERT,UPDATE,DELETE}')
 RETURNS TABLE (privilege text, grantee text, missing boolean)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -1309,7 +4044,7 @@ BEGIN ATOMIC
     wanted AS (
         -- A grant on a table is worth nothing without USAGE on its schema; pgsim's own schema is open to all.
         SELECT h.grantee, h.privilege_type FROM held AS h
-        WHERE h.oid = base AND CASE h.grantee WHEN 0 THEN has_schema_privilege('public', h.relnamespace, 'USAGE')
+        WHERE h.oid = base AND h.privilege_type = ANY (privileges) AND CASE h.grantee WHEN 0 THEN has_schema_privilege('public', h.relnamespace, 'USAGE')
                                               ELSE has_schema_privilege(h.grantee, h.relnamespace, 'USAGE') END
         EXCEPT SELECT h.relowner, h.privilege_type FROM held AS h WHERE h.oid = version
     ),
@@ -1326,7 +4061,7 @@ BEGIN ATOMIC
     ) AS d
     ORDER BY 2, 1;
 END;
-COMMENT ON FUNCTION pgsim._privilege_drift IS 'Grants that a version table lacks beside its base table (missing), or has beyond it.';
+COMMENT ON FUNCTION pgsim._privilege_drift IS 'Grants that a version table or codes lack beside their base table (missing), or have beyond it, of those privileges that they should share.';
 
 CREATE FUNCTION pgsim._register_index(
     version_id int, name text, dims int, element text, method text, where_filter jsonb, options jsonb
@@ -1451,7 +4186,7 @@ RETURN (
 COMMENT ON FUNCTION pgsim._source_text IS
     'The expression that gives the text a row is embedded from: its source columns, one below the other, without white space at the ends; NULL when nothing is left.';
 
-CREATE FUNCTION pgsim._sync_capture(c pgsim._collection) RETURNS void
+CREATE FUNCTION pgsim._sync_triggers(c pgsim._collection) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1459,7 +4194,7 @@ DECLARE
     drift record;
 BEGIN
     -- What stands is left alone: dropping a trigger locks readers of the table out, making one does not.
-    FOR drift IN SELECT * FROM pgsim._capture_drift(c) LOOP
+    FOR drift IN SELECT * FROM pgsim._trigger_drift(c) LOOP
         IF drift.present THEN
             EXECUTE format('DROP TRIGGER %I ON %s', drift.name, drift.relation);
         END IF;
@@ -1469,7 +4204,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_capture IS 'Brings a collection''s change capture to what its live versions need now.';
+COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture and of codes, to what its versions need now.';
 
 CREATE FUNCTION pgsim._sync_version_privileges(c pgsim._collection, version regclass) RETURNS void
 LANGUAGE plpgsql
@@ -1535,12 +4270,18 @@ BEGIN
     -- A regclass as text is quoted, and has its schema, since the path holds none but the system's.
     SELECT s.id, s.name, s.relation, s.relation::text, s.key_columns,
            v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
-           m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema()
+           m.name, m.dim, m.metric, m.element, m.matryoshka, (SELECT x.extnamespace::regnamespace::text FROM pg_extension AS x WHERE x.extname = 'vector'),
+           b.relnamespace, b.reltuples, b.relkind = 'p', EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = v.id AND i.where_filter IS NOT NULL),
+           k.relation::text,
+           k.columns, a, s.record_share, s.audit_share, s.record_values
     INTO t
     FROM pgsim._collection AS s
     JOIN pgsim._embedding AS n ON n.collection_id = s.id
     JOIN pgsim._version AS v ON v.embedding_id = n.id
     JOIN pgsim._model AS m ON m.id = v.model_id
+    LEFT JOIN pg_class AS b ON b.oid = s.relation
+    LEFT JOIN pgsim._index AS k ON k.version_id = v.id AND k.method = 'codes' AND k.complete
+    LEFT JOIN pgsim._calibration AS a ON a.version_id = v.id
     WHERE s.name = _target.collection AND n.name = _target.embedding
       AND CASE WHEN _target.model IS NULL THEN v.state = 'active' ELSE m.name = _target.model END;
     -- A table that was dropped has a number for a name, and a quoted name never begins with a digit.
@@ -1567,6 +4308,31 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._target IS 'All that a call needs to know of one version: its tables, columns and model. model NULL means the active version.';
+
+CREATE FUNCTION pgsim._trigger_drift(c pgsim._collection) RETURNS TABLE (relation regclass, name text, present boolean, definition text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        SELECT coalesce(w.relation, t.tgrelid), coalesce(w.name, t.tgname), t.tgname IS NOT NULL, w.definition
+        FROM (SELECT * FROM pgsim._capture_triggers(c) UNION ALL SELECT * FROM pgsim._codes_triggers(c)) AS w
+        FULL JOIN (
+            SELECT g.tgrelid, g.tgname::text, g.tgenabled, g.tgargs FROM pg_trigger AS g
+            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
+        ) AS t ON t.tgrelid = w.relation AND t.tgname = w.name
+        WHERE w.name IS NULL OR t.tgname IS NULL OR t.tgargs <> w.arguments OR t.tgenabled NOT IN ('O', 'A')
+        ORDER BY 1, 2;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trigger_drift IS
+    'Triggers of change capture and of codes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
+
+CREATE FUNCTION pgsim._version_name(collection text, embedding text, model text, version_id int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.format('%s_%s', pg_catalog.left(pg_catalog.btrim(pg_catalog.regexp_replace(pg_catalog.lower(
+    pg_catalog.format('%s_%s_%s', collection, nullif(embedding, 'default'), model)), '[^a-z0-9]+', '_', 'g'), '_'), 45), version_id);
+COMMENT ON FUNCTION pgsim._version_name IS 'The name of a version''s table in pgsim_data: told apart by the version''s id, the rest for people to read.';
 
 CREATE FUNCTION pgsim."check"(collection text = NULL) RETURNS TABLE (severity text, object text, problem text, hint text)
 LANGUAGE plpgsql STABLE
@@ -1605,7 +4371,7 @@ BEGIN
                        (SELECT string_agg(format('; SELECT pgsim.enqueue_missing(%L, %L, %L)', w.collection, w.model, w.embedding), '' ORDER BY w.id)
                         FROM pgsim.versions AS w JOIN pgsim.embeddings AS e ON e.collection = w.collection AND e.name = w.embedding
                         WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}'), '')
-            FROM pgsim._capture_drift(c) AS d HAVING count(*) > 0;
+            FROM pgsim._trigger_drift(c) AS d HAVING count(*) > 0;
         FOR v IN SELECT w.*, e.name AS embedding, r.relowner, b.relowner AS base_owner, r.oid IS NULL AS gone, m.name AS model
                  FROM pgsim._version AS w JOIN pgsim._embedding AS e ON e.id = w.embedding_id JOIN pgsim._model AS m ON m.id = w.model_id
                  LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation
@@ -1643,7 +4409,8 @@ BEGIN
                          ELSE format('REINDEX INDEX CONCURRENTLY %s', x.indexrelid::regclass) END
                 FROM pgsim._index AS i
                 LEFT JOIN (pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid) ON x.indrelid = v.relation AND k.relname = i.name
-                WHERE i.version_id = v.id AND x.indisvalid IS NOT TRUE;
+                WHERE i.version_id = v.id AND i.method <> 'codes' AND x.indisvalid IS NOT TRUE;
+            RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
             RETURN QUERY
                 SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p
@@ -1656,8 +4423,8 @@ COMMENT ON FUNCTION pgsim."check" IS
 $$Says what is wrong with one collection, or with all: nothing, when it returns no rows.
 
 It compares the registry with the catalogue: dropped tables and columns, change capture that is missing or disabled, owners,
-grants and row-level security of version tables that differ from the base table's, indexes that are gone or invalid, a queue that
-nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
+grants and row-level security of version tables and codes that differ from the base table's, indexes and codes that are gone or
+invalid, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
 do. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.create_collection(
@@ -1799,23 +4566,35 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     s record;
+    t pgsim._target;
+    built regclass;
 BEGIN
     PERFORM pgsim._require_registrar();
     -- One at a time for a version, so that each finds a name of its own.
-    PERFORM FROM pgsim._version AS v WHERE v.id = (pgsim._target(collection, model, embedding)).version_id FOR NO KEY UPDATE;
+    t := pgsim._target(collection, model, embedding);
+    PERFORM FROM pgsim._version AS v WHERE v.id = t.version_id FOR NO KEY UPDATE;
+    IF method = 'codes' THEN
+        PERFORM pgsim._check_codes(t, dims, element, where_filter, options);
+        RETURN pgsim._create_codes(t, true);
+    END IF;
     SELECT * INTO s FROM pgsim._index_statement(collection, model, embedding, dims, element, method, where_filter, options);
     EXECUTE s.statement;
-    RETURN pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
+    built := pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
+    IF pgsim._wants_codes(t, dims, where_filter) THEN
+        PERFORM pgsim._create_codes(t, true);
+    END IF;
+    RETURN built;
 END
 $$;
 COMMENT ON FUNCTION pgsim.create_index IS
 $$Builds a vector index for a version and returns it. model NULL: the active version.
 
-method: hnsw (options m 2 to 100, ef_construction 4 to 1000) or ivfflat (option lists; default by the number of rows; build it
-after the rows are in). element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
+method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
+after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast.
+The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
 model's. dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
-Errors: PS001 to PS005, PS010, PS014, PS015, PS032.$$;
+Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.create_model(
     name text, dim int, metric text = 'cosine', element text = 'vector', matryoshka int[] = NULL, layer int = NULL,
@@ -1921,13 +4700,12 @@ BEGIN
             coalesce(version_relation, 'pgsim._version'), coalesce(create_version.column_name, 'embedding'), create_version.column_name IS NOT NULL)
     RETURNING id INTO new_id;
     IF column_name IS NULL THEN
-        table_name := format('%s_%s', left(trim(both '_' from regexp_replace(lower(format('%s_%s_%s', c.name, nullif(e.name, 'default'), m.name)),
-                                                                             '[^a-z0-9]+', '_', 'g')), 45), new_id);
+        table_name := pgsim._version_name(c.name, e.name, m.name, new_id);
         version_relation := pgsim._create_version_table(c, table_name, wanted_type);
         UPDATE pgsim._version AS v SET relation = version_relation WHERE v.id = new_id;
         PERFORM pgsim._sync_version_privileges(c, version_relation);
     END IF;
-    PERFORM pgsim._sync_capture(c);
+    PERFORM pgsim._sync_triggers(c);
     RETURN new_id;
 END
 $$;
@@ -1958,7 +4736,7 @@ BEGIN
     END IF;
     PERFORM pgsim._drop_version(v.id) FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = c.id;
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
-        PERFORM pgsim._sync_capture(c);
+        PERFORM pgsim._sync_triggers(c);
     END IF;
     DELETE FROM pgsim._collection AS d WHERE d.id = c.id;
 END
@@ -1984,7 +4762,7 @@ BEGIN
     END IF;
     PERFORM pgsim._drop_version(v.id) FROM pgsim._version AS v WHERE v.embedding_id = e.id;
     DELETE FROM pgsim._embedding AS d WHERE d.id = e.id;
-    PERFORM pgsim._sync_capture(c);
+    PERFORM pgsim._sync_triggers(c);
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_embedding IS 'Drops an embedding of a collection with all its versions. The embedding named default goes with its collection. Errors: PS001, PS003, PS032, PS035.';
@@ -1995,8 +4773,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_id int;
+    codes_of record;
 BEGIN
     PERFORM pgsim._require_registrar();
+    SELECT i.version_id, v.relation INTO codes_of FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.relation = drop_index.index;
+    IF FOUND THEN
+        PERFORM pgsim._require_owner(codes_of.relation);
+        PERFORM pgsim._drop_codes(codes_of.version_id, index);
+        RETURN;
+    END IF;
     SELECT i.id INTO found_id
     FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id
     JOIN pg_index AS x ON x.indexrelid = drop_index.index AND x.indrelid = v.relation
@@ -2010,7 +4795,7 @@ BEGIN
     DELETE FROM pgsim._index AS i WHERE i.id = found_id;
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_index IS 'Drops an index that pgsim made. Errors: PS008, PS032.';
+COMMENT ON FUNCTION pgsim.drop_index IS 'Drops an index that pgsim made; of codes, their table. Errors: PS008, PS032.';
 
 CREATE FUNCTION pgsim.drop_model(name text) RETURNS void
 LANGUAGE plpgsql
@@ -2055,7 +4840,7 @@ BEGIN
             HINT = 'Drop it all the same with force => true.';
     END IF;
     PERFORM pgsim._drop_version(v.id);
-    PERFORM pgsim._sync_capture(c);
+    PERFORM pgsim._sync_triggers(c);
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_version IS
@@ -2112,6 +4897,7 @@ AS $$
 DECLARE
     c pgsim._collection;
     version regclass;
+    codes regclass;
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -2120,13 +4906,17 @@ BEGIN
                    JOIN pg_class AS r ON r.oid = v.relation WHERE e.collection_id = c.id AND NOT v.adopted LOOP
         PERFORM pgsim._sync_version_privileges(c, version);
     END LOOP;
-    PERFORM pgsim._sync_capture(c);
+    FOR codes IN SELECT i.relation FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+                 JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method = 'codes' LOOP
+        PERFORM pgsim._sync_codes_privileges(c, codes);
+    END LOOP;
+    PERFORM pgsim._sync_triggers(c);
 END
 $$;
 COMMENT ON FUNCTION pgsim.sync_privileges IS
 $$Brings a collection's tables up to its base table, after GRANT, REVOKE, a change of owner or of row-level security, or a new partition.
 
-Version tables take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
+Version tables (and codes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
 the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.upsert(
@@ -2221,55 +5011,419 @@ column keeps none).
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.
 Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
 
-CREATE FUNCTION pgsim._check_search(t pgsim._target, k int, mode text, dims int[], oversample int, where_sql text, where_values jsonb) RETURNS void
+CREATE FUNCTION pgsim._after_condition(t pgsim._target, distance text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    last_key text := '(($1 -> ''$after'') ->> ''key'')';
+    last_distance text := '(($1 -> ''$after'') ->> ''distance'')::float8';
+    condition text := 'false';
+    key_value text;
+BEGIN
+    FOR i IN REVERSE cardinality(t.key_columns) .. 1 LOOP
+        SELECT format('%s::%s', CASE cardinality(t.key_columns) WHEN 1 THEN last_key ELSE format('(%s::jsonb ->> %L)', last_key, t.key_columns[i]) END,
+                      format_type(a.atttypid, a.atttypmod))
+        INTO key_value FROM pg_attribute AS a WHERE a.attrelid = t.base AND a.attname = t.key_columns[i] AND NOT a.attisdropped;
+        condition := format('(k_%1$s OPERATOR(pg_catalog.>) %2$s OR k_%1$s OPERATOR(pg_catalog.=) %2$s AND %3$s)', i, key_value, condition);
+    END LOOP;
+    RETURN format('(%1$s > %2$s OR %1$s = %2$s AND %3$s)', distance, last_distance, condition);
+END
+$$;
+COMMENT ON FUNCTION pgsim._after_condition IS 'The condition that a row comes after the last one of the page before, which $1 holds under $after: by distance, and at one distance by key.';
+
+CREATE FUNCTION pgsim._ann_seconds(c pgsim._calibration, p pgsim._search_plan, n float8) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ef float8 := pgsim._expected_ef(c, p.recall, p.depth * p.reachable / greatest(n, 1));
+BEGIN
+    -- pgvector takes no more than 1000.
+    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._ann_seconds IS 'What a search by an HNSW index is expected to cost when n rows match; infinite where it cannot find the recall asked for.';
+
+CREATE FUNCTION pgsim._at_recall(recall float8, curve float8[]) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    levels CONSTANT float8[] := pgsim._recall_levels();
+    i int := 1;
+BEGIN
+    WHILE i < cardinality(levels) - 1 AND levels[i + 1] < recall LOOP
+        i := i + 1;
+    END LOOP;
+    IF curve[i] = 'Infinity' OR curve[i + 1] = 'Infinity' THEN
+        RETURN 'Infinity';
+    END IF;
+    -- Each ten times fewer misses cost about as much again: linear in the logarithm of what is missed.
+    RETURN curve[i] + (curve[i + 1] - curve[i]) * ln((1 - levels[i]) / greatest(1 - recall, 1e-4)) / ln((1 - levels[i]) / (1 - levels[i + 1]));
+END
+$$;
+COMMENT ON FUNCTION pgsim._at_recall IS 'A curve over pgsim._recall_levels() read at a recall: interpolated between its points, and beyond them extended.';
+
+CREATE FUNCTION pgsim._calibrate_index(t pgsim._target, queries vector[]) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    depths CONSTANT int[] := pgsim._depths();
+    efs CONSTANT int[] := '{40,80,160,320,640,1000}';
+    element text := (pgsim._usable_index(t, t.dim, NULL)).element;
+    distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
+    indexed text := format('%s OPERATOR(%s.%s) %s',
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, element), t.vector_schema,
+        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, element));
+    exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
+    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
+    previous jsonb;
+    truth float8[];
+    found float8[];
+    started timestamptz;
+    seconds float8;
+    measured jsonb := '[]';
+    ef int;
+BEGIN
+    FOR q IN 1 .. cardinality(queries) LOOP
+        CONTINUE WHEN element = 'halfvec' AND pgsim._vector_problem(queries[q], t.dim, t.metric, 'halfvec') IS NOT NULL;
+        EXECUTE exact_sql INTO truth USING queries[q];
+        truth := array_remove(array_remove(truth, NULL), 'NaN');
+        FOREACH ef IN ARRAY efs LOOP
+            previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
+            EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
+            started := clock_timestamp();
+            EXECUTE format(index_sql, 10) USING queries[q];
+            seconds := extract(epoch FROM clock_timestamp() - started);
+            PERFORM pgsim._set(previous);
+            measured := measured || (
+                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
+                FROM unnest(depths) AS d WHERE d <= cardinality(truth) AND d <= ef);
+        END LOOP;
+    END LOOP;
+    RETURN jsonb_build_object('index', measured);
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, and in what time.';
+
+CREATE FUNCTION pgsim._calibrate_part(collection text, model text, embedding text, queries vector[], sample int, part text, first int, last int) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := pgsim._target(collection, model, embedding);
+    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, sample, 0);
+BEGIN
+    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._require_all_rows(t);
+    IF part = 'codes' THEN
+        PERFORM pgsim._calibrate_margins(t);
+        RETURN '{}';
+    ELSIF part = 'rows' THEN
+        RETURN pgsim._calibrate_rows(t, taken[1:8]);
+    END IF;
+    IF queries IS NULL THEN
+        -- An index finds its own rows more easily than anything else; turned by half a right angle they are about as hard as questions.
+        FOR i IN first .. last LOOP
+            taken[i] := pgsim._turned(taken[i], i);
+        END LOOP;
+    END IF;
+    RETURN pgsim._calibrate_index(t, taken[first:last]);
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrate_part IS 'One step of a calibration; pgsim._store_calibration makes one of them all.';
+
+CREATE FUNCTION pgsim._calibrate_rows(t pgsim._target, queries vector[]) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- More rows than these tell nothing new.
+    part text := CASE WHEN t.rows > 50000 THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((5e6 / t.rows)::numeric, 4)) END;
+    distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
+    keys text := CASE WHEN t.adopted THEN pgsim._key_list('v.', t.key_columns, false) ELSE pgsim._key_list('v.', t.key_columns, true) END;
+    statements text[];
+    best float8;
+    seconds float8[] := '{}';
+    counted float8;
+    kept float8;
+    started timestamptz;
+    previous jsonb := pgsim._set('{"jit": "off", "max_parallel_workers_per_gather": "0"}');
+BEGIN
+    statements := ARRAY[
+        format('SELECT count(%s) FROM (SELECT v.* FROM %s AS v %s) AS v', split_part(keys, ', ', 1), t.version_sql, part),
+        format('SELECT count(*) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM (SELECT v.* FROM %s AS v %s) AS v ORDER BY d LIMIT 10) AS n', distance, t.version_sql, part),
+        -- Rows by their keys, one at a time, scattered over the table.
+        format('SELECT count(*) FROM (SELECT %s AS d FROM (SELECT %s FROM %s AS v TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500) AS k CROSS JOIN LATERAL (SELECT * FROM %s AS v WHERE %s LIMIT 1) AS v ORDER BY d LIMIT 10) AS n',
+               distance, keys, t.version_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4), t.version_sql, pgsim._key_join('v.', 'k.', pgsim._key_names(t.key_columns, NOT t.adopted), false)),
+        format('SELECT count(*) FROM (SELECT %s FROM %s AS v TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500) AS k', keys, t.version_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4)),
+        CASE WHEN t.codes_sql IS NOT NULL THEN
+            format('SELECT count(*) FROM (SELECT c.code OPERATOR(%s.<~>) %1$s.binary_quantize($1) AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', t.vector_schema, t.codes_sql, part) END];
+    FOR s IN 1 .. cardinality(statements) LOOP
+        best := NULL;
+        FOR q IN 1 .. CASE WHEN statements[s] IS NULL THEN 0 ELSE cardinality(queries) END LOOP
+            started := clock_timestamp();
+            EXECUTE statements[s] USING queries[q];
+            best := least(best, extract(epoch FROM clock_timestamp() - started));
+        END LOOP;
+        seconds := seconds || best;
+    END LOOP;
+    EXECUTE statements[1] INTO counted;
+    EXECUTE statements[4] INTO kept;
+    PERFORM pgsim._set(previous);
+    counted := greatest(counted, 1);
+    kept := greatest(kept, 1);
+    RETURN jsonb_build_object(
+        'scan_row', seconds[1] / counted,
+        'keep_row', greatest(seconds[3] - seconds[4], 1e-7 * kept) / kept,
+        -- Found through an index rows lie less scattered than by their keys, and more so than in a scan: half way in the logarithm.
+        'exact_row', sqrt(greatest(seconds[2] - seconds[1], 1e-7 * counted) / counted * greatest(seconds[3] - seconds[4], 1e-7 * kept) / kept),
+        'code_row', seconds[5] / counted);
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrate_rows IS 'What a row costs, in seconds: read in a scan, ranked by its vector among matches, fetched by its key and ranked, listed by its code. The best of some runs.';
+
+CREATE FUNCTION pgsim._calibration_parts(collection text, model text, embedding text, queries vector[], sample int) RETURNS TABLE (part text, first int, last int)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    given int;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_all_rows(t);
+    given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, sample, 0));
+    IF given < 10 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has %s queries to be calibrated with, and ten are the least', collection, given),
+            HINT = 'Store vectors first: until then the defaults serve. Or give more queries.';
+    END IF;
+    RETURN QUERY
+        SELECT 'codes', 1, given WHERE t.codes_sql IS NOT NULL
+        UNION ALL SELECT 'rows', 1, given
+        UNION ALL SELECT 'index', q, least(q + 4, given) FROM generate_series(1, given, 5) AS q WHERE (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw';
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibration_parts IS 'The steps of a calibration, each a call of pgsim._calibrate_part, for those who want to show how far it is.';
+
+CREATE FUNCTION pgsim._check_after(t pgsim._target, after jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known boolean;
+BEGIN
+    IF jsonb_typeof(after) <> 'object' OR jsonb_typeof(after -> 'distance') IS DISTINCT FROM 'number' OR jsonb_typeof(after -> 'key') IS DISTINCT FROM 'string'
+       OR coalesce(jsonb_typeof(after -> 'rank') <> 'number' OR (after ->> 'rank')::numeric NOT BETWEEN 1 AND 1000000 OR (after ->> 'rank')::numeric % 1 <> 0, false)
+       OR (after - '{distance,key,rank}'::text[]) <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('after is %s; it is the last row of the page before: its distance, its key and its rank', left(after::text, 200)),
+            HINT = 'For instance: after => jsonb_build_object(''distance'', distance, ''key'', key, ''rank'', rank). Without the rank every match is ranked.';
+    END IF;
+    BEGIN
+        PERFORM (after ->> 'distance')::float8;
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the distance of after, %s..., is no double precision number', left(after ->> 'distance', 40)),
+            HINT = 'Give it as pgsim.search returned it.';
+    END;
+    BEGIN
+        EXECUTE format('SELECT k IS NOT NULL FROM (SELECT %s) AS k', pgsim._key_parse(t.base, '$1', t.key_columns, true)) INTO known USING after ->> 'key';
+    EXCEPTION WHEN data_exception THEN
+        known := false;
+    END;
+    IF NOT known THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('the key of after, %s, cannot be read as %s', quote_literal(left(after ->> 'key', 80)), pgsim._key_types(t.base, t.key_columns)),
+            HINT = 'Give it as pgsim.search returned it.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_after IS 'Raises PS010 or PS016 for a cursor that is not the last row of a page.';
+
+CREATE FUNCTION pgsim._check_search(t pgsim._target, r pgsim._search_request) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     d int;
 BEGIN
-    IF k IS NULL OR k NOT BETWEEN 1 AND 10000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1 to 10000', coalesce(k::text, 'NULL')), HINT = 'Ask for the rows you will look at.';
+    IF r.k IS NULL OR r.k NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1 to 10000', coalesce(r.k::text, 'NULL')), HINT = 'Ask for the rows you will look at.';
     END IF;
-    IF mode IS NULL OR mode NOT IN ('auto', 'exact', 'ann') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s; known are auto, exact and ann', coalesce(quote_literal(left(mode, 80)), 'NULL')),
+    IF r.mode IS NULL OR r.mode NOT IN ('auto', 'exact', 'ann', 'codes') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s; known are auto, exact, ann and codes', coalesce(quote_literal(left(r.mode, 80)), 'NULL')),
             HINT = 'Leave it out: auto takes what costs least.';
     END IF;
-    IF dims IS NOT NULL THEN
-        IF cardinality(dims) = 0 OR array_ndims(dims) > 1 OR array_position(dims, NULL) IS NOT NULL
-           OR dims <> (SELECT array_agg(DISTINCT u ORDER BY u) FROM unnest(dims) AS u) THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s; it lists prefix lengths, each longer than the one before', dims),
+    IF r.dims IS NOT NULL THEN
+        IF cardinality(r.dims) = 0 OR array_ndims(r.dims) > 1 OR array_position(r.dims, NULL) IS NOT NULL
+           OR r.dims <> (SELECT array_agg(DISTINCT u ORDER BY u) FROM unnest(r.dims) AS u) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s; it lists prefix lengths, each longer than the one before', r.dims),
                 HINT = 'One length searches that prefix alone; several rank what the shorter found by the longer: dims => ''{64,384}''.';
         END IF;
-        FOREACH d IN ARRAY dims LOOP
+        FOREACH d IN ARRAY r.dims LOOP
             IF d <> t.dim AND NOT d = ANY (t.matryoshka) THEN
                 RAISE EXCEPTION USING ERRCODE = 'PS010',
                     MESSAGE = format('dims holds %s; model %L has %s dimensions and the prefixes %s', d, t.model, t.dim, t.matryoshka),
                     HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
             END IF;
         END LOOP;
-        IF mode = 'exact' AND cardinality(dims) > 1 THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is exact and dims is %s; candidates from a prefix are not exact', dims),
+        IF r.mode = 'codes' OR r.mode = 'exact' AND cardinality(r.dims) > 1 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s and dims is %s; only an index finds candidates by a prefix', r.mode, r.dims),
                 HINT = 'Leave out one of them.';
         END IF;
     END IF;
-    IF oversample IS NOT NULL AND (dims IS NULL OR cardinality(dims) < 2) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s, but there are no candidates to keep more of', oversample),
+    IF r.oversample IS NOT NULL AND (r.dims IS NULL OR cardinality(r.dims) < 2) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s, but there are no candidates to keep more of', r.oversample),
             HINT = 'It goes with dims of two lengths or more.';
     END IF;
-    IF oversample NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', oversample), HINT = 'The default is 8.';
+    IF r.oversample NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'The default is 8.';
     END IF;
-    IF where_sql IS NOT NULL AND btrim(where_sql) = '' OR where_values IS NOT NULL AND where_sql IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values without an expression in where_sql',
+    IF r.where_sql IS NOT NULL AND btrim(r.where_sql) = '' OR r.where_sql IS NULL AND (r.where_values IS NOT NULL OR r.where_columns IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values or where_columns without an expression in where_sql',
             HINT = 'where_sql is a condition on the table that reads its values: where_sql => ''size < ($1 ->> ''''size'''')::int'', where_values => ''{"size": 100}''.';
     END IF;
-    IF where_values IS NOT NULL AND (jsonb_typeof(where_values) <> 'object' OR EXISTS (SELECT FROM jsonb_object_keys(where_values) AS n WHERE left(n, 1) = '$')) THEN
+    IF r.where_values IS NOT NULL AND (jsonb_typeof(r.where_values) <> 'object' OR EXISTS (SELECT FROM jsonb_object_keys(r.where_values) AS n WHERE left(n, 1) = '$')) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values is not a JSON object, or has a name that begins with $', HINT = 'Names that begin with $ are the filter''s.';
+    END IF;
+    IF r.recall IS NOT NULL AND NOT r.recall BETWEEN .5 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('recall is %s; it is a share from 0.5 to 1', r.recall),
+            HINT = 'It is how much of the exact answer is to be found, on average; the default is 0.95.';
+    END IF;
+    IF r.max_distance = 'NaN' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'max_distance is NaN', HINT = 'Give a distance in the metric''s own measure; for ip that is the negative inner product.';
+    END IF;
+    IF r.where_columns IS NOT NULL THEN
+        PERFORM pgsim._check_columns(t.base, 'where_columns', r.where_columns);
+    END IF;
+    IF r.distinct_on IS NOT NULL THEN
+        PERFORM pgsim._check_columns(t.base, 'distinct_on', ARRAY[r.distinct_on]);
+        IF NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.base AND a.attname = r.distinct_on AND pgsim._is_ordered(a.atttypid)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('distinct_on is %s, whose type has no order', quote_ident(r.distinct_on)), HINT = 'Name a column of a type that ORDER BY takes.';
+        END IF;
+    END IF;
+    IF r.after IS NOT NULL THEN
+        PERFORM pgsim._check_after(t, r.after);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._check_search IS 'Raises PS010 for an argument of a search that is outside what is allowed.';
+
+CREATE FUNCTION pgsim._choose_strategy(p pgsim._search_plan, thorough boolean) RETURNS pgsim._search_plan
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    r pgsim._search_request := p.request;
+    c pgsim._calibration;
+    n float8 := least(p.expected, p.reachable);
+    exact_seconds float8;
+    codes_seconds float8 := 'Infinity';
+    ann_seconds float8 := 'Infinity';
+    index record;
+    covering boolean := false;
+    interval_of float8[];
+BEGIN
+    c := pgsim._calibrated(t);
+    p.bound := NULL;
+    p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
+    p.doubtful := p.predicate IS NOT NULL AND (cardinality(p.columns) IS DISTINCT FROM 1 OR strpos(p.predicate, 'EXISTS (SELECT') > 0);
+    exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
+    p.margin := pgsim._at_recall(1 - .8 * (1 - p.recall), c.margins);
+    p.shortlist := pgsim._last_shortlist(p.depth, p.recall, n);
+    p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
+    IF p.codes_second THEN
+        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
+    END IF;
+    -- No index answers before its first forty candidates.
+    IF thorough OR r.mode = 'ann' OR least(exact_seconds, codes_seconds) > c.ann_start + 40 * c.ann_candidate THEN
+        p.ef := pgsim._expected_ef(c, p.recall, p.depth * p.reachable / greatest(n, 1));
+    END IF;
+    -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
+    IF r.mode = 'ann' OR p.recall < 1 AND least(exact_seconds, codes_seconds) > c.ann_start + least(CASE WHEN t.partial THEN 40 END, p.ef) * c.ann_candidate
+       OR p.doubtful AND n * 10 > p.reachable / 20 THEN
+        index := pgsim._usable_index(t, coalesce(r.dims[1], t.dim), r.filter);
+        p.index_name := index.name;
+        p.element := index.element;
+        p.method := index.method;
+        covering := coalesce(index.covering, false);
+        IF covering AND index.rows >= 0 THEN
+            p.reachable := greatest(index.rows, 1);
+            n := least(n, p.reachable);
+        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND least(exact_seconds, codes_seconds) > .004
+              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
+                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
+            -- Statistics of single columns may be off by ten where several meet, and here that would decide.
+            interval_of := pgsim._sampled_share(CASE WHEN p.codes_second THEN t.codes_sql ELSE t.base_sql END, t.base, p.predicate, p.given, p.settings);
+            IF n / p.reachable NOT BETWEEN interval_of[1] AND interval_of[2] THEN
+                n := p.reachable * (interval_of[1] + interval_of[2]) / 2;
+                p.expected := n;
+                exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
+                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin) ELSE 'Infinity' END;
+            END IF;
+        END IF;
+        p.ef := pgsim._expected_ef(c, p.recall, p.depth * p.reachable / greatest(n, 1));
+        IF p.method = 'ivfflat' THEN
+            p.probes := greatest(least(10, index.lists),
+                ceil(index.lists * least(1, pgsim._at_recall(p.recall, '{0.005,0.015,0.03,0.06,0.1,0.15,0.2,0.4}') * (1 + ln(greatest(1, p.reachable / greatest(n, 1)))))));
+            ann_seconds := c.ann_start + p.reachable * p.probes / index.lists * c.exact_row;
+        ELSIF p.method = 'hnsw' THEN
+            ann_seconds := pgsim._ann_seconds(c, p, n);
+        END IF;
+    END IF;
+    p.ef := greatest(40, least(p.ef, 1000));
+    -- Fewer matches among the nearest than a third of the expected ones say that the filter and the query disagree.
+    p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND ann_seconds < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
+    -- Each candidate brings some fourteen others to be looked at. When they have cost what the next best would, that takes over.
+    p.tuples := least(1e9, greatest(20 * p.ef, 14 * least(exact_seconds, codes_seconds) / c.ann_candidate));
+    IF r.mode = 'codes' AND NOT p.codes_second THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is codes, and codes cannot answer: %s', coalesce(p.no_codes, 'they tell the rows of this table apart too little')),
+            HINT = 'Leave mode out. Codes are made by pgsim.create_index(..., method => ''codes'') and mirror the columns named in filter_columns.';
+    ELSIF r.mode <> 'auto' THEN
+        p.strategy := CASE r.mode WHEN 'ann' THEN pgsim._index_strategy(p, covering) ELSE r.mode END;
+    ELSIF p.recall = 1 OR r.after IS NOT NULL AND NOT r.after ? 'rank' THEN
+        -- After a place without a rank, any number of rows may come before.
+        p.strategy := 'exact';
+    ELSE
+        p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds) THEN 'exact' WHEN codes_seconds <= ann_seconds THEN 'codes'
+                           ELSE pgsim._index_strategy(p, covering) END;
+        -- An estimate may be far too low. Then the search stops at so many matches, and what is made for many takes over.
+        IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
+            p.bound := least(1e9, greatest(1000, 8 * n, 4 * p.depth));
+        END IF;
+    END IF;
+    IF thorough THEN
+        p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity')));
+        p.reason := CASE
+            WHEN r.mode <> 'auto' THEN format('mode is %s', r.mode)
+            WHEN p.recall = 1 THEN 'recall is 1'
+            WHEN r.after IS NOT NULL AND NOT r.after ? 'rank' THEN 'after has no rank, so any number of rows may come before'
+            ELSE format('about %s of %s rows match%s; milliseconds expected: exact %s, codes %s, index %s', n::bigint, p.reachable::bigint, CASE WHEN interval_of IS NOT NULL THEN ' (sampled)' END,
+                        pgsim._milliseconds(exact_seconds), CASE WHEN p.no_codes IS NULL THEN pgsim._milliseconds(codes_seconds) ELSE format('no (%s)', p.no_codes) END,
+                        pgsim._milliseconds(ann_seconds)) END;
+    END IF;
+    RETURN p;
+END
+$$;
+COMMENT ON FUNCTION pgsim._choose_strategy IS 'Decides between ranking every match, codes and a vector index: by what each is expected to cost at the recall asked for. thorough: costs and reason are wanted too.';
+
+CREATE FUNCTION pgsim._codes_serve(t pgsim._target, predicate text, columns text[]) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN t.codes_sql IS NULL THEN 'there are none'
+        WHEN t.codes_sql ~ '^\d' OR NOT has_table_privilege(t.codes_sql::regclass, 'SELECT') THEN 'they may not be read'
+        WHEN predicate IS NOT NULL AND columns IS NULL THEN 'the columns that where_sql reads are not named in where_columns'
+        WHEN NOT columns <@ t.codes_columns THEN 'the filter reads columns that are not declared in filter_columns'
+        WHEN row_security_active(t.base) THEN 'row-level security is active'
+        WHEN NOT pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN 'they are not told of every change; see pgsim.check' END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._codes_serve IS 'Why codes cannot answer a search, or NULL when they can: they mirror the declared filter columns alone, and know nothing of policies.';
 
 CREATE FUNCTION pgsim._count(base_sql text, predicate text, given jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE
@@ -2283,143 +5437,461 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._count IS 'How many rows of a base table match a predicate. It has the caller''s search_path, as the search has.';
 
-CREATE FUNCTION pgsim._plan(statement text, given jsonb, query vector) RETURNS jsonb
+CREATE FUNCTION pgsim._count_drawn(sampled text, name text, predicate text, given jsonb, places tid[], OUT drawn bigint, OUT matches bigint)
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    EXECUTE pg_catalog.format(E'SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE (%s\n)) FROM (SELECT * FROM %s WHERE ctid OPERATOR(pg_catalog.=) ANY ($2)) AS %I', predicate, sampled, name)
+    INTO drawn, matches USING given, places;
+END
+$$;
+COMMENT ON FUNCTION pgsim._count_drawn IS 'Of rows at places of a table how many there are and match a predicate. It has the caller''s search_path, as the search has.';
+
+CREATE FUNCTION pgsim._depths() RETURNS int[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{10,20,50,100,200}'::int[];
+COMMENT ON FUNCTION pgsim._depths IS 'Among how many nearest rows the recall of an index is measured; between them it is interpolated.';
+
+CREATE FUNCTION pgsim._execute_search(p pgsim._search_plan, query vector, explained boolean, OUT keys text[], OUT distances float8[], OUT details jsonb, OUT started timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    r pgsim._search_request := p.request;
+    stage_started timestamptz;
+    statement text;
+    settings jsonb;
+    previous jsonb;
+    stage jsonb;
+    found bigint;
+    listed bigint;
+    complete boolean;
+    doubt text;
+    fallbacks text[] := '{}';
+    stages jsonb := '[]';
+BEGIN
+    IF explained THEN
+        started := clock_timestamp();
+    END IF;
+    IF pgsim._vector_problem(query, t.dim, t.metric, t.element) IS NOT NULL THEN
+        PERFORM pgsim._check_vector(query, 'the query', t.model, t.dim, t.metric, t.element);
+    END IF;
+    IF r.dims IS NOT NULL AND t.metric = 'cosine' AND pgsim._prefix_is_zero(query, r.dims[1]) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', r.dims[1]),
+            HINT = 'Search by a longer prefix, or leave dims out.';
+    END IF;
+    LOOP
+        IF p.strategy = 'codes' AND t.metric <> 'cosine' AND pgsim._prefix_is_zero(query, t.dim) THEN
+            fallbacks := fallbacks || 'the query is all zeros: it has no direction, and codes tell of nothing else'::text;
+            p.strategy := 'exact';
+            p.bound := NULL;
+        END IF;
+        settings := p.settings;
+        IF p.strategy NOT IN ('exact', 'codes') OR r.dims IS NOT NULL THEN
+            p.rungs := pgsim._search_rungs(t, p.depth, r.dims, r.oversample, p.strategy = 'exact', p.element);
+            IF p.strategy <> 'exact' THEN
+                IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
+                    fallbacks := fallbacks || 'the query does not fit the half precision of the index'::text;
+                    p.strategy := 'exact';
+                    CONTINUE;
+                END IF;
+                IF r.dims IS NOT NULL THEN
+                    p.ef := greatest(p.ef, 100, least(1000, greatest(2 * r.k, (p.rungs).keep[1])));
+                END IF;
+                settings := settings || pgsim._index_settings(p);
+            END IF;
+        ELSE
+            p.rungs := NULL;
+        END IF;
+        statement := pgsim._search_statement(p);
+        IF settings <> '{}' THEN
+            previous := pgsim._set(settings);
+        END IF;
+        IF p.strategy = 'partial' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
+            -- By another index the rows that match lie farther apart than was reckoned with.
+            PERFORM pgsim._set(previous);
+            fallbacks := fallbacks || format('PostgreSQL does not take the partial index %s', p.index_name);
+            p.strategy := CASE WHEN p.codes_second THEN 'codes' ELSE 'exact' END;
+            CONTINUE;
+        END IF;
+        IF explained THEN
+            stage_started := clock_timestamp();
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+            stage := jsonb_build_object('seconds', extract(epoch FROM clock_timestamp() - stage_started)) || pgsim._explain_stage(p, statement, settings, query);
+        ELSE
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+        END IF;
+        IF settings <> '{}' THEN
+            PERFORM pgsim._set(previous);
+        END IF;
+        -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition in the
+        -- statement would read each row's vector before the filter has seen the row.)
+        WHILE coalesce(distances[cardinality(distances)], 'NaN') = 'NaN' AND cardinality(distances) > 0 LOOP
+            keys := trim_array(keys, 1);
+            distances := trim_array(distances, 1);
+        END LOOP;
+        complete := coalesce(cardinality(keys), 0) >= r.k;
+        doubt := CASE
+            WHEN p.strategy = 'exact' THEN CASE WHEN found > p.bound THEN format('more than %s rows match, where %s were expected', p.bound, p.expected::bigint) END
+            -- Rows beyond the distance asked for are there, so none within it is missing for want of rows.
+            WHEN distances[cardinality(distances)] > r.max_distance THEN NULL
+            WHEN p.strategy = 'codes' THEN
+                -- Codes that list fewer rows than they may have listed all that match.
+                CASE WHEN complete OR coalesce(listed, 0) < p.shortlist AND coalesce(found = listed, true) AND r.after IS NULL AND r.distinct_on IS NULL THEN NULL
+                     ELSE format('codes gave %s of %s rows', coalesce(cardinality(keys), 0), r.k) END
+            WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
+            WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
+        END;
+        IF explained THEN
+            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt));
+        END IF;
+        EXIT WHEN doubt IS NULL;
+        fallbacks := fallbacks || doubt;
+        IF p.strategy = 'exact' THEN
+            p.expected := 10.0 * p.bound;
+            p := pgsim._choose_strategy(p, explained);
+        ELSE
+            p.strategy := CASE WHEN p.strategy <> 'codes' AND p.codes_second THEN 'codes' ELSE 'exact' END;
+            p.bound := NULL;
+        END IF;
+    END LOOP;
+    IF r.max_distance IS NOT NULL THEN
+        WHILE distances[cardinality(distances)] > r.max_distance LOOP
+            keys := trim_array(keys, 1);
+            distances := trim_array(distances, 1);
+        END LOOP;
+    END IF;
+
+    details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
+    IF r.dims IS NOT NULL THEN
+        details := details || jsonb_build_object('dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])));
+    END IF;
+    IF fallbacks <> '{}' THEN
+        details := details || jsonb_build_object('fallbacks', to_jsonb(fallbacks));
+    END IF;
+    IF explained THEN
+        details := details || jsonb_build_object(
+            'collection', t.collection, 'version', t.version_id, 'dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])),
+            'reason', p.reason, 'recall', p.recall, 'rows', coalesce(cardinality(keys), 0),
+            'estimated_matches', p.estimated, 'matches', pgsim._count(t.base_sql, p.predicate, p.given), 'filter', p.predicate, 'values', p.given,
+            'costs', p.costs, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
+            'tuples', stages -> -1 -> 'tuples', 'statement', statement, 'settings', settings, 'complete', true,
+            'calibration', pgsim._calibration_state(t),
+            'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._execute_search IS
+    'Runs a planned search: its strategy, and what takes over when that gives fewer rows than match, or too few to be trusted. The settings it changes are as they were when it returns; an error undoes them with the transaction.';
+
+CREATE FUNCTION pgsim._expected_ef(c pgsim._calibration, recall float8, among float8) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    depths CONSTANT int[] := pgsim._depths();
+    -- Better than asked: filters and questions are not like the sample in everything. (Measured: without it .985 comes of .99.)
+    missed float8 := ln(0.6 * greatest(1 - recall, 1e-4));
+    i int := 1;
+    narrow float8;
+    wide float8;
+BEGIN
+    -- More rows need no less, whatever was measured.
+    narrow := exp(least(20, (c.ef_intercepts[1] - missed) / c.ef_slopes[1]));
+    wide := greatest(narrow, exp(least(20, (c.ef_intercepts[2] - missed) / c.ef_slopes[2])));
+    WHILE i < cardinality(depths) - 1 AND depths[i + 1] < among LOOP
+        i := i + 1;
+        narrow := wide;
+        wide := greatest(narrow, exp(least(20, (c.ef_intercepts[i + 1] - missed) / c.ef_slopes[i + 1])));
+    END LOOP;
+    RETURN least(1e9, ceil(CASE WHEN among <= depths[1] THEN narrow
+                     WHEN among > depths[i + 1] THEN wide * least(1e4, among / depths[i + 1])
+                     ELSE narrow + (wide - narrow) * (among - depths[i]) / (depths[i + 1] - depths[i]) END));
+END
+$$;
+COMMENT ON FUNCTION pgsim._expected_ef IS 'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match.';
+
+CREATE FUNCTION pgsim._explain_stage(p pgsim._search_plan, statement text, settings jsonb, query vector) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Run a second time to be counted. How many rows a policy hides is not for those whom it binds.
+    counted boolean := NOT row_security_active((p.target).base);
+    plan jsonb := pgsim._plan(statement, p.given, query, counted);
+BEGIN
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'index', pgsim._plan_indexes(plan),
+        'ef', CASE WHEN p.strategy NOT IN ('exact', 'codes') THEN (settings ->> 'hnsw.ef_search')::int END,
+        'keep', CASE WHEN p.strategy = 'codes' THEN p.shortlist WHEN p.strategy <> 'exact' THEN p.wanted END,
+        'margin', CASE WHEN p.strategy = 'codes' THEN round(p.margin::numeric, 2) END,
+        'tuples', CASE WHEN counted THEN (
+            SELECT round(sum((n ->> 'Actual Loops')::numeric * ((n ->> 'Actual Rows')::numeric + coalesce((n ->> 'Rows Removed by Filter')::numeric, 0)
+                                                                + coalesce((n ->> 'Rows Removed by Index Recheck')::numeric, 0))))
+            FROM jsonb_path_query(plan, '$.** ? (exists(@."Relation Name") && @."Node Type" != "CTE Scan")') AS n) END));
+END
+$$;
+COMMENT ON FUNCTION pgsim._explain_stage IS 'What one stage of a search read, for explain_search.';
+
+CREATE FUNCTION pgsim._fit_index(measured jsonb[], OUT ef_intercepts float8[], OUT ef_slopes float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int)
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    queries := coalesce((SELECT count(*) FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' AND m ->> 'ef' = '40'), 0);
+    IF queries = 0 THEN
+        RETURN;
+    END IF;
+    SELECT greatest(0, regr_intercept(s.seconds, s.ef)), greatest(1e-7, regr_slope(s.seconds, s.ef)) INTO ann_start, ann_candidate
+    FROM (SELECT (m ->> 'ef')::float8 AS ef, percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'seconds')::float8) AS seconds
+          FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' GROUP BY 1) AS s;
+    -- What was never missed is taken for half a row missed.
+    WITH curve AS (
+        SELECT (m ->> 'depth')::int AS depth, ln((m ->> 'ef')::float8) AS ef, ln(greatest(1 - avg((m ->> 'recall')::float8), 0.5 / (count(*) * (m ->> 'depth')::int))) AS missed
+        FROM unnest(measured) AS m GROUP BY 1, m ->> 'ef', m ->> 'depth'
+    ), steep AS (
+        -- Beyond where next to nothing is missed a curve is flat, and tells nothing of how it got there.
+        SELECT c.* FROM curve AS c WHERE NOT EXISTS (SELECT FROM curve AS b WHERE b.depth = c.depth AND b.ef < c.ef AND b.missed < ln(0.004))
+    ), line AS (
+        SELECT c.depth, regr_slope(c.missed, c.ef) AS slope, regr_intercept(c.missed, c.ef) AS intercept, avg(c.missed) AS missed, avg(c.ef) AS ef
+        FROM steep AS c GROUP BY c.depth
+    )
+    -- A graph so small that ef makes no difference has no slope to speak of; it is taken for the usual one.
+    SELECT array_agg(CASE WHEN l.slope < -.5 THEN l.intercept ELSE l.missed + l.ef END ORDER BY d.ordinal), array_agg(CASE WHEN l.slope < -.5 THEN -l.slope ELSE 1 END ORDER BY d.ordinal)
+    INTO ef_intercepts, ef_slopes
+    FROM unnest(pgsim._depths()) WITH ORDINALITY AS d (depth, ordinal)
+    CROSS JOIN LATERAL (SELECT * FROM line AS l WHERE l.depth <= d.depth ORDER BY l.depth DESC LIMIT 1) AS l;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fit_index IS 'From what an index was measured to find: for each depth the line of the logarithm of what is missed over that of ef, and the line of the time over ef.';
+
+CREATE FUNCTION pgsim._index_settings(p pgsim._search_plan) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p.method = 'ivfflat' THEN
+        RETURN jsonb_build_object('ivfflat.iterative_scan', 'relaxed_order', 'ivfflat.probes', p.probes::text);
+    END IF;
+    RETURN jsonb_build_object('hnsw.iterative_scan', 'relaxed_order', 'hnsw.ef_search', coalesce(p.ef, 100)::text, 'hnsw.max_scan_tuples', coalesce(p.tuples, 20000)::text);
+END
+$$;
+COMMENT ON FUNCTION pgsim._index_settings IS 'pgvector''s settings for a search by a vector index.';
+
+CREATE FUNCTION pgsim._index_strategy(p pgsim._search_plan, covering boolean) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN cardinality((p.request).dims) > 1 THEN 'funnel' WHEN covering THEN 'partial' WHEN p.pruned THEN 'partition' ELSE 'ann' END;
+COMMENT ON FUNCTION pgsim._index_strategy IS 'What a search by a vector index is called: a funnel, by a covering partial index, by the one partition that is needed, or plain ann.';
+
+CREATE FUNCTION pgsim._milliseconds(seconds float8) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN seconds < 'Infinity' THEN pg_catalog.round((seconds * 1e3)::numeric, 2)::text ELSE 'no' END;
+COMMENT ON FUNCTION pgsim._milliseconds IS 'A time as explain_search words it.';
+
+CREATE FUNCTION pgsim._plan(statement text, given jsonb, query vector, counted boolean = false) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     plan json;
 BEGIN
     -- A loop, and not EXECUTE ... INTO: a cursor takes one statement and no more.
-    FOR plan IN EXECUTE 'EXPLAIN (FORMAT JSON) ' || statement USING given, query LOOP
+    FOR plan IN EXECUTE concat('EXPLAIN (FORMAT JSON', CASE WHEN counted THEN ', ANALYZE, TIMING off, SUMMARY off' END, ') ', statement) USING given, query LOOP
         RETURN plan::jsonb -> 0 -> 'Plan';
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement over $1, the values, and $2, the query vector. It has the caller''s search_path, as the statement has.';
+COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement over $1, the values, and $2, the query vector; counted: it runs, and the plan tells the rows read. It has the caller''s search_path, as the statement has.';
 
 CREATE FUNCTION pgsim._plan_indexes(plan jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT i.name), '[]') FROM pg_catalog.jsonb_path_query(plan, '$.**."Index Name"') AS i (name));
 COMMENT ON FUNCTION pgsim._plan_indexes IS 'The indexes that a plan reads.';
 
-CREATE FUNCTION pgsim._run_search(
-    collection text, query vector, k int, filter jsonb, model text, embedding text, mode text, dims int[], oversample int,
-    where_sql text, where_values jsonb, caller_search_path text, explained boolean,
-    OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb
-)
+CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true) RETURNS pgsim._search_plan
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Below so many rows an exact scan costs no more than an index does, and misses nothing.
-    exact_rows CONSTANT int := 5000;
-    started timestamptz := clock_timestamp();
-    planned timestamptz;
-    finished timestamptz;
-    t pgsim._target;
-    predicate text;
-    given jsonb;
-    through_base boolean;
-    rungs pgsim._rungs;
-    expected float8;
-    strategy text;
-    reason text;
-    fallback text;
-    statement text;
+    p pgsim._search_plan;
+    t pgsim._target := pgsim._target(r.collection, r.model, r.embedding);
+    compiled record;
+    estimate jsonb;
     -- Compiling a scan of some thousand rows takes longer than the scan.
     settings jsonb := CASE WHEN current_setting('jit') = 'on' THEN '{"jit": "off"}' ELSE '{}' END;
     previous jsonb;
 BEGIN
-    t := pgsim._target(collection, model, embedding);
-    metric := t.metric;
-    PERFORM pgsim._require_select(t.base, t.version);
-    PERFORM pgsim._check_search(t, k, mode, dims, oversample, where_sql, where_values);
-    PERFORM pgsim._check_vector(query, 'the query', t.model, t.dim, t.metric, t.element);
-    IF t.metric = 'cosine' AND dims IS NOT NULL AND pgsim._prefix_is_zero(query, dims[1]) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', dims[1]),
-            HINT = 'Search by a longer prefix, or leave dims out.';
+    IF NOT has_table_privilege(t.base, 'SELECT') OR NOT has_schema_privilege(t.base_schema, 'USAGE') OR NOT has_table_privilege(t.version, 'SELECT') THEN
+        PERFORM pgsim._require_select(t.base, t.version);
     END IF;
-
-    SELECT f.predicate, f."values" INTO predicate, given FROM pgsim._compile_filter(t.base, filter, coalesce(where_values, '{}'), false) AS f;
-    IF where_sql IS NOT NULL THEN
-        predicate := concat_ws(' AND ', predicate, format(E'(%s\n)', where_sql));
-        settings := settings || jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_search_path, '')));
+    IF r.recall IS NOT NULL AND r.recall NOT BETWEEN .5 AND 1 OR r.k IS NULL OR r.k NOT BETWEEN 1 AND 10000 OR r.mode IS NULL OR r.mode <> 'auto'
+       OR num_nonnulls(r.dims, r.oversample, r.max_distance, r.after, r.distinct_on, r.where_sql, r.where_values, r.where_columns) > 0 THEN
+        PERFORM pgsim._check_search(t, r);
     END IF;
+    compiled := pgsim._compile_filter(t.base, r.filter, coalesce(r.where_values, '{}'), false);
+    p.target := t;
+    p.request := r;
+    p.predicate := compiled.predicate;
+    p.columns := compiled.columns;
+    p.given := compiled."values";
+    p.recall := coalesce(r.recall, .95);
+    p.depth := r.k;
+    IF num_nonnulls(r.where_sql, r.after, r.distinct_on) > 0 THEN
+        IF r.where_sql IS NOT NULL THEN
+            p.predicate := concat_ws(' AND ', p.predicate, format(E'(%s\n)', r.where_sql));
+            p.columns := CASE WHEN r.where_columns IS NOT NULL THEN p.columns || r.where_columns END;
+            settings := settings || jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(r.search_path, '')));
+        END IF;
+        IF r.after IS NOT NULL THEN
+            p.given := p.given || jsonb_build_object('$after', r.after);
+            p.depth := least(r.k + coalesce((r.after ->> 'rank')::numeric::int, 0), 20000);
+        END IF;
+        IF r.distinct_on IS NOT NULL THEN
+            p.depth := 4 * p.depth;
+        END IF;
+    END IF;
+    p.settings := settings;
+    p.reachable := greatest(t.rows, 0);
+    p.parts := 1;
+    -- Where policies hide rows, only PostgreSQL can tell how many are left.
+    IF p.predicate IS NULL AND t.rows >= 0 AND NOT t.partitioned AND NOT row_security_active(t.base) THEN
+        p.expected := t.rows;
+        p.scanned := t.rows;
+    ELSE
+        IF settings <> '{}' THEN
+            previous := pgsim._set(settings);
+        END IF;
+        estimate := pgsim._plan(concat('SELECT FROM ', t.base_sql, E' WHERE ' || p.predicate), p.given, NULL);
+        IF previous IS NOT NULL THEN
+            PERFORM pgsim._set(previous);
+        END IF;
+        p.expected := (estimate ->> 'Plan Rows')::float8;
+        IF t.partitioned THEN
+            SELECT coalesce(sum(greatest(k.reltuples, 0)), 0), greatest(count(*), 1), count(*) = 1 INTO p.reachable, p.parts, p.pruned
+            FROM pg_partition_tree(t.base) AS l JOIN pg_class AS k ON k.oid = l.relid
+            WHERE l.isleaf AND to_jsonb(k.relname) IN (SELECT e FROM jsonb_path_query(estimate, '$.**."Relation Name"') AS e);
+        END IF;
+        p.reachable := greatest(p.reachable, p.expected, 1);
+        p.scanned := CASE WHEN jsonb_path_exists(estimate, '$.**."Node Type" ? (@ == "Seq Scan")') THEN p.reachable ELSE p.expected END;
+    END IF;
+    p.estimated := p.expected;
     -- Whoever is bound by row-level security gets every answer through the base table: the version table's policies may lag behind.
-    through_base := t.adopted OR predicate IS NOT NULL OR row_security_active(t.base);
+    p.through_base := t.adopted OR p.predicate IS NOT NULL OR r.distinct_on IS NOT NULL OR row_security_active(t.base);
+    IF NOT thorough AND p.scanned < 100 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND r.distinct_on IS NULL AND p.depth <= 100 THEN
+        -- So few rows are ranked before anything else has begun. (Should there be more, it stops, and looks again.)
+        p.strategy := 'exact';
+        p.bound := 1000;
+        RETURN p;
+    END IF;
+    RETURN pgsim._choose_strategy(p, thorough);
+END
+$$;
+COMMENT ON FUNCTION pgsim._plan_search IS 'Checks the arguments of a search, compiles its filter, estimates its matches and decides how it is answered. It reads no row but the planner''s statistics.';
 
+CREATE FUNCTION pgsim._recall_levels() RETURNS float8[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{0.5,0.8,0.9,0.95,0.98,0.99,0.995,0.999}'::float8[];
+COMMENT ON FUNCTION pgsim._recall_levels IS 'The recalls at which a calibration is kept; between them it is interpolated.';
+
+CREATE FUNCTION pgsim._record_some(p pgsim._search_plan, query vector, keys text[], distances float8[], details jsonb, started timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    r pgsim._search_request := p.request;
+    seconds float8 := extract(epoch FROM clock_timestamp() - started);
+    audited boolean := random() < t.audit_share;
+    exact_started timestamptz := clock_timestamp();
+    exact record;
+    exact_seconds float8;
+    recall float8;
+BEGIN
+    IF NOT audited AND random() >= t.record_share OR pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean
+       OR current_setting('pgsim.recording', true) = 'off' THEN
+        RETURN;
+    END IF;
+    IF audited THEN
+        p.strategy := 'exact';
+        SELECT e.distances AS truth INTO exact FROM pgsim._execute_search(p, query, false) AS e;
+        exact_seconds := extract(epoch FROM clock_timestamp() - exact_started);
+        recall := pgsim._tie_recall(distances, exact.truth);
+    END IF;
+    PERFORM pgsim._record_search(
+        collection_id => t.collection_id, version_id => t.version_id,
+        shape => concat_ws(', ', nullif(pgsim._filter_shape(r.filter), ''), CASE WHEN r.where_sql IS NOT NULL THEN 'where_sql' END), filter => r.filter,
+        k => r.k, recall_asked => p.recall, strategy => details ->> 'strategy', estimated => p.estimated, matches => NULL,
+        returned => coalesce(cardinality(keys), 0), seconds => seconds, exact_seconds => exact_seconds, recall => recall);
+END
+$$;
+COMMENT ON FUNCTION pgsim._record_some IS 'Records a share of searches, as pgsim.record_searches sets it, and of those audited how much of the exact answer they found.';
+
+CREATE FUNCTION pgsim._run_search(
+    r pgsim._search_request, queries vector[], explained boolean, OUT query int, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started timestamptz := clock_timestamp();
+    executed record;
+    p pgsim._search_plan := pgsim._plan_search(r, explained);
+    t pgsim._target := p.target;
+BEGIN
+    metric := t.metric;
+    IF queries IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'queries is NULL', HINT = 'Give an array of query vectors; an empty one has no answers.';
+    END IF;
+    FOR i IN 1 .. cardinality(queries) LOOP
+        query := i;
+        executed := pgsim._execute_search(p, queries[i], explained);
+        keys := executed.keys;
+        distances := executed.distances;
+        details := executed.details;
+        IF explained THEN
+            details := jsonb_set(details, '{seconds,plan}', to_jsonb(extract(epoch FROM executed.started - started)));
+        ELSIF t.record_share > 0 OR t.audit_share > 0 THEN
+            PERFORM pgsim._record_some(p, queries[i], keys, distances, details, started);
+        END IF;
+        RETURN NEXT;
+        started := clock_timestamp();
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_search IS 'Plans a search once and runs it for each query vector; what search, search_batch and explain_search share.';
+
+CREATE FUNCTION pgsim._sampled_share(sampled text, base regclass, predicate text, given jsonb, settings jsonb) RETURNS float8[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    places CONSTANT int := 1000;
+    pages bigint := pg_relation_size(sampled::regclass) / current_setting('block_size')::int;
+    lines int;
+    drawn record;
+    previous jsonb;
+    p float8;
+    half float8;
+BEGIN
+    -- Rows of one page came together, so each row is drawn by itself: a page and a line of it at random. Where no row lies, none is drawn.
+    SELECT least(200, greatest(1, 1.2 * r.reltuples / greatest(r.relpages, 1))) INTO lines FROM pg_class AS r WHERE r.oid = sampled::regclass;
     IF settings <> '{}' THEN
         previous := pgsim._set(settings);
     END IF;
-    IF mode = 'auto' THEN
-        IF predicate IS NULL THEN
-            -- Negative where the table was never analyzed.
-            expected := (SELECT nullif(greatest(b.reltuples, -1), -1) FROM pg_class AS b WHERE b.oid = t.base);
-        END IF;
-        expected := coalesce(expected, (pgsim._plan(concat('SELECT FROM ', t.base_sql, E' WHERE ' || predicate), given, query) ->> 'Plan Rows')::float8);
-        IF expected <= exact_rows THEN
-            strategy := 'exact';
-            reason := format('about %s rows match, and up to %s are ranked exactly', expected, exact_rows);
-        ELSE
-            strategy := 'ann';
-            reason := format('about %s rows match, more than the %s that are ranked exactly', expected, exact_rows);
-        END IF;
-    ELSE
-        strategy := mode;
-        reason := format('mode is %s', mode);
-    END IF;
-    rungs := pgsim._search_rungs(t, k, dims, oversample, strategy = 'exact');
-    IF strategy = 'ann' AND 'halfvec' = ANY (rungs.elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
-        fallback := 'the query does not fit the half precision of the index';
-        strategy := 'exact';
-        rungs := pgsim._search_rungs(t, k, dims, oversample, true);
-    END IF;
-    IF strategy = 'ann' THEN
-        settings := settings || jsonb_build_object(
-            'hnsw.iterative_scan', 'relaxed_order', 'hnsw.ef_search', least(1000, greatest(100, 2 * k, rungs.keep[1]))::text,
-            'ivfflat.iterative_scan', 'relaxed_order', 'ivfflat.probes', '10');
-        previous := pgsim._set(settings) || coalesce(previous, '{}');
-    END IF;
-
-    statement := pgsim._search_statement(t, predicate, where_sql IS NOT NULL, through_base, rungs, strategy = 'exact');
-    planned := clock_timestamp();
-    EXECUTE statement INTO keys, distances USING given, query;
-    -- An index may give up before it has found k rows. Then exact answers: fewer than k means that fewer match.
-    IF strategy = 'ann' AND coalesce(cardinality(keys), 0) < k THEN
-        fallback := format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), k);
-        strategy := 'exact';
-        rungs := pgsim._search_rungs(t, k, dims, oversample, true);
-        statement := pgsim._search_statement(t, predicate, where_sql IS NOT NULL, through_base, rungs, true);
-        EXECUTE statement INTO keys, distances USING given, query;
-    END IF;
-    -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition in the
-    -- statement would read each row's vector before the filter has seen the row.)
-    WHILE coalesce(distances[cardinality(distances)], 'NaN') = 'NaN' AND cardinality(distances) > 0 LOOP
-        keys := trim_array(keys, 1);
-        distances := trim_array(distances, 1);
-    END LOOP;
-
-    finished := clock_timestamp();
-    details := jsonb_build_object('strategy', strategy, 'model', t.model, 'dims', to_jsonb(rungs.dims));
-    IF fallback IS NOT NULL THEN
-        details := details || jsonb_build_object('fallback', fallback);
-    END IF;
-    IF explained THEN
-        details := details || jsonb_build_object(
-            'collection', t.collection, 'version', t.version_id, 'reason', reason, 'rows', coalesce(cardinality(keys), 0), 
-            'estimated_matches', expected, 'filter', predicate, 'values', given,
-            'index', pgsim._plan_indexes(pgsim._plan(statement, given, query)), 'statement', statement, 'settings', settings,
-            'seconds', jsonb_build_object('plan', extract(epoch FROM planned - started), 'search', extract(epoch FROM finished - planned)),
-            'matches', pgsim._count(t.base_sql, predicate, given));
-    END IF;
+    drawn := pgsim._count_drawn(sampled, (SELECT r.relname FROM pg_class AS r WHERE r.oid = base), predicate, given,
+        ARRAY(SELECT format('(%s,%s)', floor(random() * pages), 1 + floor(random() * lines)) FROM generate_series(1, places))::tid[]);
     IF previous IS NOT NULL THEN
         PERFORM pgsim._set(previous);
     END IF;
+    -- Agresti and Coull 1998, Approximate is better than "exact" for interval estimation of binomial proportions.
+    p := (drawn.matches + 2.0) / (drawn.drawn + 4);
+    half := 2 * sqrt(p * (1 - p) / (drawn.drawn + 4));
+    RETURN ARRAY[greatest(0, p - half), least(1, p + half)];
 END
 $$;
-COMMENT ON FUNCTION pgsim._run_search IS 'Plans and runs a search; what search and explain_search share. The settings it changes are as they were when it returns; an error undoes them with the transaction.';
+COMMENT ON FUNCTION pgsim._sampled_share IS 'Between which shares of a table''s rows match a predicate, by a thousand rows drawn at random (95% interval).';
 
-CREATE FUNCTION pgsim._search_rungs(t pgsim._target, k int, wanted int[], oversample int, exact boolean) RETURNS pgsim._rungs
+CREATE FUNCTION pgsim._search_rungs(t pgsim._target, k int, wanted int[], oversample int, exact boolean, first_element text) RETURNS pgsim._rungs
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2434,8 +5906,8 @@ BEGIN
     IF NOT exact THEN
         -- A rung takes the element type of the index made for it, if there is one, and that of the model otherwise.
         FOR i IN 1 .. rungs LOOP
-            r.elements[i] := coalesce((
-                SELECT x.element FROM pgsim._index AS x WHERE x.version_id = t.version_id AND x.dims = r.dims[i] AND x.where_filter IS NULL
+            r.elements[i] := coalesce(CASE WHEN i = 1 THEN first_element END, (
+                SELECT x.element FROM pgsim._index AS x WHERE x.version_id = t.version_id AND x.dims = r.dims[i] AND x.where_filter IS NULL AND x.method <> 'codes'
                 ORDER BY x.element <> t.element, x.id LIMIT 1), t.element);
         END LOOP;
         IF r.elements[rungs] <> t.element THEN
@@ -2458,15 +5930,18 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._search_rungs IS 'The rungs of a search for k rows: the model''s full width, or the prefix lengths wanted.';
 
-CREATE FUNCTION pgsim._search_statement(
-    t pgsim._target, predicate text, by_name boolean, through_base boolean, r pgsim._rungs, exact boolean
-) RETURNS text
+CREATE FUNCTION pgsim._search_statement(p pgsim._search_plan) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    t pgsim._target := p.target;
+    r pgsim._rungs := p.rungs;
+    exact boolean := p.strategy = 'exact';
     own boolean := NOT t.adopted;
-    rungs int := cardinality(r.dims);
+    by_name boolean := (p.request).where_sql IS NOT NULL;
+    distinct_on text := (p.request).distinct_on;
+    rungs int := coalesce(cardinality(r.dims), 1);
     key_count int := cardinality(t.key_columns);
     stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
     source text;
@@ -2474,21 +5949,12 @@ DECLARE
     keys text := '';
     key_order text := '';
     key_text text := '';
+    group_column text := '';
     distance text;
     distances text := '';
     first_order text;
     statement text;
 BEGIN
-    source := t.base_sql || ' AS b';
-    IF predicate IS NOT NULL THEN
-        -- In a subquery the predicate sees the table's columns alone, and under the table's own name.
-        source := CASE WHEN own OR by_name THEN format(E'(SELECT * FROM %s WHERE %s\n) AS b', t.base_sql, predicate)
-                       ELSE format('%s WHERE %s', source, predicate) END;
-    END IF;
-    IF own THEN
-        source := CASE WHEN through_base THEN format('%s AS v JOIN %s ON %s', t.version_sql, source, pgsim._key_join('b.', 'v.', t.key_columns, true))
-                       ELSE t.version_sql || ' AS v' END;
-    END IF;
     FOR i IN 1 .. key_count LOOP
         key_column := CASE WHEN own THEN format('v.%I', pgsim._key_column(i, key_count)) ELSE format('b.%I', t.key_columns[i]) END;
         keys := keys || format('%s AS k_%s, ', key_column, i);
@@ -2496,37 +5962,75 @@ BEGIN
         key_text := key_text || format(', %L, k_%s', t.key_columns[i], i);
     END LOOP;
     key_text := CASE key_count WHEN 1 THEN 'k_1::text' ELSE format('pg_catalog.jsonb_build_object(%s)::text', substr(key_text, 3)) END;
-
-    -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
-    -- adding 0 keeps an exact scan off every vector index, and the key settles ties.
-    FOR i IN 1 .. rungs LOOP
-        distance := format('%s OPERATOR(%s.%s) %s',
-            pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
-            t.vector_schema, pgsim._distance_operator(t.metric),
-            pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i]));
-        IF exact THEN
-            distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
-        END IF;
-        IF i = 1 THEN
-            first_order := distance;
-        END IF;
-        IF i > 1 OR rungs = 1 THEN
-            distances := distances || format(', %s AS d_%s', distance, i);
-        END IF;
-    END LOOP;
-    statement := format('SELECT %s FROM %s ORDER BY %s LIMIT %s', left(keys, -2) || distances, source,
-                        CASE WHEN NOT exact THEN first_order WHEN rungs = 1 THEN 'd_1' || key_order ELSE first_order || key_order END, r.keep[1]);
-    FOR i IN 2 .. rungs LOOP
-        statement := format('SELECT * FROM (%s) AS r_%s ORDER BY d_%s LIMIT %s', statement, i - 1, i || key_order, r.keep[i]);
-    END LOOP;
-    IF rungs = 1 AND NOT exact THEN
-        statement := format('SELECT * FROM (%s) AS r_1 ORDER BY d_1%s', statement, key_order);
+    IF distinct_on IS NOT NULL THEN
+        keys := keys || format('b.%I AS g, ', distinct_on);
+        group_column := ', g';
     END IF;
-    RETURN format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s) FROM (%s) AS n', key_text, rungs, statement);
+    IF p.strategy = 'codes' THEN
+        statement := pgsim._codes_statement(p, left(keys, -2), key_order || group_column, stored);
+        distances := ', d_1';
+        rungs := 1;
+    ELSE
+        source := t.base_sql || ' AS b';
+        IF p.predicate IS NOT NULL THEN
+            -- In a subquery the predicate sees the table's columns alone, and under the table's own name.
+            source := CASE WHEN own OR by_name THEN format(E'(SELECT * FROM %s WHERE %s\n) AS b', t.base_sql, p.predicate)
+                           ELSE format('%s WHERE %s', source, p.predicate) END;
+        END IF;
+        IF own THEN
+            source := CASE WHEN p.through_base THEN format('%s AS v JOIN %s ON %s', t.version_sql, source, pgsim._key_join('b.', 'v.', t.key_columns, true))
+                           ELSE t.version_sql || ' AS v' END;
+        END IF;
+
+        -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
+        -- adding 0 keeps an exact scan off every vector index, and the key settles ties.
+        FOR i IN 1 .. rungs LOOP
+            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) $2%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
+                                                             CASE t.element WHEN 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
+                ELSE format('%s OPERATOR(%s.%s) %s',
+                    pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
+                    t.vector_schema, pgsim._distance_operator(t.metric),
+                    pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i])) END;
+            IF exact THEN
+                distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
+            END IF;
+            IF i = 1 THEN
+                first_order := distance;
+            END IF;
+            IF i > 1 OR rungs = 1 THEN
+                distances := distances || format(', %s AS d_%s', distance, i);
+            END IF;
+        END LOOP;
+        statement := format('SELECT %s FROM %s', left(keys, -2) || distances, source);
+        IF p.bound IS NOT NULL AND exact THEN
+            statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s LIMIT %s) AS r_0', statement, p.bound + 1);
+        ELSIF NOT exact THEN
+            statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
+        ELSIF rungs > 1 THEN
+            statement := format('%s ORDER BY %s LIMIT %s', statement, first_order || key_order, r.keep[1]);
+        END IF;
+        FOR i IN 2 .. rungs LOOP
+            statement := format('SELECT * FROM (%s) AS r_%s ORDER BY d_%s LIMIT %s', statement, i - 1, i || key_order, r.keep[i]);
+        END LOOP;
+    END IF;
+
+    IF distinct_on IS NOT NULL THEN
+        statement := format('SELECT DISTINCT ON (g) * FROM (%s) AS h ORDER BY g, d_%s', statement, rungs || key_order);
+    END IF;
+    IF (p.request).after IS NOT NULL THEN
+        -- OFFSET 0 keeps the condition from computing the distance a second time.
+        statement := format('SELECT * FROM (%s OFFSET 0) AS f WHERE %s', statement, pgsim._after_condition(t, 'd_' || rungs));
+    END IF;
+    RETURN format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
+                  CASE WHEN exact AND p.bound IS NULL THEN 'NULL::bigint, NULL::bigint'
+                       WHEN p.strategy = 'codes' THEN 'pg_catalog.max(found), pg_catalog.max(listed)' ELSE 'pg_catalog.max(found), NULL::bigint' END,
+                  CASE WHEN distinct_on IS NULL AND (p.request).after IS NULL AND (exact OR p.strategy = 'codes') AND rungs = 1 THEN statement
+                       ELSE format('SELECT * FROM (%s) AS m', statement) END,
+                  rungs || key_order, (p.request).k);
 END
 $$;
 COMMENT ON FUNCTION pgsim._search_statement IS
-    'The one statement of a search, over $1, the filter''s values, and $2, the query vector: candidates on the first rung, each further rung ranking what the one before kept; the last one gives the distance. by_name: the predicate may name the table.';
+    'The one statement of a search, over $1, the filter''s values, and $2, the query vector. Its row: keys, distances, how many rows an index or codes gave that match, and how many codes listed.';
 
 CREATE FUNCTION pgsim._set(settings jsonb) RETURNS jsonb
 LANGUAGE plpgsql
@@ -2545,22 +6049,61 @@ $$;
 COMMENT ON FUNCTION pgsim._set IS
     'Sets settings until the transaction ends, and returns what they were, so that they can be given back the same way. It has no SET clause, which would undo search_path; and no function has one for pgvector''s settings, since pg_restore could not create it where pgvector is not loaded.';
 
+CREATE FUNCTION pgsim._store_calibration(collection text, model text, embedding text, parts jsonb[]) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    c pgsim._calibration;
+    costs jsonb := '{}';
+    part jsonb;
+    rows float8;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    rows := CASE WHEN t.rows < 0 THEN pgsim._rows_estimate(t.base) ELSE t.rows END;
+    FOREACH part IN ARRAY parts LOOP
+        costs := costs || (part - 'index');
+    END LOOP;
+    INSERT INTO pgsim._calibration AS k (version_id, rows, queries) VALUES (t.version_id, rows, 0) ON CONFLICT DO NOTHING;
+    SELECT * INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id FOR UPDATE;
+    c.rows := rows;
+    c.measured_at := now();
+    c.scan_row := (costs ->> 'scan_row')::float8;
+    c.exact_row := (costs ->> 'exact_row')::float8;
+    c.keep_row := (costs ->> 'keep_row')::float8;
+    c.code_row := (costs ->> 'code_row')::float8;
+    SELECT f.ef_intercepts, f.ef_slopes, f.ann_start, f.ann_candidate, f.queries INTO c.ef_intercepts, c.ef_slopes, c.ann_start, c.ann_candidate, c.queries
+    FROM pgsim._fit_index((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'index') AS m)) AS f;
+    DELETE FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
+    INSERT INTO pgsim._calibration SELECT c.*;
+    RETURN to_jsonb(c) || jsonb_build_object('collection', t.collection, 'model', t.model, 'recall_levels', pgsim._recall_levels());
+END
+$$;
+COMMENT ON FUNCTION pgsim._store_calibration IS 'Puts the parts of a calibration together and stores it, for the searches that follow.';
+
 CREATE FUNCTION pgsim.explain_search(
     collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    mode text = 'auto', dims int[] = NULL, oversample int = NULL, where_sql text = NULL, where_values jsonb = NULL
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
+    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT r.details
-    FROM pgsim._run_search(explain_search.collection, explain_search.query, explain_search.k, explain_search.filter, explain_search.model, explain_search.embedding, explain_search.mode, explain_search.dims,
-        explain_search.oversample, explain_search.where_sql, explain_search.where_values, pg_catalog.current_setting('search_path'), true) AS r;
+    FROM pgsim._run_search(
+        ROW(explain_search.collection, explain_search.k, explain_search.filter, explain_search.model, explain_search.embedding, explain_search.recall, explain_search.mode, explain_search.dims,
+            explain_search.oversample, explain_search.max_distance, explain_search.after, explain_search.distinct_on, explain_search.where_sql, explain_search.where_values, explain_search.where_columns,
+            pg_catalog.current_setting('search_path'))::pgsim._search_request, ARRAY[explain_search.query], true) AS r;
 END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
 
-strategy, reason, fallback; estimated_matches and matches (counted); rows; index (those read); dims; filter and values (the predicate and what it reads from $1); statement (over $1, the values,
-and $2, the query vector); settings (set for the call); seconds (plan and search).
-Errors: PS001 to PS005, PS010, PS012 to PS015, PS032.$$;
+strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), estimated_matches and matches (counted);
+stages: each that was run, with what it read (index, tuples), its settings (ef, keep, margin), its seconds, and the fallback taken after it;
+complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
+$1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
+Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
 
 CREATE FUNCTION pgsim.fetch(collection text, keys text[], columns text[] = NULL) RETURNS TABLE (key text, data jsonb)
 LANGUAGE plpgsql STABLE
@@ -2605,13 +6148,16 @@ COMMENT ON FUNCTION pgsim.score IS
 
 CREATE FUNCTION pgsim.search(
     collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    mode text = 'auto', dims int[] = NULL, oversample int = NULL, where_sql text = NULL, where_values jsonb = NULL
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
+    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
-    SELECT n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int, r.details
-    FROM pgsim._run_search(search.collection, search.query, search.k, search.filter, search.model, search.embedding, search.mode, search.dims,
-        search.oversample, search.where_sql, search.where_values, pg_catalog.current_setting('search_path'), false) AS r
+    SELECT n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search.after ->> 'rank')::numeric::int, 0), r.details
+    FROM pgsim._run_search(
+        ROW(search.collection, search.k, search.filter, search.model, search.embedding, search.recall, search.mode, search.dims,
+            search.oversample, search.max_distance, search.after, search.distinct_on, search.where_sql, search.where_values, search.where_columns,
+            pg_catalog.current_setting('search_path'))::pgsim._search_request, ARRAY[search.query], false) AS r
     CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
     ORDER BY n.rank;
 END;
@@ -2623,10 +6169,34 @@ rank (from 1) and details. Fewer than k rows come back only when fewer match. Ro
 
 query: a vector of the model's width. k: 1 to 10000. filter: conditions as JSON, {"section": "games", "size": {"$lt": 100}}.
 where_sql, where_values: a condition as SQL over the table, its values read as ($1->>'name')::type; never build it from what
-users type. model: default the active version's. mode: exact ranks every match; ann uses a vector index; auto takes exact up to
-some thousand matches, else the index, and exact again when that gives too few. dims: prefix lengths that the model declares;
+users type; where_columns: the columns it reads, if you want codes to serve it. model: default the active version's.
+recall: the share of the exact answer that is to be found, on average, .5 to 1 (default .95). mode: auto takes what costs least at
+that recall; exact ranks every match; codes and ann use just these, and exact when they give too few. max_distance: rows farther away
+are left out. after: the last row of the page before, {"distance": ..., "key": ..., "rank": ...}. distinct_on: a column, of whose every
+value only the nearest row comes. dims: prefix lengths that the model declares;
 one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
-Row-level security and grants of the table hold. Errors: PS001 to PS005, PS010, PS012 to PS015, PS032.$$;
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
+
+CREATE FUNCTION pgsim.search_batch(
+    collection text, queries vector[], k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
+    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+) RETURNS TABLE (query int, key text, score float8, distance float8, rank int, details jsonb)
+LANGUAGE sql STABLE ROWS 100
+BEGIN ATOMIC
+    SELECT r.query, n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search_batch.after ->> 'rank')::numeric::int, 0), r.details
+    FROM pgsim._run_search(
+        ROW(search_batch.collection, search_batch.k, search_batch.filter, search_batch.model, search_batch.embedding, search_batch.recall, search_batch.mode, search_batch.dims,
+            search_batch.oversample, search_batch.max_distance, search_batch.after, search_batch.distinct_on, search_batch.where_sql, search_batch.where_values, search_batch.where_columns,
+            pg_catalog.current_setting('search_path'))::pgsim._search_request, search_batch.queries, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+    ORDER BY r.query, n.rank;
+END;
+COMMENT ON FUNCTION pgsim.search_batch IS
+$$Searches for many query vectors in one call: planned once, answered each as by pgsim.search, whose arguments it takes.
+
+query is the place of the vector in queries, from 1; a query that finds nothing has no rows.
+Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
 
 CREATE FUNCTION pgsim._check_vector(v vector, what text, model text, dim int, metric text, element text = 'vector') RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -2674,6 +6244,24 @@ CREATE FUNCTION pgsim._prefix_is_zero(v vector, dims int) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN vector_norm(subvector(v, 1, dims)) = 0;
 COMMENT ON FUNCTION pgsim._prefix_is_zero IS 'Whether the first dims dimensions of a vector are all zeros.';
+
+CREATE FUNCTION pgsim._turned(v vector, seed int) RETURNS vector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given float4[] := v::float4[];
+    noise float8[] := ARRAY(
+        -- A normal number of two uniform ones (Box and Muller 1958), the uniform ones of a hash: the same each time.
+        SELECT sqrt(-2 * ln((hashint8extended(i, seed)::numeric / 18446744073709551616 + 0.5000001)::float8))
+               * cos(2 * pi() * (hashint8extended(i, seed + 1000003)::numeric / 18446744073709551616 + 0.5)::float8)
+        FROM generate_series(1, cardinality(given)) AS i);
+    scale float8 := (SELECT sqrt(sum(g::float8 ^ 2)) FROM unnest(given) AS g) / (SELECT sqrt(sum(n ^ 2)) FROM unnest(noise) AS n);
+BEGIN
+    RETURN (SELECT array_agg(((given[i] + scale * noise[i]) / sqrt(2))::float4 ORDER BY i) FROM generate_series(1, cardinality(given)) AS i);
+END
+$$;
+COMMENT ON FUNCTION pgsim._turned IS 'A vector of about the same length, some 45 degrees away in a random direction; the same for the same seed.';
 
 CREATE FUNCTION pgsim._vector_expression(
     operand text, vector_schema text, metric text, dim int, stored_element text, dims int, element text

@@ -57,6 +57,10 @@ def _registered(connection: psycopg.Connection) -> list[tuple[object, ...]]:
     ]
 
 
+def _indexes(connection: psycopg.Connection) -> list[tuple[object, ...]]:
+    return connection.execute("SELECT method, valid, options FROM pgsim.indexes ORDER BY method").fetchall()
+
+
 EXPECTED = [
     (NAME, ["body"], ["id"]),
     ("next", "cosine", [], "", {}),
@@ -101,7 +105,7 @@ def test_the_offline_script_does_the_same(server: Server, bare_dsn: str, make_ap
     subprocess.run(psql, input=application.offline(), text=True, check=True, capture_output=True)
     with psycopg.connect(bare_dsn) as connection:
         assert _registered(connection) == EXPECTED
-        assert connection.execute("SELECT valid, options FROM pgsim.indexes").fetchall() == [(True, {"m": 8})]
+        assert _indexes(connection) == [("codes", True, {}), ("hnsw", True, {"m": 8})]
 
 
 def test_autogenerate_proposes_nothing_about_pgsim(bare_dsn: str, make_application: MakeApplication) -> None:
@@ -111,13 +115,13 @@ def test_autogenerate_proposes_nothing_about_pgsim(bare_dsn: str, make_applicati
 op.execute("CREATE TABLE notes (id serial PRIMARY KEY, body text)")
 op.execute("ALTER TABLE notes ADD vector vector(4)")
 op.pgsim_install("0.1.0")
-op.create_collection("notes", text_columns=["body"])
+op.create_collection("notes", text_columns=["body"], filter_columns=["body"])
 op.create_model("small", 4)
 op.create_model("next", 4)
 op.create_version("notes", "small", column_name="vector")
 op.create_version("notes", "next")
 op.create_similarity_index("notes", "small", concurrently=False)
-op.create_similarity_index("notes", "next", concurrently=False)
+op.create_similarity_index("notes", "next", method="codes", concurrently=False)
 op.execute("CREATE TABLE alembic_version_pgsim (version_num text PRIMARY KEY)")
 """
     )
@@ -127,6 +131,9 @@ op.execute("CREATE TABLE alembic_version_pgsim (version_num text PRIMARY KEY)")
         imports="from pgvector.sqlalchemy import VECTOR",
     )
     application.upgrade()
+    with psycopg.connect(bare_dsn) as connection:
+        codes = "SELECT count(*) FROM pg_tables WHERE schemaname = 'pgsim_data' AND tablename LIKE '%codes'"
+        assert connection.execute(codes).fetchall() == [(2,)]
     application.check()
 
 
@@ -136,17 +143,34 @@ def test_a_similarity_index_is_built_concurrently(bare_dsn: str, make_applicatio
     application.revision(REGISTER)
     application.revision(
         f"op.create_similarity_index({NAME!r}, 'small', options={{'m': 8}})\nop.execute('CREATE TABLE after_it ()')",
-        "op.drop_similarity_index('notes_vector_hnsw')",
+        f"op.drop_similarity_index('notes_vector_hnsw')\nop.drop_similarity_codes({NAME!r}, 'small')",
     )
     application.upgrade("0002")
     application.upgrade()
     with psycopg.connect(bare_dsn) as connection:
-        found = connection.execute("SELECT name, valid, options FROM pgsim.indexes").fetchall()
-        assert found == [("notes_vector_hnsw", True, {"m": 8})]
+        assert _indexes(connection) == [("codes", True, {}), ("hnsw", True, {"m": 8})]
         connection.execute("TABLE after_it")
     application.downgrade("0002")
     with psycopg.connect(bare_dsn) as connection:
-        assert connection.execute("SELECT name FROM pgsim.indexes").fetchall() == []
+        assert _indexes(connection) == []
+        assert connection.execute("SELECT tablename FROM pg_tables WHERE tablename LIKE '%codes'").fetchall() == []
+
+
+@pytest.mark.parametrize("concurrently", [True, False])
+def test_codes_alone_come_and_go(bare_dsn: str, make_application: MakeApplication, concurrently: bool) -> None:
+    application = make_application(bare_dsn)
+    application.revision(TABLE)
+    application.revision(REGISTER)
+    application.revision(
+        f"op.create_similarity_index({NAME!r}, 'next', method='codes', concurrently={concurrently})",
+        f"op.drop_similarity_codes({NAME!r}, 'next')\nop.drop_similarity_codes({NAME!r}, 'next')",
+    )
+    application.upgrade()
+    with psycopg.connect(bare_dsn) as connection:
+        assert _indexes(connection) == [("codes", True, {})]
+    application.downgrade("0002")
+    with psycopg.connect(bare_dsn) as connection:
+        assert _indexes(connection) == []
 
 
 def test_errors_are_those_of_pgsim_and_the_revision_is_rolled_back(
@@ -236,7 +260,7 @@ def test_the_revision_on_the_page_goes_up_and_down(bare_dsn: str, make_applicati
     application.revision(textwrap.dedent(body[1]), textwrap.dedent(body[2]))
     application.upgrade()
     with psycopg.connect(bare_dsn) as connection:
-        assert connection.execute("SELECT collection, valid FROM pgsim.indexes").fetchall() == [("documents", True)]
+        assert _indexes(connection) == [("codes", True, {}), ("hnsw", True, {})]
     application.downgrade("base")
     with psycopg.connect(bare_dsn) as connection:
         assert catalogue(connection) == []

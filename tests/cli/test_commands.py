@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import psycopg
 import pytest
 
+from pgsim import Database
 from pgsim.cli.app import run
 from pgsim.cli.filters import parse_filter
 from pgsim.cli.screen import output
 from pgsim.errors import InvalidFilter
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LETTERS = '''
 import numpy as np
@@ -84,11 +84,98 @@ def test_embed_index_and_search_from_the_shell(pgsim: Pgsim, notes: str) -> None
     assert [json.loads(each)["key"] for each in line.splitlines()] == ["1", "2"]
     told = json.loads(pgsim("search", "boat", "--explain", "--embedder", "letters:Letters"))
     assert told["matches"] == 3
-    index = listed.splitlines()[-1].split()[0]
-    assert "Dropped" in pgsim("index", "drop", f"pgsim_data.{index}")
+    indexes = [line.split()[0] for line in listed.splitlines()[1:]]
+    assert len(indexes) == 2
+    for index in indexes:
+        assert "Dropped" in pgsim("index", "drop", f"pgsim_data.{index}")
     assert "There is none" in pgsim("index", "list")
     assert "notes" in pgsim("collections")
     assert "Nothing matches" in pgsim("search", "boat", "-f", "lang=fr", "--embedder", "letters:Letters")
+
+
+def test_a_search_takes_a_recall_a_distance_and_a_column_to_tell_apart(pgsim: Pgsim, notes: str) -> None:
+    pgsim("embed", "notes", "--embedder", "letters:Letters")
+    boat = ("search", "boat", "--embedder", "letters:Letters", "--json", "--column", "lang")
+    found = [json.loads(line) for line in pgsim(*boat, "--recall", "0.99", "--mode", "exact").splitlines()]
+    assert [row["row"]["lang"] for row in found].count("en") == 2
+    best = [json.loads(line) for line in pgsim(*boat, "--distinct-on", "lang").splitlines()]
+    assert [row["row"]["lang"] for row in best].count("en") == 1
+    near = pgsim(*boat, "--max-distance", str(found[0]["distance"]))
+    assert [json.loads(line)["key"] for line in near.splitlines()] == [found[0]["key"]]
+    told = json.loads(pgsim("search", "boat", "--explain", "--recall", "0.8", "--embedder", "letters:Letters"))
+    assert told["recall"] == 0.8
+
+
+@pytest.fixture
+def items(database_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The DSN of a database with a collection ``items`` of 300 vectors; ``queries.npy`` holds some."""
+    monkeypatch.chdir(tmp_path)
+    vectors = np.random.default_rng(5).normal(size=(320, 8)).astype(np.float32)
+    np.save("queries.npy", vectors[300:])
+    np.save("one.npy", vectors[0])
+    Path("broken.npy").write_text("[1, 2]")
+    with Database(database_dsn) as db:
+        with db.connection() as connection:
+            connection.execute("CREATE TABLE items (id int PRIMARY KEY, section text)")
+            connection.execute("INSERT INTO items SELECT i, 's' || mod(i, 3) FROM generate_series(1, 300) AS i")
+            connection.execute("ANALYZE items")
+        db.create_collection("items", filter_columns=["section"])
+        db.create_model("m", 8)
+        db.create_version("items", "m")
+        db.upsert("items", "m", range(1, 301), vectors[:300])
+    return database_dsn
+
+
+def test_codes_are_built_from_the_shell(pgsim: Pgsim, items: str) -> None:
+    assert "Built pgsim_data.items_m" in pgsim("index", "create", "items", "--method", "codes")
+    assert "codes" in pgsim("index", "list", "items")
+    assert "has codes" in " ".join(pgsim("index", "create", "items", "--method", "codes", status=1).split())
+
+
+def test_a_calibration_shows_what_it_measured(pgsim: Pgsim, items: str) -> None:
+    pgsim("index", "create", "items")
+    told = pgsim("calibrate", "items", "--sample", "12")
+    assert "Calibrating items" in told
+    assert "a row ranked by its vector" in told
+    assert "queries" in pgsim("calibrate", "items", "--model", "m", "--queries", "queries.npy")
+
+
+def test_recall_is_measured_for_the_filter_that_is_named(pgsim: Pgsim, items: str) -> None:
+    told = pgsim(
+        "recall", "items", "-f", "section=s1", "--recall", "0.9", "-k", "5", "--sample", "10", "--mode", "exact"
+    )
+    assert "recall at 5" in told
+    assert "1.0000 to 1.0000" in told
+    assert "exact 10" in told
+    assert "20" in pgsim("recall", "items", "--queries", "queries.npy").split()
+
+
+def test_health_says_what_was_found_and_what_to_do(pgsim: Pgsim, items: str) -> None:
+    told = pgsim("health", "items", "--sample", "100")
+    assert "sampled_rows" in told
+    assert "intrinsic_dimension" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("calibrate", "nothing"), "collection 'nothing'"),
+        (("calibrate", "items", "--queries", "nothing.npy"), "cannot be read as vectors"),
+        (("calibrate", "items", "--queries", "broken.npy"), "cannot be read as vectors"),
+        (("calibrate", "items", "--queries", "one.npy"), "shape must be (n, d)"),
+        (("calibrate", "items", "--sample", "3"), "ten are the least"),
+        (("recall", "items", "--recall", "2"), "recall is 2"),
+        (("recall", "items", "--recall", "nan"), "not a finite number"),
+        (("recall", "items", "--filter", "section"), "is not a condition"),
+        (("health", "items", "--sample", "0"), "sample is 0"),
+        (("index", "create", "items", "--method", "codes", "--dims", "4"), "codes are one bit"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_measures_says_what_is_wrong(pgsim: Pgsim, items: str, arguments: tuple[str, ...], says: str) -> None:
+    told = " ".join(pgsim(*arguments, status=1).split())
+    assert says in told
+    assert "hint:" in told
 
 
 def test_check_tells_drift_and_what_to_do(pgsim: Pgsim, notes: str) -> None:

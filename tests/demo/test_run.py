@@ -28,7 +28,14 @@ def test_the_demo_can_be_seen_twice_and_searched_afterwards(
             run()
         assert not left.value.code
         shown = capsys.readouterr().out
-        for said in ("subprocess.run", "tomllib.loads", "dims => '{64,256}'", "exact, since", "ann, since"):
+        for said in (
+            "subprocess.run",
+            "tomllib.loads",
+            "dims => '{64,256}'",
+            "exact, since",
+            "ann, since",
+            "pgvector as it comes",
+        ):
             assert said in shown
     monkeypatch.setattr(sys, "argv", ["pgsim", "search", "read a file line by line", "--filter", "kind=function"])
     with pytest.raises(SystemExit):

@@ -78,7 +78,8 @@ def test_the_readme_migration_goes_up_and_down(bare_dsn: str, tmp_path: Path) ->
     with psycopg.connect(bare_dsn, autocommit=True) as connection:
         connection.execute(table[0].encode())
         command.upgrade(config, "head")
-        assert connection.execute("SELECT collection, valid FROM pgsim.indexes").fetchall() == [("documents", True)]
+        indexes = connection.execute("SELECT collection, method, valid FROM pgsim.indexes ORDER BY method").fetchall()
+        assert indexes == [("documents", "codes", True), ("documents", "hnsw", True)]
         command.downgrade(config, "base")
         assert connection.execute("SELECT name FROM pgsim.collections").fetchall() == []
 

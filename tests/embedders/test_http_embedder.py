@@ -179,7 +179,9 @@ def test_waits_are_random_below_a_doubling_bound_unless_the_server_names_one(
     assert asked == 7
 
 
-@pytest.mark.parametrize("asked", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
+@pytest.mark.parametrize(
+    "asked", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)], ids=["seconds", "date"]
+)
 def test_a_server_that_asks_for_more_than_a_minute_is_not_asked_again(
     embedder: HttpEmbedder, server: OpenAIServer, asked: str
 ) -> None:

@@ -37,22 +37,34 @@ def disjunction(truths: Iterable[Truth]) -> Truth:
     return negation(conjunction(negation(truth) for truth in truths))
 
 
-def evaluate(filter: dict[str, Json], row: dict[str, object], json_columns: frozenset[str]) -> Truth:
-    """Whether a row meets a filter. ``json_columns`` are those that paths lead into."""
+def evaluate(
+    filter: dict[str, Json],
+    row: dict[str, object],
+    json_columns: frozenset[str],
+    relations: frozenset[str] = frozenset(),
+) -> Truth:
+    """Whether a row meets a filter. ``json_columns`` are those that paths lead into.
+
+    ``relations`` are names under which a row holds a row of another table, or None.
+    """
 
     def entry(key: str, value: Json) -> Truth:
         if key in {"$and", "$or"}:
             join = conjunction if key == "$and" else disjunction
-            return join(evaluate(branch, row, json_columns) for branch in value)  # type: ignore[union-attr,arg-type]
+            return join(evaluate(branch, row, json_columns, relations) for branch in value)  # type: ignore[union-attr,arg-type]
         if key == "$not":
-            return negation(evaluate(value, row, json_columns))  # type: ignore[arg-type]
-        column, _, path = key.partition(".")
+            return negation(evaluate(value, row, json_columns, relations))  # type: ignore[arg-type]
+        at: dict[str, object] | None = row
+        column, dot, path = key.partition(".")
+        while column in relations:
+            at = at and at[column]  # type: ignore[assignment]
+            column, dot, path = path.partition(".")
         if column in json_columns:
-            found = row[column]
-            for step in path.split(".") if path else []:
+            found = ABSENT if at is None else at[column]
+            for step in path.split(".") if dot else []:
                 found = descend(found, step)
             return on_column(found, value, json_operator, plain_object=True)
-        return on_column(row[column], value, operator, plain_object=False)
+        return on_column(at and at[column], value, operator, plain_object=False)
 
     return conjunction(entry(key, value) for key, value in filter.items())
 

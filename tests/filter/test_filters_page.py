@@ -39,6 +39,10 @@ def test_the_page_says_what_is_so(books: Table) -> None:
     assert books.ids({"title": {"$like": "100\\%%"}}) == [3]
     assert books.ids({"section": {"$in": []}}) == []
     assert books.ids({"section": {"$nin": []}}) == [1, 2, 3, 4]
+    assert books.ids({"publisher.country": "DE", "pages": {"$lt": 100}}) == [1]
+    assert books.ids({"publisher.owner.name": {"$in": ["Oak", "Ash"]}}) == [2]
+    assert books.ids({"publisher.country": {"$exists": False}}) == [3, 4]
+    assert books.ids({"publisher.country": {"$ne": "DE"}}) == [2]
     refusal = books.refusal({"shelf": "lost"})
     assert refusal.sqlstate == "PS015"
     assert refusal.message == "'shelf': 'lost' is not of type public.shelf"

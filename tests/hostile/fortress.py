@@ -72,6 +72,8 @@ CREATE TABLE victims (id bigint PRIMARY KEY, name text, size int, token uuid, ta
 CREATE TABLE notes (title text PRIMARY KEY, body text);
 CREATE TABLE pairs (a int, b text, PRIMARY KEY (a, b));
 CREATE TABLE spare (title text PRIMARY KEY, body text, embedding vector(2));
+CREATE TABLE authors (id int PRIMARY KEY, name text);
+CREATE TABLE referring (id int PRIMARY KEY, author_id int REFERENCES authors);
 INSERT INTO notes VALUES ('first', 'text');
 INSERT INTO pairs VALUES (1, 'x');
 SELECT pgsim.create_model('plain', 2), pgsim.create_model('other', 2);

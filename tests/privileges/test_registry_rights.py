@@ -93,11 +93,14 @@ def test_everybody_may_read_what_is_registered(library: psycopg.Connection, acti
             assert reader.execute(f"SELECT count(*) FROM pgsim.{view}").fetchone() != (0,)
 
 
-def test_one_function_runs_as_its_owner_and_it_is_pinned(connection: psycopg.Connection) -> None:
+def test_what_runs_as_its_owner_is_pinned_and_only_notes_things_down(connection: psycopg.Connection) -> None:
     definers = connection.execute(
         "SELECT proname, proconfig, prorettype::regtype::text, has_function_privilege('public', oid, 'EXECUTE') "
-        "FROM pg_proc WHERE pronamespace = 'pgsim'::regnamespace AND prosecdef"
+        "FROM pg_proc WHERE pronamespace = 'pgsim'::regnamespace AND prosecdef ORDER BY proname"
     ).fetchall()
+    pinned = "search_path=pg_catalog, pg_temp"
     assert [(name, config[0], result, public) for name, config, result, public in definers] == [
-        ("_capture", "search_path=pg_catalog, pg_temp", "trigger", False)
+        ("_capture", pinned, "trigger", False),
+        ("_keep_codes", pinned, "trigger", False),
+        ("_record_search", pinned, "void", True),
     ]

@@ -138,14 +138,14 @@ def test_fewer_rows_than_k_come_back_only_when_fewer_match(items: Items, mode: s
 
 def test_exact_answers_when_the_index_gives_too_few(items: Items) -> None:
     connection = items.connection
-    connection.execute("SELECT pgsim.create_index('item', 'model', options => '{\"m\": 2, \"ef_construction\": 4}')")
-    # The index gives up after a single tuple, as it does after 20,000 in a large table.
-    connection.execute("SET LOCAL hnsw.max_scan_tuples = 1")
+    connection.execute("SELECT pgsim.create_index('item', 'model', method => 'ivfflat', options => '{\"lists\": 50}')")
+    # The index gives up after ten of its fifty lists, as HNSW does after so many tuples of a large table.
+    connection.execute("SET LOCAL ivfflat.max_probes = 1")
     connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
     found = items.search(items.vectors[0], k=20, filter={"colour": "red"}, mode="ann")
     assert len(found) == 20
     assert found[0][4]["strategy"] == "exact"
-    assert "the index gave" in found[0][4]["fallback"]
+    assert "the index gave" in found[0][4]["fallbacks"][0]
 
 
 @pytest.mark.parametrize("method", ["hnsw", "ivfflat"])
@@ -369,7 +369,7 @@ def test_a_query_beyond_half_precision_is_answered_exactly(make_items: Callable[
     far = np.full(DIM, 1e6)
     found = items.search(far, mode="ann")
     assert [row[0] for row in found] == [row[0] for row in items.search(far, mode="exact")]
-    assert "half precision" in found[0][4]["fallback"]
+    assert "half precision" in found[0][4]["fallbacks"][0]
 
 
 def test_a_filter_beside_a_condition_in_sql_uses_no_operator_of_the_callers_path(items: Items) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    column,
     exists,
     func,
     literal,
@@ -46,7 +47,7 @@ assert isinstance(DOCUMENTS, Table)
 
 def compiled(where: ColumnElement[bool], table: Table = DOCUMENTS) -> tuple[str, str, list[Any]]:
     """The predicate's text, the text of its values, and what is bound there, in order."""
-    sql, values = predicate(where, table)
+    sql, values, _ = predicate(where, table)
     if values is None:
         return sql, "", []
     statement = values.compile(dialect=postgresql.dialect())
@@ -190,7 +191,7 @@ def test_names_are_quoted_as_the_server_wants_them_with_single_percents() -> Non
 
     sql, _, _ = compiled(table.c["a:b %"] % 2 == 1, table)
 
-    assert sql == """"My shop"."50% ""off\"""."a:b %" % ($1->>'p0')::INTEGER = ($1->>'p1')::INTEGER"""
+    assert sql == """"50% ""off\"""."a:b %" % ($1->>'p0')::INTEGER = ($1->>'p1')::INTEGER"""
 
 
 def test_no_limit_of_a_column_cuts_or_rounds_a_value() -> None:
@@ -285,4 +286,73 @@ def test_a_list_whose_values_are_expressions_is_refused() -> None:
 def test_exists_correlates_to_the_row() -> None:
     assert compiled(exists().where(Author.id == Document.author_id))[0] == (
         "EXISTS (SELECT * \nFROM authors \nWHERE authors.id = documents.author_id)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "columns"),
+    [
+        (Document.section == "python", ["section"]),
+        (or_(Document.size > 3, ~(Document.lent & (Document.size < 1))), ["lent", "size"]),
+        (tuple_(Document.section, Document.size).in_([("a", 1)]), ["section", "size"]),
+        (Document.labels[1] == "a", ["labels"]),
+        (Document.meta["a", "b"].astext == "x", ["meta"]),
+        (func.lower(Document.title).in_(["x"]), ["title"]),
+        (case((Document.size > 3, "big"), else_=Document.section) == "big", ["section", "size"]),
+        (true(), []),
+        (Document.author_id.in_(select(Author.id).where(Author.name == "x")), ["author_id"]),
+        (Document.author.has(name="x"), ["author_id"]),
+        (Document.tags.any(Tag.name == "x"), ["id"]),
+        (exists().where(Author.id == Document.author_id), ["author_id"]),
+        (select(func.count()).where(Author.id == Document.author_id).scalar_subquery() > 3, ["author_id"]),
+    ],
+    ids=str,
+)
+def test_it_tells_which_columns_of_the_row_are_read(where: ColumnElement[bool], columns: list[str]) -> None:
+    assert predicate(where, DOCUMENTS).columns == columns
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        text("size > 3"),
+        Document.section.in_(["a"]) & text("size > 3"),
+        literal_column("size") > 3,
+        literal_column("(documents)::text") == "x",
+        column("size", Integer) > 3,
+        exists(select(literal_column("size")).where(Author.id == Document.author_id)),
+        func.row_to_json(DOCUMENTS.table_valued()).is_not(None),
+        Document.size == select(func.max(Document.size)).scalar_subquery(),
+        Document.size > select(func.avg(aliased(Document).size)).scalar_subquery(),
+        Document.id.in_(select(Document.id).where(Document.size > 3)),
+    ],
+    ids=str,
+)
+def test_it_does_not_tell_where_it_is_not_sure(where: ColumnElement[bool]) -> None:
+    assert predicate(where, DOCUMENTS).columns is None
+
+
+def test_what_only_the_table_itself_has_is_not_told_as_a_column() -> None:
+    table = Table("t", MetaData(), Column("id", Integer), Column("xmin", Integer, system=True), Column("ctid", String))
+
+    assert predicate(table.c.xmin > 3, table).columns is None
+    assert predicate(table.c.ctid == "(0,1)", table).columns is None
+    assert predicate(table.c.id > 3, table).columns == ["id"]
+
+
+def test_a_column_goes_by_the_name_that_the_database_knows() -> None:
+    table = Table("t", MetaData(), Column("Größe, %", Integer, key="size"))
+
+    assert predicate(table.c.size > 3, table).columns == ["Größe, %"]
+
+
+def test_a_table_goes_by_its_bare_name_but_where_a_subquery_might_know_another() -> None:
+    metadata = MetaData()
+    notes = Table("notes", metadata, Column("id", Integer, primary_key=True), schema="s")
+    other = Table("notes", metadata, Column("id", Integer, primary_key=True), schema="t")
+
+    assert predicate(notes.c.id > 3, notes)[::2] == ("notes.id > ($1->>'p0')::INTEGER", ["id"])
+    assert predicate(exists().where(other.c.id == notes.c.id), notes)[::2] == (
+        "EXISTS (SELECT * \nFROM t.notes \nWHERE t.notes.id = s.notes.id)",
+        None,
     )

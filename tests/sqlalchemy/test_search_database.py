@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from library import Author, Base, Chapter, Document, Film, Item, Kind, Tag
+from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Engine,
+    Integer,
+    MetaData,
+    Table,
     any_,
     bindparam,
     case,
@@ -21,6 +26,7 @@ from sqlalchemy import (
     delete,
     extract,
     func,
+    insert,
     literal_column,
     make_url,
     null,
@@ -30,8 +36,10 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONPATH
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.schema import CreateSchema
 
 from pgsim.sqlalchemy import hits, on_key, search
 
@@ -73,9 +81,15 @@ def documents(count: int) -> list[Document]:
     ]
 
 
-def adopt(session: Session, table: str) -> None:
+FILTER_COLUMNS = ["section", "size", "lent", "labels", "meta", "published", "author_id", "kind"]
+
+
+def adopt(session: Session, table: str, filter_columns: list[str] | None = None) -> None:
     """Make a table with a vector column a collection of that name."""
-    session.execute(text("SELECT pgsim.create_collection(CAST(:name AS regclass))"), {"name": table})
+    session.execute(
+        text("SELECT pgsim.create_collection(CAST(:name AS regclass), filter_columns => :filter_columns)"),
+        {"name": table, "filter_columns": filter_columns or []},
+    )
     session.execute(text("SELECT pgsim.create_version(:name, 'toy', column_name => 'embedding')"), {"name": table})
 
 
@@ -93,8 +107,9 @@ def engine(database_dsn: str) -> Iterator[Engine]:
         session.add_all((Film if i % 3 == 0 else Item)(id=i, embedding=[1, i, 0]) for i in range(9))
         session.flush()
         session.execute(text("SELECT pgsim.create_model('toy', dim => 3)"))
-        for table in ("documents", "chapters", "items"):
-            adopt(session, table)
+        adopt(session, "documents", FILTER_COLUMNS)
+        adopt(session, "chapters")
+        adopt(session, "items", ["type"])
         session.commit()
     yield engine
     engine.dispose()
@@ -350,3 +365,122 @@ async def test_an_async_session_runs_it_with_loading_options(engine: Engine, ses
 
     assert [document.id for document, _ in found] == nearest(session, where)[:5]
     assert any(document.tags for document, _ in found)
+
+
+def strategies(session: Session, entity: type[Any] | Table, **arguments: Any) -> set[str]:
+    """How the searches of an entity were answered."""
+    found = hits(entity, vector=QUERY, k=100, **arguments)
+    return set(session.scalars(select(found.c.details["strategy"].astext)))
+
+
+def make_codes(session: Session, collection: str) -> None:
+    session.execute(text("SELECT pgsim.create_index(:name, 'toy', method => 'codes')"), {"name": collection})
+
+
+def test_codes_serve_whatever_reads_declared_columns_alone(session: Session) -> None:
+    make_codes(session, "documents")
+    served, refused = set[str](), dict[str, str]()
+    for name, where in CONDITIONS.items():
+        expected = nearest(session, where)
+        statement = search(Document, vector=QUERY, where=where, k=100, mode="codes").with_only_columns(Document.id)
+        try:
+            with session.begin_nested():
+                assert session.scalars(statement).all() == expected, name
+                if expected:
+                    assert strategies(session, Document, where=where, mode="codes") == {"codes"}, name
+            served.add(name)
+        except DBAPIError as error:
+            refused[name] = str(error.orig)
+
+    assert {"equals", "and, or, not", "in a subquery", "tuple in", "json item", "array overlaps"} <= served
+    assert {"relationship to many", "relationship to one", "date", "enum in", "case", "two columns"} <= served
+    assert {"like", "uuid", "vector distance", "text", "literal column", "aggregate in a subquery"} <= refused.keys()
+    assert all("columns" in why for why in refused.values()), refused
+    assert len(served) > len(CONDITIONS) / 3
+
+
+def test_codes_serve_a_subclass_and_a_table_in_a_schema(session: Session) -> None:
+    make_codes(session, "items")
+    assert strategies(session, Film, where=Film.id > 0, mode="codes") == {"codes"}
+    films = session.scalars(search(Film, vector=[1, 4, 0], where=Film.id > 0, mode="codes"))
+    assert sorted(film.id for film in films) == [3, 6]
+
+    shop = Table(
+        "goods",
+        MetaData(),
+        Column("id", Integer, primary_key=True),
+        Column("Price (€)", Integer, key="price"),
+        Column("embedding", VECTOR(3)),
+        schema="my shop",
+    )
+    session.execute(CreateSchema("my shop"))
+    shop.create(session.connection())
+    session.execute(insert(shop), [{"id": i, "price": i * 10, "embedding": [1, i, 0]} for i in range(1, 9)])
+    session.execute(text("SELECT pgsim.create_collection('\"my shop\".goods', filter_columns => ARRAY['Price (€)'])"))
+    session.execute(text("SELECT pgsim.create_version('goods', 'toy', column_name => 'embedding')"))
+    make_codes(session, "goods")
+
+    assert strategies(session, shop, where=shop.c.price > 50, mode="codes") == {"codes"}
+    rows = session.execute(search(shop, vector=[1, 4, 0], where=shop.c.price > 50, mode="codes")).all()
+    assert [row.id for row in rows] == [6, 7, 8]
+
+
+def test_a_filter_on_declared_columns_is_served_by_codes_without_being_asked_to(session: Session) -> None:
+    session.execute(
+        text(
+            "CREATE TABLE many (id int PRIMARY KEY, section text, body text, embedding vector(48));"
+            "INSERT INTO many SELECT i, 's' || mod(i, 5), repeat('x', 400), "
+            "(SELECT array_agg(sin(i * j + j * j))::vector FROM generate_series(1, 48) AS j) "
+            "FROM generate_series(1, 20000) AS i;"
+            "SELECT pgsim.create_model('wide', 48), pgsim.create_collection('many', filter_columns => '{section}')"
+        )
+    )
+    session.execute(text("SELECT pgsim.create_version('many', 'wide', column_name => 'embedding')"))
+    session.execute(text("SELECT pgsim.create_index('many', 'wide', method => 'codes')"))
+    session.execute(text("ANALYZE many"))
+    many = Table("many", MetaData(), autoload_with=session.connection())
+    query = np.random.default_rng(1).normal(size=48)
+
+    found = hits(many, vector=query, where=many.c.section == "s3")
+    assert set(session.scalars(select(found.c.details["strategy"].astext))) == {"codes"}
+    found = hits(many, vector=query, where=(many.c.section == "s3") & (many.c.body != ""))
+    assert "codes" not in set(session.scalars(select(found.c.details["strategy"].astext)))
+
+
+def test_pages_follow_one_another(session: Session) -> None:
+    def page(after: Any = None) -> list[Any]:
+        found = hits(Document, vector=QUERY, where=Document.size > 50, k=7, after=after)
+        columns = (Document.id, found.c.distance, found.c.key, found.c.rank)
+        return list(session.execute(select(*columns).join(found, on_key(Document, found)).order_by(found.c.rank)))
+
+    found, rows = [], page()
+    while rows:
+        found += rows
+        rows = page(rows[-1])
+
+    assert [row.id for row in found] == nearest(session, Document.size > 50)
+    assert [row.rank for row in found] == list(range(1, len(found) + 1))
+    assert page(found[6]._mapping) == found[7:14]
+
+
+async def test_every_option_reaches_the_function(engine: Engine, session: Session) -> None:
+    pytest.importorskip("asyncpg")
+    limit = cosine_distance(next(d for d in session.scalars(select(Document)) if d.id == nearest(session)[9]).embedding)
+    statement = search(
+        Document,
+        vector=QUERY,
+        recall=0.99,
+        max_distance=limit + 1e-6,
+        distinct_on=Document.section,
+        after={"distance": -1.0, "key": "0"},
+    )
+    seen: dict[str, int] = {}
+    for each in nearest(session)[:10]:
+        seen.setdefault(["python", "games", "50%"][each % 3], each)
+    expected = list(seen.values())
+
+    assert [document.id for document, _ in session.execute(statement)] == expected
+    async_engine = create_async_engine(engine.url.set(drivername="postgresql+asyncpg"))
+    async with AsyncSession(async_engine) as async_session:
+        assert [document.id for document, _ in await async_session.execute(statement)] == expected
+    await async_engine.dispose()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from library import Author, Chapter, Document, Film, Item, Person, Reader, Tag
-from sqlalchemy import Column, Integer, MetaData, Select, Table, bindparam, func, select
+from sqlalchemy import Column, FromClause, Integer, MetaData, Select, Table, bindparam, func, select
 from sqlalchemy.dialects.postgresql import asyncpg, psycopg
 from sqlalchemy.orm import aliased, load_only, selectinload
 
+from pgsim import Hit
 from pgsim.errors import InvalidArgument, InvalidVector, NoPrimaryKey
 from pgsim.sqlalchemy import hits, on_key, search
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Dialect
 
+DOCUMENTS: FromClause = Document.__table__
 PSYCOPG: Dialect = psycopg.dialect()
 PLAIN = "pgsim.search(collection => %(param_1)s::VARCHAR, query => %(param_2)s)"
 ASYNCPG: Dialect = asyncpg.dialect()
@@ -56,18 +60,24 @@ def test_every_argument_is_passed_by_name_when_it_is_not_the_default() -> None:
             collection="papers",
             model="minilm",
             embedding="title",
+            recall=0.99,
             mode="exact",
             dims=[64, 128],
             oversample=4,
+            max_distance=0.5,
+            after={"distance": 0.25, "key": "7", "rank": 5},
+            distinct_on=Document.section,
         )
     )
 
     assert sql == (
         "FROM documents JOIN pgsim.search(collection => %(param_1)s::VARCHAR, query => %(param_2)s, "
         "k => %(param_3)s::INTEGER, filter => %(param_4)s::JSONB, model => %(param_5)s::VARCHAR, "
-        "embedding => %(param_6)s::VARCHAR, mode => %(param_7)s::VARCHAR, dims => %(param_8)s::INTEGER[], "
-        "oversample => %(param_9)s::INTEGER, where_sql => %(param_10)s::VARCHAR, "
-        "where_values => jsonb_object('{p0}', ARRAY[CAST(CAST(%(section_1)s::VARCHAR AS VARCHAR) AS TEXT)])) "
+        "embedding => %(param_6)s::VARCHAR, recall => %(param_7)s, mode => %(param_8)s::VARCHAR, "
+        "dims => %(param_9)s::INTEGER[], oversample => %(param_10)s::INTEGER, max_distance => %(param_11)s, "
+        "after => %(param_12)s::JSONB, distinct_on => %(param_13)s::VARCHAR, where_sql => %(param_14)s::VARCHAR, "
+        "where_values => jsonb_object('{p0}', ARRAY[CAST(CAST(%(section_1)s::VARCHAR AS VARCHAR) AS TEXT)]), "
+        "where_columns => %(param_15)s::TEXT[]) "
         "AS anon_1 ON documents.id = CAST(anon_1.key AS INTEGER) ORDER BY anon_1.rank"
     )
     assert list(parameters.values()) == [
@@ -77,12 +87,21 @@ def test_every_argument_is_passed_by_name_when_it_is_not_the_default() -> None:
         {"size": {"$lt": 100}},
         "minilm",
         "title",
+        0.99,
         "exact",
         [64, 128],
         4,
+        0.5,
+        {"distance": 0.25, "key": "7", "rank": 5},
+        "section",
         "documents.section = ($1->>'p0')::VARCHAR",
         "python",
+        ["section"],
     ]
+
+
+def test_an_argument_that_is_not_given_is_left_to_the_sql_function() -> None:
+    assert PLAIN in compiled(ids(Document, vector=[1, 2.5, -3], model=None, recall=None, after=None, where=None))[0]
 
 
 def test_each_column_of_a_composite_key_is_joined() -> None:
@@ -105,14 +124,14 @@ def test_a_table_is_an_entity_of_its_columns() -> None:
     assert [column.name for column in statement.selected_columns] == ["id", "size", "score"]
     _, parameters = compiled(statement)
     assert parameters["param_1"] == "notes"
-    assert parameters["param_3"] == "s.notes.size > ($1->>'p0')::INTEGER"
+    assert parameters["param_3"] == "notes.size > ($1->>'p0')::INTEGER"
 
 
 def test_a_single_table_subclass_is_told_apart_before_the_hits_are_chosen() -> None:
     _, parameters = compiled(ids(Film, vector=[1.0], where=Film.id > 3))
 
     assert parameters["param_3"] == "(items.type = ANY (($1->>'p0')::VARCHAR[])) AND items.id > ($1->>'p1')::INTEGER"
-    assert parameters["param_4"] == ["film"]
+    assert [parameters["param_4"], parameters["param_5"]] == [["film"], ["id", "type"]]
     assert "where_sql" not in compiled(ids(Item, vector=[1.0]))[0]
 
 
@@ -280,3 +299,56 @@ def test_a_statement_prints_with_its_values_for_reading() -> None:
 def test_a_number_of_rows_that_is_none_is_refused_and_not_rounded(k: object) -> None:
     with pytest.raises(InvalidArgument, match="not a whole number"):
         search(Document, vector=[1.0, 2.0, 3.0], k=k)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "recall", [float("nan"), float("inf"), "0.9", True, 10**400], ids=["nan", "inf", "text", "bool", "huge"]
+)
+def test_a_recall_that_is_no_number_is_refused(recall: object) -> None:
+    with pytest.raises(InvalidArgument, match=r"recall is .*, not a finite number"):
+        search(Document, vector=[1.0, 2.0, 3.0], recall=recall)  # type: ignore[call-overload]
+
+
+def test_a_misspelt_option_is_refused_as_python_does() -> None:
+    for function in (search, hits):
+        with pytest.raises(TypeError, match=r"got an unexpected keyword argument 'limit'"):
+            function(Document, vector=[1.0], limit=3)  # type: ignore[call-overload]
+
+
+def test_help_shows_every_option() -> None:
+    for function in (search, hits):
+        assert list(inspect.signature(function).parameters) == [
+            *("entity", "vector", "k", "filter", "model", "embedding", "recall", "mode"),
+            *("dims", "oversample", "max_distance", "after", "where", "collection", "distinct_on"),
+        ]
+
+
+def test_a_page_goes_on_after_a_hit_or_what_has_its_columns() -> None:
+    place = {"distance": 0.5, "key": "3", "rank": 10}
+    for after in (place, place | {"score": 0.5}, Hit("3", 0.5, 0.5, 10, {}), namedtuple("Row", place)(**place)):
+        assert compiled(ids(Document, vector=[1.0], after=after))[1]["param_3"] == place
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["3", {}, {"key": "3"}, {"distance": 0.5}, {"distance": 0.5, "key": 3}, {"distance": float("nan"), "key": "3"}],
+    ids=repr,
+)
+def test_a_place_without_distance_and_key_is_refused(after: Any) -> None:
+    with pytest.raises(InvalidArgument, match="after"):
+        search(Document, vector=[1.0], after=after)
+
+
+@pytest.mark.parametrize(
+    "column", [Document.section, DOCUMENTS.c.section, "section"], ids=["attribute", "column", "name"]
+)
+def test_distinct_on_takes_an_attribute_a_column_or_a_name(column: Any) -> None:
+    assert compiled(ids(Document, vector=[1.0], distinct_on=column))[1]["param_3"] == "section"
+
+
+@pytest.mark.parametrize(
+    "column", [Author.name, Document.tags, func.lower(Document.section), aliased(Document).size, 3]
+)
+def test_distinct_on_takes_nothing_else(column: Any) -> None:
+    with pytest.raises(InvalidArgument, match="not a column of documents"):
+        search(Document, vector=[1.0], distinct_on=column)

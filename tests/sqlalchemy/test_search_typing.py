@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from pgsim import Hit
 from pgsim.sqlalchemy import hits, on_key, search
 
 class Base(DeclarativeBase): ...
@@ -25,7 +26,7 @@ class Document(Base):
     section: Mapped[str]
     embedding: Mapped[list[float]]
 
-def use(session: Session, table: Table, a: NDArray[np.float32], b: Sequence[float], c: list[int]) -> None:
+def use(session: Session, table: Table, a: NDArray[np.float32], b: Sequence[float], c: list[int], hit: Hit) -> None:
     statement = search(Document, vector=a, where=Document.section == "python")
     reveal_type(statement)
     for document, score in session.execute(statement.limit(3)):
@@ -35,9 +36,12 @@ def use(session: Session, table: Table, a: NDArray[np.float32], b: Sequence[floa
     reveal_type(on_key(Document, hits(Document, vector=c)))
     search(Document, vector=bindparam("q"), where=Document.section.in_(["a"]) & Document.section.like("b"))
     search(Document, vector=Document.embedding, filter={"size": {"$lt": 3}}, dims=[64, 128])
+    search(Document, vector=a, recall=1, max_distance=0.5, after=hit, distinct_on=Document.section)
+    search(table, vector=a, after={"distance": 0.5, "key": "3"}, distinct_on=table.c.section)
     search(Document, vector={"a": 1})
     search(Document, vector=a, where="section = 'python'")
     search(Document, vector=a, k="10")
+    search(Document, vector=a, limit=10)
 """
 
 REVEALED = [
@@ -71,6 +75,7 @@ def test_rows_are_pairs_of_entity_and_score(tmp_path: Path) -> None:
     )
 
     notes = [line.split('"')[1] for line in run.stdout.splitlines() if "Revealed type" in line]
-    errors = [line for line in run.stdout.splitlines() if ": error:" in line]
+    errors = [line for line in run.stdout.splitlines() if line.startswith("snippet.py") and ": error:" in line]
     assert notes == REVEALED, run.stdout
-    assert [line.rpartition("[")[2] for line in errors] == ["call-overload]"] * 3, run.stdout
+    assert {line.rpartition("[")[2] for line in errors} == {"call-overload]"}, run.stdout
+    assert len({line.split(":")[1] for line in errors}) == 4, run.stdout

@@ -1,22 +1,54 @@
 CREATE FUNCTION pgsim._compile_filter(
-    relation regclass, filter jsonb, given jsonb, inline boolean, OUT predicate text, OUT "values" jsonb
+    relation regclass, filter jsonb, given jsonb, inline boolean, OUT predicate text, OUT "values" jsonb, OUT columns text[]
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    clause pgsim._clause;
+    clause record;
+    plain record;
 BEGIN
     IF filter IS NULL OR filter = 'null' OR filter = '{}' THEN
         predicate := NULL;
         "values" := given;
+        columns := '{}';
         RETURN;
     END IF;
-    clause := pgsim._filter_clause(relation, filter, 1, '{}', inline);
+    IF NOT inline AND given = '{}' AND jsonb_typeof(filter) = 'object' THEN
+        -- Texts that are to equal something: most filters are nothing else, and one query compiles them in half the time.
+        SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
+               jsonb_object_agg('$' || e.ordinal, e.value) AS "values", array_agg(e.key) AS columns, count(*) AS matched, count(a.attnum) AS known
+        INTO plain
+        FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
+        LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.atttypid = 'text'::regtype AND a.attnum > 0 AND NOT a.attisdropped
+                                       AND jsonb_typeof(e.value) = 'string';
+        IF plain.matched = plain.known THEN
+            predicate := plain.predicate;
+            "values" := plain."values";
+            columns := plain.columns;
+            RETURN;
+        END IF;
+    END IF;
+    clause := pgsim._filter_clause(relation, filter, 1, '{}', inline, false);
     predicate := clause.predicate;
-    "values" := given || coalesce((SELECT jsonb_object_agg('$' || v.ordinal, v.value)
-                                   FROM unnest(clause.collected) WITH ORDINALITY AS v (value, ordinal) WHERE v.value IS NOT NULL), '{}');
+    columns := clause.columns;
+    -- Two lists joined that have some columns in common make at least three.
+    IF cardinality(columns) > 2 THEN
+        columns := ARRAY(SELECT DISTINCT c FROM unnest(columns) AS c);
+    END IF;
+    "values" := given;
+    -- A query of its own costs as much as eight such steps do.
+    IF cardinality(clause.collected) <= 8 THEN
+        FOR i IN 1 .. cardinality(clause.collected) LOOP
+            IF clause.collected[i] IS NOT NULL THEN
+                "values" := "values" || jsonb_build_object('$' || i, clause.collected[i]);
+            END IF;
+        END LOOP;
+    ELSE
+        "values" := given || coalesce((SELECT jsonb_object_agg('$' || v.ordinal, v.value)
+                                       FROM unnest(clause.collected) WITH ORDINALITY AS v (value, ordinal) WHERE v.value IS NOT NULL), '{}');
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._compile_filter IS
-    'A JSON filter as a predicate over the table and one jsonb of values: ($1 ->> ''$3'')::integer reads the third. The values join those given. inline writes them as literals, for an index predicate.';
+    'A JSON filter as a predicate over the table and one jsonb of values: ($1 ->> ''$3'')::integer reads the third. The values join those given; columns are those of the table that it reads. inline writes them as literals, for an index predicate.';

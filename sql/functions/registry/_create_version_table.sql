@@ -5,15 +5,7 @@ AS $$
 DECLARE
     key_definitions text;
 BEGIN
-    SELECT string_agg(format('%I %s%s', pgsim._key_column(k.ordinal, cardinality(c.key_columns)), format_type(a.atttypid, a.atttypmod),
-                             CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, o.collname) ELSE '' END),
-                      ', ' ORDER BY k.ordinal)
-    INTO key_definitions
-    FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)
-    JOIN pg_attribute AS a ON a.attrelid = c.relation AND a.attname = k.name AND NOT a.attisdropped
-    JOIN pg_type AS t ON t.oid = a.atttypid
-    LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
-    LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace;
+    key_definitions := pgsim._column_definitions(c.relation, c.key_columns, pgsim._key_names(c.key_columns, true));
     EXECUTE format(
         'CREATE %7$s TABLE pgsim_data.%1$I (%2$s, embedding %3$s NOT NULL, provisional boolean NOT NULL DEFAULT false, source_hash bytea, '
         'embedded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (%4$s), '

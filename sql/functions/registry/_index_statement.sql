@@ -20,7 +20,7 @@ BEGIN
     PERFORM pgsim._require_owner(t.version);
     version_id := t.version_id;
     IF method IS NULL OR method NOT IN ('hnsw', 'ivfflat') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw and ivfflat', coalesce(quote_literal(left(method, 80)), 'NULL')),
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw, ivfflat and codes', coalesce(quote_literal(left(method, 80)), 'NULL')),
             HINT = 'hnsw is the better one but for the time to build it.';
     END IF;
     IF method = 'ivfflat' AND t.metric = 'l1' THEN

@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._privilege_drift(base regclass, version regclass)
+CREATE FUNCTION pgsim._privilege_drift(base regclass, version regclass, privileges text[] = '{SELECT,INSERT,UPDATE,DELETE}')
 RETURNS TABLE (privilege text, grantee text, missing boolean)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -12,7 +12,7 @@ BEGIN ATOMIC
     wanted AS (
         -- A grant on a table is worth nothing without USAGE on its schema; pgsim's own schema is open to all.
         SELECT h.grantee, h.privilege_type FROM held AS h
-        WHERE h.oid = base AND CASE h.grantee WHEN 0 THEN has_schema_privilege('public', h.relnamespace, 'USAGE')
+        WHERE h.oid = base AND h.privilege_type = ANY (privileges) AND CASE h.grantee WHEN 0 THEN has_schema_privilege('public', h.relnamespace, 'USAGE')
                                               ELSE has_schema_privilege(h.grantee, h.relnamespace, 'USAGE') END
         EXCEPT SELECT h.relowner, h.privilege_type FROM held AS h WHERE h.oid = version
     ),
@@ -29,4 +29,4 @@ BEGIN ATOMIC
     ) AS d
     ORDER BY 2, 1;
 END;
-COMMENT ON FUNCTION pgsim._privilege_drift IS 'Grants that a version table lacks beside its base table (missing), or has beyond it.';
+COMMENT ON FUNCTION pgsim._privilege_drift IS 'Grants that a version table or codes lack beside their base table (missing), or have beyond it, of those privileges that they should share.';

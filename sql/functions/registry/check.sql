@@ -35,7 +35,7 @@ BEGIN
                        (SELECT string_agg(format('; SELECT pgsim.enqueue_missing(%L, %L, %L)', w.collection, w.model, w.embedding), '' ORDER BY w.id)
                         FROM pgsim.versions AS w JOIN pgsim.embeddings AS e ON e.collection = w.collection AND e.name = w.embedding
                         WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}'), '')
-            FROM pgsim._capture_drift(c) AS d HAVING count(*) > 0;
+            FROM pgsim._trigger_drift(c) AS d HAVING count(*) > 0;
         FOR v IN SELECT w.*, e.name AS embedding, r.relowner, b.relowner AS base_owner, r.oid IS NULL AS gone, m.name AS model
                  FROM pgsim._version AS w JOIN pgsim._embedding AS e ON e.id = w.embedding_id JOIN pgsim._model AS m ON m.id = w.model_id
                  LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation
@@ -73,7 +73,8 @@ BEGIN
                          ELSE format('REINDEX INDEX CONCURRENTLY %s', x.indexrelid::regclass) END
                 FROM pgsim._index AS i
                 LEFT JOIN (pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid) ON x.indrelid = v.relation AND k.relname = i.name
-                WHERE i.version_id = v.id AND x.indisvalid IS NOT TRUE;
+                WHERE i.version_id = v.id AND i.method <> 'codes' AND x.indisvalid IS NOT TRUE;
+            RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
             RETURN QUERY
                 SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p
@@ -86,6 +87,6 @@ COMMENT ON FUNCTION pgsim."check" IS
 $$Says what is wrong with one collection, or with all: nothing, when it returns no rows.
 
 It compares the registry with the catalogue: dropped tables and columns, change capture that is missing or disabled, owners,
-grants and row-level security of version tables that differ from the base table's, indexes that are gone or invalid, a queue that
-nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
+grants and row-level security of version tables and codes that differ from the base table's, indexes and codes that are gone or
+invalid, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
 do. Errors: PS001, PS032.$$;

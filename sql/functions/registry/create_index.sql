@@ -7,20 +7,32 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     s record;
+    t pgsim._target;
+    built regclass;
 BEGIN
     PERFORM pgsim._require_registrar();
     -- One at a time for a version, so that each finds a name of its own.
-    PERFORM FROM pgsim._version AS v WHERE v.id = (pgsim._target(collection, model, embedding)).version_id FOR NO KEY UPDATE;
+    t := pgsim._target(collection, model, embedding);
+    PERFORM FROM pgsim._version AS v WHERE v.id = t.version_id FOR NO KEY UPDATE;
+    IF method = 'codes' THEN
+        PERFORM pgsim._check_codes(t, dims, element, where_filter, options);
+        RETURN pgsim._create_codes(t, true);
+    END IF;
     SELECT * INTO s FROM pgsim._index_statement(collection, model, embedding, dims, element, method, where_filter, options);
     EXECUTE s.statement;
-    RETURN pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
+    built := pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
+    IF pgsim._wants_codes(t, dims, where_filter) THEN
+        PERFORM pgsim._create_codes(t, true);
+    END IF;
+    RETURN built;
 END
 $$;
 COMMENT ON FUNCTION pgsim.create_index IS
 $$Builds a vector index for a version and returns it. model NULL: the active version.
 
-method: hnsw (options m 2 to 100, ef_construction 4 to 1000) or ivfflat (option lists; default by the number of rows; build it
-after the rows are in). element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
+method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
+after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast.
+The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
 model's. dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
-Errors: PS001 to PS005, PS010, PS014, PS015, PS032.$$;
+Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032.$$;

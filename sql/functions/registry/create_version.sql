@@ -48,13 +48,12 @@ BEGIN
             coalesce(version_relation, 'pgsim._version'), coalesce(create_version.column_name, 'embedding'), create_version.column_name IS NOT NULL)
     RETURNING id INTO new_id;
     IF column_name IS NULL THEN
-        table_name := format('%s_%s', left(trim(both '_' from regexp_replace(lower(format('%s_%s_%s', c.name, nullif(e.name, 'default'), m.name)),
-                                                                             '[^a-z0-9]+', '_', 'g')), 45), new_id);
+        table_name := pgsim._version_name(c.name, e.name, m.name, new_id);
         version_relation := pgsim._create_version_table(c, table_name, wanted_type);
         UPDATE pgsim._version AS v SET relation = version_relation WHERE v.id = new_id;
         PERFORM pgsim._sync_version_privileges(c, version_relation);
     END IF;
-    PERFORM pgsim._sync_capture(c);
+    PERFORM pgsim._sync_triggers(c);
     RETURN new_id;
 END
 $$;

@@ -17,7 +17,7 @@ BEGIN
     END IF;
     PERFORM pgsim._drop_version(v.id) FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = c.id;
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
-        PERFORM pgsim._sync_capture(c);
+        PERFORM pgsim._sync_triggers(c);
     END IF;
     DELETE FROM pgsim._collection AS d WHERE d.id = c.id;
 END

@@ -16,7 +16,7 @@ BEGIN
     END IF;
     PERFORM pgsim._drop_version(v.id) FROM pgsim._version AS v WHERE v.embedding_id = e.id;
     DELETE FROM pgsim._embedding AS d WHERE d.id = e.id;
-    PERFORM pgsim._sync_capture(c);
+    PERFORM pgsim._sync_triggers(c);
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_embedding IS 'Drops an embedding of a collection with all its versions. The embedding named default goes with its collection. Errors: PS001, PS003, PS032, PS035.';

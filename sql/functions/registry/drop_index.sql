@@ -4,8 +4,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_id int;
+    codes_of record;
 BEGIN
     PERFORM pgsim._require_registrar();
+    SELECT i.version_id, v.relation INTO codes_of FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.relation = drop_index.index;
+    IF FOUND THEN
+        PERFORM pgsim._require_owner(codes_of.relation);
+        PERFORM pgsim._drop_codes(codes_of.version_id, index);
+        RETURN;
+    END IF;
     SELECT i.id INTO found_id
     FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id
     JOIN pg_index AS x ON x.indexrelid = drop_index.index AND x.indrelid = v.relation
@@ -19,4 +26,4 @@ BEGIN
     DELETE FROM pgsim._index AS i WHERE i.id = found_id;
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_index IS 'Drops an index that pgsim made. Errors: PS008, PS032.';
+COMMENT ON FUNCTION pgsim.drop_index IS 'Drops an index that pgsim made; of codes, their table. Errors: PS008, PS032.';

@@ -21,7 +21,7 @@ BEGIN
             HINT = 'Drop it all the same with force => true.';
     END IF;
     PERFORM pgsim._drop_version(v.id);
-    PERFORM pgsim._sync_capture(c);
+    PERFORM pgsim._sync_triggers(c);
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_version IS

@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._search_rungs(t pgsim._target, k int, wanted int[], oversample int, exact boolean) RETURNS pgsim._rungs
+CREATE FUNCTION pgsim._search_rungs(t pgsim._target, k int, wanted int[], oversample int, exact boolean, first_element text) RETURNS pgsim._rungs
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -13,8 +13,8 @@ BEGIN
     IF NOT exact THEN
         -- A rung takes the element type of the index made for it, if there is one, and that of the model otherwise.
         FOR i IN 1 .. rungs LOOP
-            r.elements[i] := coalesce((
-                SELECT x.element FROM pgsim._index AS x WHERE x.version_id = t.version_id AND x.dims = r.dims[i] AND x.where_filter IS NULL
+            r.elements[i] := coalesce(CASE WHEN i = 1 THEN first_element END, (
+                SELECT x.element FROM pgsim._index AS x WHERE x.version_id = t.version_id AND x.dims = r.dims[i] AND x.where_filter IS NULL AND x.method <> 'codes'
                 ORDER BY x.element <> t.element, x.id LIMIT 1), t.element);
         END LOOP;
         IF r.elements[rungs] <> t.element THEN

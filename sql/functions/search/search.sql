@@ -1,12 +1,15 @@
 CREATE FUNCTION pgsim.search(
     collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    mode text = 'auto', dims int[] = NULL, oversample int = NULL, where_sql text = NULL, where_values jsonb = NULL
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
+    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
-    SELECT n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int, r.details
-    FROM pgsim._run_search(search.collection, search.query, search.k, search.filter, search.model, search.embedding, search.mode, search.dims,
-        search.oversample, search.where_sql, search.where_values, pg_catalog.current_setting('search_path'), false) AS r
+    SELECT n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search.after ->> 'rank')::numeric::int, 0), r.details
+    FROM pgsim._run_search(
+        ROW(search.collection, search.k, search.filter, search.model, search.embedding, search.recall, search.mode, search.dims,
+            search.oversample, search.max_distance, search.after, search.distinct_on, search.where_sql, search.where_values, search.where_columns,
+            pg_catalog.current_setting('search_path'))::pgsim._search_request, ARRAY[search.query], false) AS r
     CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
     ORDER BY n.rank;
 END;
@@ -18,7 +21,10 @@ rank (from 1) and details. Fewer than k rows come back only when fewer match. Ro
 
 query: a vector of the model's width. k: 1 to 10000. filter: conditions as JSON, {"section": "games", "size": {"$lt": 100}}.
 where_sql, where_values: a condition as SQL over the table, its values read as ($1->>'name')::type; never build it from what
-users type. model: default the active version's. mode: exact ranks every match; ann uses a vector index; auto takes exact up to
-some thousand matches, else the index, and exact again when that gives too few. dims: prefix lengths that the model declares;
+users type; where_columns: the columns it reads, if you want codes to serve it. model: default the active version's.
+recall: the share of the exact answer that is to be found, on average, .5 to 1 (default .95). mode: auto takes what costs least at
+that recall; exact ranks every match; codes and ann use just these, and exact when they give too few. max_distance: rows farther away
+are left out. after: the last row of the page before, {"distance": ..., "key": ..., "rank": ...}. distinct_on: a column, of whose every
+value only the nearest row comes. dims: prefix lengths that the model declares;
 one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
-Row-level security and grants of the table hold. Errors: PS001 to PS005, PS010, PS012 to PS015, PS032.$$;
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;

@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._sync_capture(c pgsim._collection) RETURNS void
+CREATE FUNCTION pgsim._sync_triggers(c pgsim._collection) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -6,7 +6,7 @@ DECLARE
     drift record;
 BEGIN
     -- What stands is left alone: dropping a trigger locks readers of the table out, making one does not.
-    FOR drift IN SELECT * FROM pgsim._capture_drift(c) LOOP
+    FOR drift IN SELECT * FROM pgsim._trigger_drift(c) LOOP
         IF drift.present THEN
             EXECUTE format('DROP TRIGGER %I ON %s', drift.name, drift.relation);
         END IF;
@@ -16,4 +16,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_capture IS 'Brings a collection''s change capture to what its live versions need now.';
+COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture and of codes, to what its versions need now.';

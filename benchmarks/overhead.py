@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.corpus import Corpus, Filter, load_corpus
+from benchmarks.corpus import Corpus, Shape, load_corpus
 from benchmarks.report import database, publish
 from pgsim.vectors import vector_text
 
@@ -47,12 +47,11 @@ def _same_statement(connection: psycopg.Connection[Row], query: str, filter: str
 
 
 def _measure(
-    connection: psycopg.Connection[Row], corpus: Corpus, filtered: Filter, queries: NDArray[np.float32]
+    connection: psycopg.Connection[Row], corpus: Corpus, shape: Shape, queries: NDArray[np.float32]
 ) -> tuple[int, int, NDArray[np.float64], NDArray[np.float64]]:
-    filter, predicate = filtered
-    given = None if filter is None else json.dumps(filter)
+    given = None if shape.filter is None else json.dumps(shape.filter)
     by_hand, values = _same_statement(connection, vector_text(queries[0]), given)
-    matching = connection.execute(f"SELECT id FROM item WHERE {predicate} ORDER BY id".encode()).fetchall()
+    matching = connection.execute(f"SELECT id FROM item WHERE {shape.predicate} ORDER BY id".encode()).fetchall()
     ids = np.array([int(str(row[0])) - 1 for row in matching], dtype=np.int64)
     wrong, mine, hand = 0, [], []
     for query in queries:
@@ -79,14 +78,14 @@ def main() -> None:
     with database("bench_overhead", postgres=arguments.postgres) as connection:
         corpus.load(connection)
         corpus.register(connection)
-        for filtered in corpus.filters:
-            matches, bad, mine, hand = _measure(connection, corpus, filtered, corpus.queries[: arguments.queries])
+        for shape in corpus.shapes:
+            matches, bad, mine, hand = _measure(connection, corpus, shape, corpus.queries[: arguments.queries])
             wrong += bad
             overheads.extend(mine - hand)
             times = [float(np.median(each)) * 1e3 for each in (mine, hand, mine - hand)]
             ratio = times[0] / times[1]
             rows.append(
-                (filtered[1], matches, bad, f"{times[0]:.2f}", f"{times[1]:.2f}", f"{ratio:.2f}", f"{times[2]:.2f}")
+                (shape.name, matches, bad, f"{times[0]:.2f}", f"{times[1]:.2f}", f"{ratio:.2f}", f"{times[2]:.2f}")
             )
     median = float(np.median(overheads))
     kept = publish(

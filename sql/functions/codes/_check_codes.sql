@@ -1,0 +1,15 @@
+CREATE FUNCTION pgsim._check_codes(t pgsim._target, dims int, element text, where_filter jsonb, options jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._require_owner(t.base);
+    IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
+            HINT = 'Leave dims and element out.';
+    ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options do not go with codes, which hold every row', HINT = 'Leave them out.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_codes IS 'Raises PS010 for an argument of create_index that codes do not take, and PS032 unless the caller owns the table.';

@@ -1,0 +1,18 @@
+CREATE FUNCTION pgsim._drop_codes(version_id int, codes regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+BEGIN
+    SELECT s.* INTO c FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS s ON s.id = e.collection_id
+    WHERE v.id = _drop_codes.version_id;
+    DELETE FROM pgsim._index AS i WHERE i.relation = codes;
+    -- The triggers go first, and their lock has writers wait until all of it is gone.
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
+        PERFORM pgsim._sync_triggers(c);
+    END IF;
+    EXECUTE format('DROP TABLE %s', codes);
+END
+$$;
+COMMENT ON FUNCTION pgsim._drop_codes IS 'Drops the codes of a version, and the triggers that kept them.';

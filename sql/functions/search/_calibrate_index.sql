@@ -1,0 +1,42 @@
+CREATE FUNCTION pgsim._calibrate_index(t pgsim._target, queries vector[]) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    depths CONSTANT int[] := pgsim._depths();
+    efs CONSTANT int[] := '{40,80,160,320,640,1000}';
+    element text := (pgsim._usable_index(t, t.dim, NULL)).element;
+    distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
+    indexed text := format('%s OPERATOR(%s.%s) %s',
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, element), t.vector_schema,
+        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, element));
+    exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
+    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
+    previous jsonb;
+    truth float8[];
+    found float8[];
+    started timestamptz;
+    seconds float8;
+    measured jsonb := '[]';
+    ef int;
+BEGIN
+    FOR q IN 1 .. cardinality(queries) LOOP
+        CONTINUE WHEN element = 'halfvec' AND pgsim._vector_problem(queries[q], t.dim, t.metric, 'halfvec') IS NOT NULL;
+        EXECUTE exact_sql INTO truth USING queries[q];
+        truth := array_remove(array_remove(truth, NULL), 'NaN');
+        FOREACH ef IN ARRAY efs LOOP
+            previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
+            EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
+            started := clock_timestamp();
+            EXECUTE format(index_sql, 10) USING queries[q];
+            seconds := extract(epoch FROM clock_timestamp() - started);
+            PERFORM pgsim._set(previous);
+            measured := measured || (
+                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
+                FROM unnest(depths) AS d WHERE d <= cardinality(truth) AND d <= ef);
+        END LOOP;
+    END LOOP;
+    RETURN jsonb_build_object('index', measured);
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, and in what time.';

@@ -1,0 +1,49 @@
+CREATE FUNCTION pgsim._calibrate_rows(t pgsim._target, queries vector[]) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- More rows than these tell nothing new.
+    part text := CASE WHEN t.rows > 50000 THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((5e6 / t.rows)::numeric, 4)) END;
+    distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
+    keys text := CASE WHEN t.adopted THEN pgsim._key_list('v.', t.key_columns, false) ELSE pgsim._key_list('v.', t.key_columns, true) END;
+    statements text[];
+    best float8;
+    seconds float8[] := '{}';
+    counted float8;
+    kept float8;
+    started timestamptz;
+    previous jsonb := pgsim._set('{"jit": "off", "max_parallel_workers_per_gather": "0"}');
+BEGIN
+    statements := ARRAY[
+        format('SELECT count(%s) FROM (SELECT v.* FROM %s AS v %s) AS v', split_part(keys, ', ', 1), t.version_sql, part),
+        format('SELECT count(*) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM (SELECT v.* FROM %s AS v %s) AS v ORDER BY d LIMIT 10) AS n', distance, t.version_sql, part),
+        -- Rows by their keys, one at a time, scattered over the table.
+        format('SELECT count(*) FROM (SELECT %s AS d FROM (SELECT %s FROM %s AS v TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500) AS k CROSS JOIN LATERAL (SELECT * FROM %s AS v WHERE %s LIMIT 1) AS v ORDER BY d LIMIT 10) AS n',
+               distance, keys, t.version_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4), t.version_sql, pgsim._key_join('v.', 'k.', pgsim._key_names(t.key_columns, NOT t.adopted), false)),
+        format('SELECT count(*) FROM (SELECT %s FROM %s AS v TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500) AS k', keys, t.version_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4)),
+        CASE WHEN t.codes_sql IS NOT NULL THEN
+            format('SELECT count(*) FROM (SELECT c.code OPERATOR(%s.<~>) %1$s.binary_quantize($1) AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', t.vector_schema, t.codes_sql, part) END];
+    FOR s IN 1 .. cardinality(statements) LOOP
+        best := NULL;
+        FOR q IN 1 .. CASE WHEN statements[s] IS NULL THEN 0 ELSE cardinality(queries) END LOOP
+            started := clock_timestamp();
+            EXECUTE statements[s] USING queries[q];
+            best := least(best, extract(epoch FROM clock_timestamp() - started));
+        END LOOP;
+        seconds := seconds || best;
+    END LOOP;
+    EXECUTE statements[1] INTO counted;
+    EXECUTE statements[4] INTO kept;
+    PERFORM pgsim._set(previous);
+    counted := greatest(counted, 1);
+    kept := greatest(kept, 1);
+    RETURN jsonb_build_object(
+        'scan_row', seconds[1] / counted,
+        'keep_row', greatest(seconds[3] - seconds[4], 1e-7 * kept) / kept,
+        -- Found through an index rows lie less scattered than by their keys, and more so than in a scan: half way in the logarithm.
+        'exact_row', sqrt(greatest(seconds[2] - seconds[1], 1e-7 * counted) / counted * greatest(seconds[3] - seconds[4], 1e-7 * kept) / kept),
+        'code_row', seconds[5] / counted);
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrate_rows IS 'What a row costs, in seconds: read in a scan, ranked by its vector among matches, fetched by its key and ranked, listed by its code. The best of some runs.';

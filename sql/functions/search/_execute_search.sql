@@ -1,0 +1,132 @@
+CREATE FUNCTION pgsim._execute_search(p pgsim._search_plan, query vector, explained boolean, OUT keys text[], OUT distances float8[], OUT details jsonb, OUT started timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    r pgsim._search_request := p.request;
+    stage_started timestamptz;
+    statement text;
+    settings jsonb;
+    previous jsonb;
+    stage jsonb;
+    found bigint;
+    listed bigint;
+    complete boolean;
+    doubt text;
+    fallbacks text[] := '{}';
+    stages jsonb := '[]';
+BEGIN
+    IF explained THEN
+        started := clock_timestamp();
+    END IF;
+    IF pgsim._vector_problem(query, t.dim, t.metric, t.element) IS NOT NULL THEN
+        PERFORM pgsim._check_vector(query, 'the query', t.model, t.dim, t.metric, t.element);
+    END IF;
+    IF r.dims IS NOT NULL AND t.metric = 'cosine' AND pgsim._prefix_is_zero(query, r.dims[1]) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', r.dims[1]),
+            HINT = 'Search by a longer prefix, or leave dims out.';
+    END IF;
+    LOOP
+        IF p.strategy = 'codes' AND t.metric <> 'cosine' AND pgsim._prefix_is_zero(query, t.dim) THEN
+            fallbacks := fallbacks || 'the query is all zeros: it has no direction, and codes tell of nothing else'::text;
+            p.strategy := 'exact';
+            p.bound := NULL;
+        END IF;
+        settings := p.settings;
+        IF p.strategy NOT IN ('exact', 'codes') OR r.dims IS NOT NULL THEN
+            p.rungs := pgsim._search_rungs(t, p.depth, r.dims, r.oversample, p.strategy = 'exact', p.element);
+            IF p.strategy <> 'exact' THEN
+                IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
+                    fallbacks := fallbacks || 'the query does not fit the half precision of the index'::text;
+                    p.strategy := 'exact';
+                    CONTINUE;
+                END IF;
+                IF r.dims IS NOT NULL THEN
+                    p.ef := greatest(p.ef, 100, least(1000, greatest(2 * r.k, (p.rungs).keep[1])));
+                END IF;
+                settings := settings || pgsim._index_settings(p);
+            END IF;
+        ELSE
+            p.rungs := NULL;
+        END IF;
+        statement := pgsim._search_statement(p);
+        IF settings <> '{}' THEN
+            previous := pgsim._set(settings);
+        END IF;
+        IF p.strategy = 'partial' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
+            -- By another index the rows that match lie farther apart than was reckoned with.
+            PERFORM pgsim._set(previous);
+            fallbacks := fallbacks || format('PostgreSQL does not take the partial index %s', p.index_name);
+            p.strategy := CASE WHEN p.codes_second THEN 'codes' ELSE 'exact' END;
+            CONTINUE;
+        END IF;
+        IF explained THEN
+            stage_started := clock_timestamp();
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+            stage := jsonb_build_object('seconds', extract(epoch FROM clock_timestamp() - stage_started)) || pgsim._explain_stage(p, statement, settings, query);
+        ELSE
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+        END IF;
+        IF settings <> '{}' THEN
+            PERFORM pgsim._set(previous);
+        END IF;
+        -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition in the
+        -- statement would read each row's vector before the filter has seen the row.)
+        WHILE coalesce(distances[cardinality(distances)], 'NaN') = 'NaN' AND cardinality(distances) > 0 LOOP
+            keys := trim_array(keys, 1);
+            distances := trim_array(distances, 1);
+        END LOOP;
+        complete := coalesce(cardinality(keys), 0) >= r.k;
+        doubt := CASE
+            WHEN p.strategy = 'exact' THEN CASE WHEN found > p.bound THEN format('more than %s rows match, where %s were expected', p.bound, p.expected::bigint) END
+            -- Rows beyond the distance asked for are there, so none within it is missing for want of rows.
+            WHEN distances[cardinality(distances)] > r.max_distance THEN NULL
+            WHEN p.strategy = 'codes' THEN
+                -- Codes that list fewer rows than they may have listed all that match.
+                CASE WHEN complete OR coalesce(listed, 0) < p.shortlist AND coalesce(found = listed, true) AND r.after IS NULL AND r.distinct_on IS NULL THEN NULL
+                     ELSE format('codes gave %s of %s rows', coalesce(cardinality(keys), 0), r.k) END
+            WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
+            WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
+        END;
+        IF explained THEN
+            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt));
+        END IF;
+        EXIT WHEN doubt IS NULL;
+        fallbacks := fallbacks || doubt;
+        IF p.strategy = 'exact' THEN
+            p.expected := 10.0 * p.bound;
+            p := pgsim._choose_strategy(p, explained);
+        ELSE
+            p.strategy := CASE WHEN p.strategy <> 'codes' AND p.codes_second THEN 'codes' ELSE 'exact' END;
+            p.bound := NULL;
+        END IF;
+    END LOOP;
+    IF r.max_distance IS NOT NULL THEN
+        WHILE distances[cardinality(distances)] > r.max_distance LOOP
+            keys := trim_array(keys, 1);
+            distances := trim_array(distances, 1);
+        END LOOP;
+    END IF;
+
+    details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
+    IF r.dims IS NOT NULL THEN
+        details := details || jsonb_build_object('dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])));
+    END IF;
+    IF fallbacks <> '{}' THEN
+        details := details || jsonb_build_object('fallbacks', to_jsonb(fallbacks));
+    END IF;
+    IF explained THEN
+        details := details || jsonb_build_object(
+            'collection', t.collection, 'version', t.version_id, 'dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])),
+            'reason', p.reason, 'recall', p.recall, 'rows', coalesce(cardinality(keys), 0),
+            'estimated_matches', p.estimated, 'matches', pgsim._count(t.base_sql, p.predicate, p.given), 'filter', p.predicate, 'values', p.given,
+            'costs', p.costs, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
+            'tuples', stages -> -1 -> 'tuples', 'statement', statement, 'settings', settings, 'complete', true,
+            'calibration', pgsim._calibration_state(t),
+            'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._execute_search IS
+    'Runs a planned search: its strategy, and what takes over when that gives fewer rows than match, or too few to be trusted. The settings it changes are as they were when it returns; an error undoes them with the transaction.';

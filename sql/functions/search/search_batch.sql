@@ -1,0 +1,20 @@
+CREATE FUNCTION pgsim.search_batch(
+    collection text, queries vector[], k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
+    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+) RETURNS TABLE (query int, key text, score float8, distance float8, rank int, details jsonb)
+LANGUAGE sql STABLE ROWS 100
+BEGIN ATOMIC
+    SELECT r.query, n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search_batch.after ->> 'rank')::numeric::int, 0), r.details
+    FROM pgsim._run_search(
+        ROW(search_batch.collection, search_batch.k, search_batch.filter, search_batch.model, search_batch.embedding, search_batch.recall, search_batch.mode, search_batch.dims,
+            search_batch.oversample, search_batch.max_distance, search_batch.after, search_batch.distinct_on, search_batch.where_sql, search_batch.where_values, search_batch.where_columns,
+            pg_catalog.current_setting('search_path'))::pgsim._search_request, search_batch.queries, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+    ORDER BY r.query, n.rank;
+END;
+COMMENT ON FUNCTION pgsim.search_batch IS
+$$Searches for many query vectors in one call: planned once, answered each as by pgsim.search, whose arguments it takes.
+
+query is the place of the vector in queries, from 1; a query that finds nothing has no rows.
+Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
