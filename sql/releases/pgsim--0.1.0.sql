@@ -622,12 +622,12 @@ BEGIN
         key_match := key_match || format('%I OPERATOR(pg_catalog.=) pgsim_listed.k_%s AND ', t.key_columns[i], i);
         key_order := key_order || format(', k_%s', i);
     END LOOP;
-    listed := format('SELECT %sc.code OPERATOR(%s.<~>) %2$s.binary_quantize($2) AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h%s LIMIT %s',
+    listed := format('SELECT %sc.code OPERATOR(%s.<~>) %2$s.binary_quantize($2) AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
         keys, t.vector_schema,
         CASE WHEN p.predicate IS NULL THEN t.codes_sql
              -- Under the base table's name, by which a condition in SQL may call its columns.
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
-        key_order, p.shortlist);
+        p.shortlist);
     -- The base table has the last word on whether a row matches. One row at a time by its key, whatever the planner expects.
     ranked := format(
         'SELECT %s, %s OPERATOR(%s.%s) $2 AS d_1%s FROM (SELECT * FROM pgsim_codes %%s) AS pgsim_listed '
@@ -1217,7 +1217,7 @@ $$;
 COMMENT ON FUNCTION pgsim.calibrate IS
 $$Measures on a collection's own rows what searches cost and find, and stores it: by this the planner chooses, and keeps the recall asked for.
 
-queries: vectors to measure with, best those that your users ask; default a sample of rows, turned by half a right angle, since an index
+queries: vectors to measure with, best those that your users ask; default a sample of rows, each turned some way off, since an index
 finds its own rows more easily than anything else. Each is ranked exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
 Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
@@ -4594,7 +4594,7 @@ after the rows are in) or codes: a narrow table of key, filter columns and one b
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
 model's. dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
-Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032.$$;
+Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.create_model(
     name text, dim int, metric text = 'cosine', element text = 'vector', matryoshka int[] = NULL, layer int = NULL,
@@ -4898,6 +4898,7 @@ DECLARE
     c pgsim._collection;
     version regclass;
     codes regclass;
+    lapsed text[];
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -4910,7 +4911,14 @@ BEGIN
                  JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method = 'codes' LOOP
         PERFORM pgsim._sync_codes_privileges(c, codes);
     END LOOP;
+    SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
+    FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_codes\_%' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
+    -- What was written while triggers were missing or off is not in the codes.
+    UPDATE pgsim._index AS i SET complete = false WHERE i.method = 'codes' AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
+    PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)
+    FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id JOIN pg_class AS r ON r.oid = i.relation
+    WHERE i.method = 'codes' AND i.complete AND i.id::text = ANY (lapsed) AND NOT row_security_active(c.relation);
 END
 $$;
 COMMENT ON FUNCTION pgsim.sync_privileges IS
@@ -5114,6 +5122,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
+    asked queries%TYPE;
     taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, sample, 0);
 BEGIN
     PERFORM pgsim._require_registrar();
@@ -5124,13 +5133,14 @@ BEGIN
     ELSIF part = 'rows' THEN
         RETURN pgsim._calibrate_rows(t, taken[1:8]);
     END IF;
+    asked := taken[first:last];
     IF queries IS NULL THEN
-        -- An index finds its own rows more easily than anything else; turned by half a right angle they are about as hard as questions.
+        -- An index finds its own rows more easily than anything else; turned, they are about as hard as questions.
         FOR i IN first .. last LOOP
-            taken[i] := pgsim._turned(taken[i], i);
+            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j));
         END LOOP;
     END IF;
-    RETURN pgsim._calibrate_index(t, taken[first:last]);
+    RETURN pgsim._calibrate_index(t, asked);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_part IS 'One step of a calibration; pgsim._store_calibration makes one of them all.';
@@ -5329,6 +5339,9 @@ BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
     p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
+    IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
+        p.no_codes := pgsim._codes_refusal(p);
+    END IF;
     p.doubtful := p.predicate IS NOT NULL AND (cardinality(p.columns) IS DISTINCT FROM 1 OR strpos(p.predicate, 'EXISTS (SELECT') > 0);
     exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
     p.margin := pgsim._at_recall(1 - .8 * (1 - p.recall), c.margins);
@@ -5390,7 +5403,7 @@ BEGIN
         p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds) THEN 'exact' WHEN codes_seconds <= ann_seconds THEN 'codes'
                            ELSE pgsim._index_strategy(p, covering) END;
         -- An estimate may be far too low. Then the search stops at so many matches, and what is made for many takes over.
-        IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
+        IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND r.after IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
             p.bound := least(1e9, greatest(1000, 8 * n, 4 * p.depth));
         END IF;
     END IF;
@@ -5508,7 +5521,7 @@ BEGIN
         IF settings <> '{}' THEN
             previous := pgsim._set(settings);
         END IF;
-        IF p.strategy = 'partial' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
+        IF p.strategy = 'partial' AND r.mode = 'auto' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
             -- By another index the rows that match lie farther apart than was reckoned with.
             PERFORM pgsim._set(previous);
             fallbacks := fallbacks || format('PostgreSQL does not take the partial index %s', p.index_name);
@@ -5591,8 +5604,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     depths CONSTANT int[] := pgsim._depths();
-    -- Better than asked: filters and questions are not like the sample in everything. (Measured: without it .985 comes of .99.)
-    missed float8 := ln(0.6 * greatest(1 - recall, 1e-4));
+    missed float8 := ln(greatest(1 - recall, 1e-4));
     i int := 1;
     narrow float8;
     wide float8;
@@ -5650,17 +5662,18 @@ BEGIN
     WITH curve AS (
         SELECT (m ->> 'depth')::int AS depth, ln((m ->> 'ef')::float8) AS ef, ln(greatest(1 - avg((m ->> 'recall')::float8), 0.5 / (count(*) * (m ->> 'depth')::int))) AS missed
         FROM unnest(measured) AS m GROUP BY 1, m ->> 'ef', m ->> 'depth'
-    ), steep AS (
-        -- Beyond where next to nothing is missed a curve is flat, and tells nothing of how it got there.
-        SELECT c.* FROM curve AS c WHERE NOT EXISTS (SELECT FROM curve AS b WHERE b.depth = c.depth AND b.ef < c.ef AND b.missed < ln(0.004))
     ), line AS (
-        SELECT c.depth, regr_slope(c.missed, c.ef) AS slope, regr_intercept(c.missed, c.ef) AS intercept, avg(c.missed) AS missed, avg(c.ef) AS ef
-        FROM steep AS c GROUP BY c.depth
+        -- Least squares, each point as heavy as what it misses: of few misses a share is not known well.
+        SELECT s.depth, s.x, s.y, greatest(.5, least(2.5, -s.xy / nullif(s.xx, 0))) AS slope
+        FROM (SELECT c.depth, mean.x, mean.y, sum(exp(c.missed) * (c.ef - mean.x) * (c.missed - mean.y)) AS xy, sum(exp(c.missed) * (c.ef - mean.x) ^ 2) AS xx
+              FROM curve AS c
+              JOIN (SELECT w.depth, sum(exp(w.missed) * w.ef) / sum(exp(w.missed)) AS x, sum(exp(w.missed) * w.missed) / sum(exp(w.missed)) AS y FROM curve AS w GROUP BY w.depth) AS mean USING (depth)
+              GROUP BY c.depth, mean.x, mean.y) AS s
     )
-    -- A graph so small that ef makes no difference has no slope to speak of; it is taken for the usual one.
-    SELECT array_agg(CASE WHEN l.slope < -.5 THEN l.intercept ELSE l.missed + l.ef END ORDER BY d.ordinal), array_agg(CASE WHEN l.slope < -.5 THEN -l.slope ELSE 1 END ORDER BY d.ordinal)
+    SELECT array_agg(l.y + coalesce(l.slope, 1) * l.x ORDER BY d.ordinal), array_agg(coalesce(l.slope, 1) ORDER BY d.ordinal)
     INTO ef_intercepts, ef_slopes
     FROM unnest(pgsim._depths()) WITH ORDINALITY AS d (depth, ordinal)
+    -- A table of fewer rows than the depth has the line of the deepest that it has.
     CROSS JOIN LATERAL (SELECT * FROM line AS l WHERE l.depth <= d.depth ORDER BY l.depth DESC LIMIT 1) AS l;
 END
 $$;
@@ -5777,7 +5790,7 @@ BEGIN
     p.estimated := p.expected;
     -- Whoever is bound by row-level security gets every answer through the base table: the version table's policies may lag behind.
     p.through_base := t.adopted OR p.predicate IS NOT NULL OR r.distinct_on IS NOT NULL OR row_security_active(t.base);
-    IF NOT thorough AND p.scanned < 100 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND r.distinct_on IS NULL AND p.depth <= 100 THEN
+    IF NOT thorough AND p.scanned < 100 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND num_nonnulls(r.distinct_on, r.after) = 0 AND p.depth <= 100 THEN
         -- So few rows are ranked before anything else has begun. (Should there be more, it stops, and looks again.)
         p.strategy := 'exact';
         p.bound := 1000;
@@ -6245,23 +6258,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN vector_norm(subvector(v, 1, dims)) = 0;
 COMMENT ON FUNCTION pgsim._prefix_is_zero IS 'Whether the first dims dimensions of a vector are all zeros.';
 
-CREATE FUNCTION pgsim._turned(v vector, seed int) RETURNS vector
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    given float4[] := v::float4[];
-    noise float8[] := ARRAY(
-        -- A normal number of two uniform ones (Box and Muller 1958), the uniform ones of a hash: the same each time.
-        SELECT sqrt(-2 * ln((hashint8extended(i, seed)::numeric / 18446744073709551616 + 0.5000001)::float8))
-               * cos(2 * pi() * (hashint8extended(i, seed + 1000003)::numeric / 18446744073709551616 + 0.5)::float8)
-        FROM generate_series(1, cardinality(given)) AS i);
-    scale float8 := (SELECT sqrt(sum(g::float8 ^ 2)) FROM unnest(given) AS g) / (SELECT sqrt(sum(n ^ 2)) FROM unnest(noise) AS n);
-BEGIN
-    RETURN (SELECT array_agg(((given[i] + scale * noise[i]) / sqrt(2))::float4 ORDER BY i) FROM generate_series(1, cardinality(given)) AS i);
-END
-$$;
-COMMENT ON FUNCTION pgsim._turned IS 'A vector of about the same length, some 45 degrees away in a random direction; the same for the same seed.';
+CREATE FUNCTION pgsim._turned(v vector, others vector[]) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT (l2_normalize(v) + l2_normalize(n.noise) * array_fill(0.5::real, ARRAY[vector_dims(v)])::vector)
+           * array_fill((vector_norm(v) / 1.12)::real, ARRAY[vector_dims(v)])::vector
+    FROM (SELECT sum(o.o) FILTER (WHERE o.ordinal % 2 = 0) - sum(o.o) FILTER (WHERE o.ordinal % 2 = 1) AS noise FROM unnest(others) WITH ORDINALITY AS o (o, ordinal)) AS n
+);
+COMMENT ON FUNCTION pgsim._turned IS
+    'A vector of about the same length, some 27 degrees away, in a direction that others of its kind vary in: half of them less the other half. (Measured: an index finds the neighbours of such as well as those of questions; those of its own rows, or of rows with noise of no direction, it finds more easily, or not at all.)';
 
 CREATE FUNCTION pgsim._vector_expression(
     operand text, vector_schema text, metric text, dim int, stored_element text, dims int, element text

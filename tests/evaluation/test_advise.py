@@ -227,11 +227,11 @@ def test_vectors_in_a_table_of_their_own_have_no_partial_index(
 
 
 def test_codes_are_advised_where_there_are_none_and_cost_what_was_foretold(library: Connection) -> None:
-    cost(library, code_row=1e-7)
+    cost(library, code_row=1e-7, ann_start=1)
     record(library, {"section": "python", "shelf": {"$lt": 30}}, 20)
     (told,) = advise(library, "codes")
     run(library, told.statement)
-    cost(library, code_row=1e-7)
+    cost(library, code_row=1e-7, ann_start=1)
     after = explain(library, {"section": "python", "shelf": {"$lt": 30}})
     assert after["strategy"] == "codes"
     assert after["costs"]["codes"] == pytest.approx(told.seconds_after)

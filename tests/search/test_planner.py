@@ -136,7 +136,7 @@ def test_recall_asked_is_recall_got(library: Connection, vectors: NDArray[np.flo
 
 
 def test_estimates_that_are_far_too_low_are_noticed(library: Connection, vectors: NDArray[np.float32]) -> None:
-    cost(library, scan_row=0, exact_row=1e-5, code_row=1e-8, keep_row=1e-6)
+    cost(library, scan_row=0, exact_row=1e-5, code_row=1e-8, keep_row=1e-6, ann_start=1)
     condition = "(shelf + 0) >= 0 AND (shelf * 2) >= 0 AND (shelf + 1) >= 0 AND (shelf + 3) >= 0 AND shelf % 1 = 0"
     told = explain(library, vectors[0], where_sql=condition, where_columns=["shelf"])
     assert told["matches"] == ROWS

@@ -262,7 +262,7 @@ def test_a_query_of_zeros_is_answered_where_the_metric_knows_it(connection: Conn
     )
     found = call(connection, "search", "t", np.zeros(3), k=3, mode=mode)
     assert [row[2] for row in found] == sorted(row[2] for row in found)
-    if metric != "ip" or mode != "ann":
+    if metric != "ip" or mode == "exact":
         # To an index all rows at one distance are alike; to the others the key decides.
         assert [row[0] for row in found] == ["1", "2", "3"]
 

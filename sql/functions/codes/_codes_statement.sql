@@ -16,12 +16,12 @@ BEGIN
         key_match := key_match || format('%I OPERATOR(pg_catalog.=) pgsim_listed.k_%s AND ', t.key_columns[i], i);
         key_order := key_order || format(', k_%s', i);
     END LOOP;
-    listed := format('SELECT %sc.code OPERATOR(%s.<~>) %2$s.binary_quantize($2) AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h%s LIMIT %s',
+    listed := format('SELECT %sc.code OPERATOR(%s.<~>) %2$s.binary_quantize($2) AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
         keys, t.vector_schema,
         CASE WHEN p.predicate IS NULL THEN t.codes_sql
              -- Under the base table's name, by which a condition in SQL may call its columns.
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
-        key_order, p.shortlist);
+        p.shortlist);
     -- The base table has the last word on whether a row matches. One row at a time by its key, whatever the planner expects.
     ranked := format(
         'SELECT %s, %s OPERATOR(%s.%s) $2 AS d_1%s FROM (SELECT * FROM pgsim_codes %%s) AS pgsim_listed '

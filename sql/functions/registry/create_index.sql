@@ -35,4 +35,4 @@ after the rows are in) or codes: a narrow table of key, filter columns and one b
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
 model's. dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
-Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032.$$;
+Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;

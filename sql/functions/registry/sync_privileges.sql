@@ -6,6 +6,7 @@ DECLARE
     c pgsim._collection;
     version regclass;
     codes regclass;
+    lapsed text[];
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -18,7 +19,14 @@ BEGIN
                  JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method = 'codes' LOOP
         PERFORM pgsim._sync_codes_privileges(c, codes);
     END LOOP;
+    SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
+    FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_codes\_%' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
+    -- What was written while triggers were missing or off is not in the codes.
+    UPDATE pgsim._index AS i SET complete = false WHERE i.method = 'codes' AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
+    PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)
+    FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id JOIN pg_class AS r ON r.oid = i.relation
+    WHERE i.method = 'codes' AND i.complete AND i.id::text = ANY (lapsed) AND NOT row_security_active(c.relation);
 END
 $$;
 COMMENT ON FUNCTION pgsim.sync_privileges IS

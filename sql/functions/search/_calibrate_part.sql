@@ -4,6 +4,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
+    asked queries%TYPE;
     taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, sample, 0);
 BEGIN
     PERFORM pgsim._require_registrar();
@@ -14,13 +15,14 @@ BEGIN
     ELSIF part = 'rows' THEN
         RETURN pgsim._calibrate_rows(t, taken[1:8]);
     END IF;
+    asked := taken[first:last];
     IF queries IS NULL THEN
-        -- An index finds its own rows more easily than anything else; turned by half a right angle they are about as hard as questions.
+        -- An index finds its own rows more easily than anything else; turned, they are about as hard as questions.
         FOR i IN first .. last LOOP
-            taken[i] := pgsim._turned(taken[i], i);
+            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j));
         END LOOP;
     END IF;
-    RETURN pgsim._calibrate_index(t, taken[first:last]);
+    RETURN pgsim._calibrate_index(t, asked);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_part IS 'One step of a calibration; pgsim._store_calibration makes one of them all.';

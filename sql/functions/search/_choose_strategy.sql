@@ -17,6 +17,9 @@ BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
     p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
+    IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
+        p.no_codes := pgsim._codes_refusal(p);
+    END IF;
     p.doubtful := p.predicate IS NOT NULL AND (cardinality(p.columns) IS DISTINCT FROM 1 OR strpos(p.predicate, 'EXISTS (SELECT') > 0);
     exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
     p.margin := pgsim._at_recall(1 - .8 * (1 - p.recall), c.margins);
@@ -78,7 +81,7 @@ BEGIN
         p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds) THEN 'exact' WHEN codes_seconds <= ann_seconds THEN 'codes'
                            ELSE pgsim._index_strategy(p, covering) END;
         -- An estimate may be far too low. Then the search stops at so many matches, and what is made for many takes over.
-        IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
+        IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND r.after IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
             p.bound := least(1e9, greatest(1000, 8 * n, 4 * p.depth));
         END IF;
     END IF;

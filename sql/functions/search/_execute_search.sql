@@ -54,7 +54,7 @@ BEGIN
         IF settings <> '{}' THEN
             previous := pgsim._set(settings);
         END IF;
-        IF p.strategy = 'partial' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
+        IF p.strategy = 'partial' AND r.mode = 'auto' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
             -- By another index the rows that match lie farther apart than was reckoned with.
             PERFORM pgsim._set(previous);
             fallbacks := fallbacks || format('PostgreSQL does not take the partial index %s', p.index_name);

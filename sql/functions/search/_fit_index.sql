@@ -14,17 +14,18 @@ BEGIN
     WITH curve AS (
         SELECT (m ->> 'depth')::int AS depth, ln((m ->> 'ef')::float8) AS ef, ln(greatest(1 - avg((m ->> 'recall')::float8), 0.5 / (count(*) * (m ->> 'depth')::int))) AS missed
         FROM unnest(measured) AS m GROUP BY 1, m ->> 'ef', m ->> 'depth'
-    ), steep AS (
-        -- Beyond where next to nothing is missed a curve is flat, and tells nothing of how it got there.
-        SELECT c.* FROM curve AS c WHERE NOT EXISTS (SELECT FROM curve AS b WHERE b.depth = c.depth AND b.ef < c.ef AND b.missed < ln(0.004))
     ), line AS (
-        SELECT c.depth, regr_slope(c.missed, c.ef) AS slope, regr_intercept(c.missed, c.ef) AS intercept, avg(c.missed) AS missed, avg(c.ef) AS ef
-        FROM steep AS c GROUP BY c.depth
+        -- Least squares, each point as heavy as what it misses: of few misses a share is not known well.
+        SELECT s.depth, s.x, s.y, greatest(.5, least(2.5, -s.xy / nullif(s.xx, 0))) AS slope
+        FROM (SELECT c.depth, mean.x, mean.y, sum(exp(c.missed) * (c.ef - mean.x) * (c.missed - mean.y)) AS xy, sum(exp(c.missed) * (c.ef - mean.x) ^ 2) AS xx
+              FROM curve AS c
+              JOIN (SELECT w.depth, sum(exp(w.missed) * w.ef) / sum(exp(w.missed)) AS x, sum(exp(w.missed) * w.missed) / sum(exp(w.missed)) AS y FROM curve AS w GROUP BY w.depth) AS mean USING (depth)
+              GROUP BY c.depth, mean.x, mean.y) AS s
     )
-    -- A graph so small that ef makes no difference has no slope to speak of; it is taken for the usual one.
-    SELECT array_agg(CASE WHEN l.slope < -.5 THEN l.intercept ELSE l.missed + l.ef END ORDER BY d.ordinal), array_agg(CASE WHEN l.slope < -.5 THEN -l.slope ELSE 1 END ORDER BY d.ordinal)
+    SELECT array_agg(l.y + coalesce(l.slope, 1) * l.x ORDER BY d.ordinal), array_agg(coalesce(l.slope, 1) ORDER BY d.ordinal)
     INTO ef_intercepts, ef_slopes
     FROM unnest(pgsim._depths()) WITH ORDINALITY AS d (depth, ordinal)
+    -- A table of fewer rows than the depth has the line of the deepest that it has.
     CROSS JOIN LATERAL (SELECT * FROM line AS l WHERE l.depth <= d.depth ORDER BY l.depth DESC LIMIT 1) AS l;
 END
 $$;

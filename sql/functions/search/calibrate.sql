@@ -15,7 +15,7 @@ $$;
 COMMENT ON FUNCTION pgsim.calibrate IS
 $$Measures on a collection's own rows what searches cost and find, and stores it: by this the planner chooses, and keeps the recall asked for.
 
-queries: vectors to measure with, best those that your users ask; default a sample of rows, turned by half a right angle, since an index
+queries: vectors to measure with, best those that your users ask; default a sample of rows, each turned some way off, since an index
 finds its own rows more easily than anything else. Each is ranked exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
 Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;

@@ -1,17 +1,9 @@
-CREATE FUNCTION pgsim._turned(v vector, seed int) RETURNS vector
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    given float4[] := v::float4[];
-    noise float8[] := ARRAY(
-        -- A normal number of two uniform ones (Box and Muller 1958), the uniform ones of a hash: the same each time.
-        SELECT sqrt(-2 * ln((hashint8extended(i, seed)::numeric / 18446744073709551616 + 0.5000001)::float8))
-               * cos(2 * pi() * (hashint8extended(i, seed + 1000003)::numeric / 18446744073709551616 + 0.5)::float8)
-        FROM generate_series(1, cardinality(given)) AS i);
-    scale float8 := (SELECT sqrt(sum(g::float8 ^ 2)) FROM unnest(given) AS g) / (SELECT sqrt(sum(n ^ 2)) FROM unnest(noise) AS n);
-BEGIN
-    RETURN (SELECT array_agg(((given[i] + scale * noise[i]) / sqrt(2))::float4 ORDER BY i) FROM generate_series(1, cardinality(given)) AS i);
-END
-$$;
-COMMENT ON FUNCTION pgsim._turned IS 'A vector of about the same length, some 45 degrees away in a random direction; the same for the same seed.';
+CREATE FUNCTION pgsim._turned(v vector, others vector[]) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT (l2_normalize(v) + l2_normalize(n.noise) * array_fill(0.5::real, ARRAY[vector_dims(v)])::vector)
+           * array_fill((vector_norm(v) / 1.12)::real, ARRAY[vector_dims(v)])::vector
+    FROM (SELECT sum(o.o) FILTER (WHERE o.ordinal % 2 = 0) - sum(o.o) FILTER (WHERE o.ordinal % 2 = 1) AS noise FROM unnest(others) WITH ORDINALITY AS o (o, ordinal)) AS n
+);
+COMMENT ON FUNCTION pgsim._turned IS
+    'A vector of about the same length, some 27 degrees away, in a direction that others of its kind vary in: half of them less the other half. (Measured: an index finds the neighbours of such as well as those of questions; those of its own rows, or of rows with noise of no direction, it finds more easily, or not at all.)';
