@@ -167,6 +167,7 @@ CREATE TYPE pgsim._target AS (
     matryoshka int[],
     vector_schema text,
     base_schema regnamespace,
+    version_schema regnamespace,
     rows float8,
     partitioned boolean,
     partial boolean,

@@ -7,8 +7,12 @@ DECLARE
 BEGIN
     SELECT s.* INTO c FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS s ON s.id = e.collection_id
     WHERE v.id = _drop_codes.version_id;
+    -- The triggers go first, and writers wait until all of it is gone.
+    PERFORM pgsim._lock_tables(ARRAY(
+        SELECT r.oid::regclass FROM pg_class AS r
+        WHERE r.oid IN (c.relation, (SELECT v.relation FROM pgsim._version AS v WHERE v.id = _drop_codes.version_id)) ORDER BY r.oid = c.relation DESC)
+        || codes);
     DELETE FROM pgsim._index AS i WHERE i.relation = codes;
-    -- The triggers go first, and their lock has writers wait until all of it is gone.
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
     END IF;

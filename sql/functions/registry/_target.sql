@@ -11,7 +11,7 @@ BEGIN
     SELECT s.id, s.name, s.relation, s.relation::text, s.key_columns,
            v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
            m.name, m.dim, m.metric, m.element, m.matryoshka, (SELECT x.extnamespace::regnamespace::text FROM pg_extension AS x WHERE x.extname = 'vector'),
-           b.relnamespace, b.reltuples, b.relkind = 'p', EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = v.id AND i.where_filter IS NOT NULL),
+           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p', EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = v.id AND i.where_filter IS NOT NULL),
            k.relation::text,
            k.columns, a, s.record_share, s.audit_share, s.record_values
     INTO t

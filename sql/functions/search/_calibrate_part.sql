@@ -22,7 +22,7 @@ BEGIN
             asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j));
         END LOOP;
     END IF;
-    RETURN pgsim._calibrate_index(t, asked);
+    RETURN pgsim._calibrate_index(t, asked, queries IS NULL);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_part IS 'One step of a calibration; pgsim._store_calibration makes one of them all.';

@@ -16,9 +16,11 @@ DECLARE
 BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
-    p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
-    IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
-        p.no_codes := pgsim._codes_refusal(p);
+    IF p.no_codes IS NULL THEN
+        p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
+        IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
+            p.no_codes := pgsim._codes_refusal(p);
+        END IF;
     END IF;
     p.doubtful := p.predicate IS NOT NULL AND (cardinality(p.columns) IS DISTINCT FROM 1 OR strpos(p.predicate, 'EXISTS (SELECT') > 0);
     exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
@@ -84,6 +86,10 @@ BEGIN
         IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND r.after IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
             p.bound := least(1e9, greatest(1000, 8 * n, 4 * p.depth));
         END IF;
+    END IF;
+    IF p.strategy = 'codes' AND NOT pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN
+        p.no_codes := 'they are not told of every change; see pgsim.check';
+        RETURN pgsim._choose_strategy(p, thorough);
     END IF;
     IF thorough THEN
         p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity')));

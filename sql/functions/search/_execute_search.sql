@@ -34,7 +34,7 @@ BEGIN
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF p.strategy NOT IN ('exact', 'codes') OR r.dims IS NOT NULL THEN
+        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND p.element <> t.element THEN
             p.rungs := pgsim._search_rungs(t, p.depth, r.dims, r.oversample, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
                 IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
@@ -45,10 +45,12 @@ BEGIN
                 IF r.dims IS NOT NULL THEN
                     p.ef := greatest(p.ef, 100, least(1000, greatest(2 * r.k, (p.rungs).keep[1])));
                 END IF;
-                settings := settings || pgsim._index_settings(p);
             END IF;
         ELSE
             p.rungs := NULL;
+        END IF;
+        IF p.strategy NOT IN ('exact', 'codes') THEN
+            settings := settings || pgsim._index_settings(p);
         END IF;
         statement := pgsim._search_statement(p);
         IF settings <> '{}' THEN
@@ -58,7 +60,7 @@ BEGIN
             -- By another index the rows that match lie farther apart than was reckoned with.
             PERFORM pgsim._set(previous);
             fallbacks := fallbacks || format('PostgreSQL does not take the partial index %s', p.index_name);
-            p.strategy := CASE WHEN p.codes_second THEN 'codes' ELSE 'exact' END;
+            p.strategy := CASE WHEN p.codes_second AND pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN 'codes' ELSE 'exact' END;
             CONTINUE;
         END IF;
         IF explained THEN
@@ -98,7 +100,7 @@ BEGIN
             p.expected := 10.0 * p.bound;
             p := pgsim._choose_strategy(p, explained);
         ELSE
-            p.strategy := CASE WHEN p.strategy <> 'codes' AND p.codes_second THEN 'codes' ELSE 'exact' END;
+            p.strategy := CASE WHEN p.strategy <> 'codes' AND p.codes_second AND pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN 'codes' ELSE 'exact' END;
             p.bound := NULL;
         END IF;
     END LOOP;
