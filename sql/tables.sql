@@ -207,7 +207,8 @@ CREATE TYPE pgsim._search_request AS (
 
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
 -- second look, of
--- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, scanned to find them exactly. Of an exact search: bound, the
+-- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is
+-- done before anything else has begun, scanned to find them exactly. Of an exact search: bound, the
 -- number of matches at which it stops and another takes over. Of codes: shortlist, how many they list at most, and margin, by how many standard
 -- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit.
 CREATE TYPE pgsim._search_plan AS (
@@ -231,6 +232,7 @@ CREATE TYPE pgsim._search_plan AS (
     no_codes text,
     codes_second boolean,
     doubtful boolean,
+    few boolean,
     bound int,
     shortlist int,
     margin float8,

@@ -78,7 +78,7 @@ def test_the_cheapest_way_is_taken_and_the_reason_names_the_costs(
 ) -> None:
     cost(library, scan_row=0, exact_row=1e-5, code_row=1e-7, keep_row=1e-7, ann_start=3e-4, ann_candidate=2e-6)
     few = explain(library, vectors[0], filter={"id": {"$lt": 20}})
-    some = explain(library, vectors[0], filter={"shelf": {"$lt": 2}})
+    some = explain(library, vectors[0], filter={"shelf": {"$lt": 4}})
     many = explain(library, vectors[0])
     assert [told["strategy"] for told in (few, some, many)] == ["exact", "codes", "ann"]
     assert set(many["costs"]) == {"exact", "codes", "ann"}
@@ -144,6 +144,27 @@ def test_estimates_that_are_far_too_low_are_noticed(library: Connection, vectors
     assert told["fallbacks"] == ["more than 1000 rows match, where 1 were expected"]
     assert told["strategy"] == "codes"
     assert told["rows"] == 10
+
+
+def test_statistics_of_another_time_end_in_an_answer(library: Connection, vectors: NDArray[np.float32]) -> None:
+    library.execute("SET LOCAL statement_timeout = '20s'")
+    library.execute("DELETE FROM book WHERE id > 300; ANALYZE book")
+    library.execute("INSERT INTO book SELECT id + 10000 * i, 99, true, title, e FROM book, generate_series(1, 20) AS i")
+    told = explain(library, vectors[0], filter={"shelf": 99})
+    assert (told["matches"], told["rows"], told["complete"]) == (6000, 10, True)
+    assert told["estimated_matches"] < 100
+    assert told["fallbacks"][0].startswith("more than 1000 rows match")
+
+
+def test_explain_tells_what_search_does(library: Connection, vectors: NDArray[np.float32]) -> None:
+    cost(library, scan_row=0, exact_row=1e-3, code_row=1e-9, keep_row=1e-9)
+    for filter in ({"shelf": 3}, {"shelf": {"$lt": 15}}, {"shelf": {"$in": [3, 4]}, "lent": True}):
+        told = explain(library, vectors[0], filter=filter)
+        done = library.execute(
+            "SELECT details ->> 'strategy' FROM pgsim.search('book', %s, filter => %s::jsonb) LIMIT 1",
+            [vector_text(vectors[0]), json.dumps(filter)],
+        ).fetchall()
+        assert done == [(told["strategy"],)]
 
 
 def test_estimates_that_are_far_too_high_are_noticed(library: Connection, vectors: NDArray[np.float32]) -> None:

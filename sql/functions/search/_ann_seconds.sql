@@ -3,7 +3,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    ef float8 := pgsim._expected_ef(c, p.recall, p.depth * p.reachable / greatest(n, 1));
+    ef float8 := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
 BEGIN
     -- pgvector takes no more than 1000.
     RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;

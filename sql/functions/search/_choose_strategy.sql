@@ -32,7 +32,7 @@ BEGIN
     END IF;
     -- No index answers before its first forty candidates.
     IF thorough OR r.mode = 'ann' OR least(exact_seconds, codes_seconds) > c.ann_start + 40 * c.ann_candidate THEN
-        p.ef := pgsim._expected_ef(c, p.recall, p.depth * p.reachable / greatest(n, 1));
+        p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
     END IF;
     -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
     IF r.mode = 'ann' OR p.recall < 1 AND least(exact_seconds, codes_seconds) > c.ann_start + least(CASE WHEN t.partial THEN 40 END, p.ef) * c.ann_candidate
@@ -57,7 +57,7 @@ BEGIN
                 codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin) ELSE 'Infinity' END;
             END IF;
         END IF;
-        p.ef := pgsim._expected_ef(c, p.recall, p.depth * p.reachable / greatest(n, 1));
+        p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
         IF p.method = 'ivfflat' THEN
             p.probes := greatest(least(10, index.lists),
                 ceil(index.lists * least(1, pgsim._at_recall(p.recall, '{0.005,0.015,0.03,0.06,0.1,0.15,0.2,0.4}') * (1 + ln(greatest(1, p.reachable / greatest(n, 1)))))));
@@ -76,6 +76,9 @@ BEGIN
             HINT = 'Leave mode out. Codes are made by pgsim.create_index(..., method => ''codes'') and mirror the columns named in filter_columns.';
     ELSIF r.mode <> 'auto' THEN
         p.strategy := CASE r.mode WHEN 'ann' THEN pgsim._index_strategy(p, covering) ELSE r.mode END;
+    ELSIF p.few THEN
+        p.strategy := 'exact';
+        p.bound := 1000;
     ELSIF p.recall = 1 OR r.after IS NOT NULL AND NOT r.after ? 'rank' THEN
         -- After a place without a rank, any number of rows may come before.
         p.strategy := 'exact';
@@ -84,7 +87,7 @@ BEGIN
                            ELSE pgsim._index_strategy(p, covering) END;
         -- An estimate may be far too low. Then the search stops at so many matches, and what is made for many takes over.
         IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND r.after IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
-            p.bound := least(1e9, greatest(1000, 8 * n, 4 * p.depth));
+            p.bound := least(1e9, greatest(1000, 4 * n, 4 * p.depth));
         END IF;
     END IF;
     IF p.strategy = 'codes' AND NOT pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN
@@ -95,6 +98,7 @@ BEGIN
         p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity')));
         p.reason := CASE
             WHEN r.mode <> 'auto' THEN format('mode is %s', r.mode)
+            WHEN p.few THEN format('about %s rows match: so few are ranked before anything else has begun', n::bigint)
             WHEN p.recall = 1 THEN 'recall is 1'
             WHEN r.after IS NOT NULL AND NOT r.after ? 'rank' THEN 'after has no rank, so any number of rows may come before'
             ELSE format('about %s of %s rows match%s; milliseconds expected: exact %s, codes %s, index %s', n::bigint, p.reachable::bigint, CASE WHEN interval_of IS NOT NULL THEN ' (sampled)' END,

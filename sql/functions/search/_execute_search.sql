@@ -79,15 +79,18 @@ BEGIN
             keys := trim_array(keys, 1);
             distances := trim_array(distances, 1);
         END LOOP;
-        complete := coalesce(cardinality(keys), 0) >= r.k;
+        complete := coalesce(cardinality(keys), 0) >= r.k
+            -- Rows beyond the distance asked for are there, so none within it is missing for want of rows.
+            OR coalesce(distances[cardinality(distances)] > r.max_distance, false)
+            OR CASE p.strategy
+                   WHEN 'exact' THEN coalesce(found <= p.bound, true)
+                   -- Codes that list fewer rows than they may have listed all that match.
+                   WHEN 'codes' THEN coalesce(listed, 0) < p.shortlist AND coalesce(found = listed, true) AND r.after IS NULL AND r.distinct_on IS NULL
+                   ELSE false END;
         doubt := CASE
             WHEN p.strategy = 'exact' THEN CASE WHEN found > p.bound THEN format('more than %s rows match, where %s were expected', p.bound, p.expected::bigint) END
-            -- Rows beyond the distance asked for are there, so none within it is missing for want of rows.
-            WHEN distances[cardinality(distances)] > r.max_distance THEN NULL
-            WHEN p.strategy = 'codes' THEN
-                -- Codes that list fewer rows than they may have listed all that match.
-                CASE WHEN complete OR coalesce(listed, 0) < p.shortlist AND coalesce(found = listed, true) AND r.after IS NULL AND r.distinct_on IS NULL THEN NULL
-                     ELSE format('codes gave %s of %s rows', coalesce(cardinality(keys), 0), r.k) END
+            WHEN NOT complete AND p.strategy = 'codes' THEN format('codes gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
+            WHEN p.strategy = 'codes' THEN NULL
             WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
             WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
         END;
@@ -97,7 +100,11 @@ BEGIN
         EXIT WHEN doubt IS NULL;
         fallbacks := fallbacks || doubt;
         IF p.strategy = 'exact' THEN
+            -- Each time more are reckoned with, and the next bound is beyond them.
+            p.few := false;
             p.expected := 10.0 * p.bound;
+            p.reachable := greatest(p.reachable, p.expected);
+            p.scanned := greatest(p.scanned, p.expected);
             p := pgsim._choose_strategy(p, explained);
         ELSE
             p.strategy := CASE WHEN p.strategy <> 'codes' AND p.codes_second AND pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN 'codes' ELSE 'exact' END;
@@ -124,7 +131,7 @@ BEGIN
             'reason', p.reason, 'recall', p.recall, 'rows', coalesce(cardinality(keys), 0),
             'estimated_matches', p.estimated, 'matches', pgsim._count(t.base_sql, p.predicate, p.given), 'filter', p.predicate, 'values', p.given,
             'costs', p.costs, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
-            'tuples', stages -> -1 -> 'tuples', 'statement', statement, 'settings', settings, 'complete', true,
+            'tuples', stages -> -1 -> 'tuples', 'statement', statement, 'settings', settings, 'complete', complete,
             'calibration', pgsim._calibration_state(t),
             'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
     END IF;

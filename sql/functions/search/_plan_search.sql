@@ -67,8 +67,9 @@ BEGIN
     p.estimated := p.expected;
     -- Whoever is bound by row-level security gets every answer through the base table: the version table's policies may lag behind.
     p.through_base := t.adopted OR p.predicate IS NOT NULL OR r.distinct_on IS NOT NULL OR row_security_active(t.base);
-    IF NOT thorough AND p.scanned < 400 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND num_nonnulls(r.distinct_on, r.after) = 0 AND p.depth <= 100 THEN
-        -- So few rows are ranked before anything else has begun. (Should there be more, it stops, and looks again.)
+    -- So few rows are ranked before anything else has begun. (Should there be more, it stops, and looks again.)
+    p.few := p.scanned < 400 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND num_nonnulls(r.distinct_on, r.after) = 0 AND p.depth <= 100;
+    IF p.few AND NOT thorough THEN
         p.strategy := 'exact';
         p.bound := 1000;
         RETURN p;
