@@ -170,10 +170,8 @@ CREATE TYPE pgsim._target AS (
     version_schema regnamespace,
     rows float8,
     partitioned boolean,
-    partial boolean,
     codes_sql text,
     codes_columns text[],
-    calibration pgsim._calibration,
     record_share float8,
     audit_share float8,
     record_values boolean

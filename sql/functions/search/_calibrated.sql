@@ -3,8 +3,9 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c pgsim._calibration := t.calibration;
+    c pgsim._calibration;
 BEGIN
+    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
     IF num_nulls(c.margins, c.ef_intercepts, c.ef_slopes, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
         RETURN c;
     END IF;

@@ -10,6 +10,7 @@ DECLARE
     exact_seconds float8;
     codes_seconds float8 := 'Infinity';
     ann_seconds float8 := 'Infinity';
+    cheapest float8;
     index record;
     covering boolean := false;
     interval_of float8[];
@@ -31,12 +32,13 @@ BEGIN
         codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
     END IF;
     -- No index answers before its first forty candidates.
-    IF thorough OR r.mode = 'ann' OR least(exact_seconds, codes_seconds) > c.ann_start + 40 * c.ann_candidate THEN
+    cheapest := least(exact_seconds, codes_seconds);
+    IF thorough OR r.mode = 'ann' OR cheapest > c.ann_start + 40 * c.ann_candidate THEN
         p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
     END IF;
     -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
-    IF r.mode = 'ann' OR p.recall < 1 AND least(exact_seconds, codes_seconds) > c.ann_start + least(CASE WHEN t.partial THEN 40 END, p.ef) * c.ann_candidate
-       OR p.doubtful AND n * 10 > p.reachable / 20 THEN
+    IF r.mode = 'ann' OR p.doubtful AND n * 10 > p.reachable / 20
+       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id)) THEN
         index := pgsim._usable_index(t, coalesce(r.dims[1], t.dim), r.filter);
         p.index_name := index.name;
         p.element := index.element;
@@ -45,7 +47,7 @@ BEGIN
         IF covering AND index.rows >= 0 THEN
             p.reachable := greatest(index.rows, 1);
             n := least(n, p.reachable);
-        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND least(exact_seconds, codes_seconds) > .004
+        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND cheapest > .004
               AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
                   <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
             -- Statistics of single columns may be off by ten where several meet, and here that would decide.

@@ -1,4 +1,4 @@
 CREATE FUNCTION pgsim._vector_schema() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT t.typnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_type AS t WHERE t.oid = 'vector'::pg_catalog.regtype);
-COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL.';
+RETURN coalesce(nullif(left(pg_typeof(NULL::vector)::text, -length('.vector')), ''), 'pg_catalog');
+COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL. For callers on whose search_path it is not: there the type has its schema before its name.';
