@@ -217,10 +217,8 @@ CREATE TYPE pgsim._target AS (
     version_schema regnamespace,
     rows float8,
     partitioned boolean,
-    partial boolean,
     codes_sql text,
     codes_columns text[],
-    calibration pgsim._calibration,
     record_share float8,
     audit_share float8,
     record_values boolean
@@ -1151,8 +1149,9 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c pgsim._calibration := t.calibration;
+    c pgsim._calibration;
 BEGIN
+    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
     IF num_nulls(c.margins, c.ef_intercepts, c.ef_slopes, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
         RETURN c;
     END IF;
@@ -1172,11 +1171,12 @@ $$;
 COMMENT ON FUNCTION pgsim._calibrated IS 'The calibration of a version, with a default for whatever was not measured.';
 
 CREATE FUNCTION pgsim._calibration_state(t pgsim._target) RETURNS text
-LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN (t.calibration).scan_row IS NULL THEN 'none: defaults; run pgsim.calibrate'
-            WHEN t.rows >= 0 AND t.rows NOT BETWEEN (t.calibration).rows / 2 AND (t.calibration).rows * 2
-                THEN pg_catalog.format('stale: made with %s rows, and there are %s now; run pgsim.calibrate', (t.calibration).rows::bigint, t.rows::bigint)
-            ELSE pg_catalog.format('of %s', (t.calibration).measured_at::date) END;
+LANGUAGE sql STABLE
+RETURN coalesce((
+    SELECT CASE WHEN t.rows >= 0 AND t.rows NOT BETWEEN k.rows / 2 AND k.rows * 2
+                THEN pg_catalog.format('stale: made with %s rows, and there are %s now; run pgsim.calibrate', k.rows::bigint, t.rows::bigint)
+                ELSE pg_catalog.format('of %s', k.measured_at::date) END
+    FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.scan_row IS NOT NULL), 'none: defaults; run pgsim.calibrate');
 COMMENT ON FUNCTION pgsim._calibration_state IS 'Whether a version is calibrated, and whether its table has doubled or halved since.';
 
 CREATE FUNCTION pgsim._usable_index(t pgsim._target, dims int, filter jsonb, OUT name text, OUT element text, OUT method text, OUT covering boolean, OUT rows float8, OUT lists int)
@@ -1185,7 +1185,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- One that pgsim made is found by its name.
-    IF NOT t.partial THEN
+    IF NOT pgsim._has_partial(t.version_id) THEN
         SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100)
         INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
         FROM pgsim._index AS i
@@ -1252,7 +1252,7 @@ BEGIN ATOMIC
     FROM pgsim._calibrated(t) AS c
     CROSS JOIN (SELECT pgsim._calibration_state(t) AS text) AS state
     WHERE t.rows >= 2000
-      AND (state.text NOT LIKE 'of %' OR (t.calibration).ann_candidate IS NULL AND (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw');
+      AND (state.text NOT LIKE 'of %' OR NOT EXISTS (SELECT FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.ann_candidate IS NOT NULL) AND (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw');
 END;
 COMMENT ON FUNCTION pgsim._advise_calibrate IS 'What pgsim.advise may say of calibration: where there is none, or it is stale, or older than the index on all rows.';
 
@@ -2577,17 +2577,30 @@ BEGIN
         columns := '{}';
         RETURN;
     END IF;
-    IF NOT inline AND given = '{}' AND jsonb_typeof(filter) = 'object' THEN
-        -- Texts that are to equal something: most filters are nothing else, and one query compiles them in half the time.
-        SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
-               jsonb_object_agg('$' || e.ordinal, e.value) AS "values", array_agg(e.key) AS columns, count(*) AS matched, count(a.attnum) AS known
-        INTO plain
-        FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
-        LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.atttypid = 'text'::regtype AND a.attnum > 0 AND NOT a.attisdropped
-                                       AND jsonb_typeof(e.value) = 'string';
-        IF plain.matched = plain.known THEN
+    IF NOT inline AND jsonb_typeof(filter) = 'object' THEN
+        IF strpos(substr(filter::text, 2), '{') = 0 THEN
+            -- Texts that are to equal something: most filters are nothing else.
+            SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
+                   jsonb_object_agg('$' || e.ordinal, e.value) AS "values", array_agg(e.key) AS columns, count(*) = count(a.attnum) AS complete
+            INTO plain
+            FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
+            LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.atttypid = 'text'::regtype AND a.attnum > 0 AND NOT a.attisdropped
+                                           AND jsonb_typeof(e.value) = 'string';
+        ELSE
+            -- Most others compare texts, whole numbers and lists of texts: one query compiles them in half the time.
+            SELECT string_agg(format(l.form, e.key, n.place, l.type_name), ' AND ' ORDER BY e.ordinal, o.ordinal) AS predicate, jsonb_object_agg(n.place, l.bound) AS "values",
+                   array_agg(e.key) FILTER (WHERE o.ordinal = 1) AS columns, count(*) = count(l.form) AS complete
+            INTO plain
+            FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
+            LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.attnum > 0 AND NOT a.attisdropped AND left(e.key, 1) <> '$'
+            CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(e.value) <> 'object' OR e.value = '{}' THEN jsonb_build_object('$eq', e.value) ELSE e.value END)
+                WITH ORDINALITY AS o (operator, value, ordinal)
+            CROSS JOIN LATERAL (SELECT concat('$', e.ordinal, '_' || nullif(o.ordinal, 1)) AS place) AS n
+            CROSS JOIN LATERAL pgsim._filter_plain(a.atttypid, o.operator, o.value) AS l;
+        END IF;
+        IF plain.complete THEN
             predicate := plain.predicate;
-            "values" := plain."values";
+            "values" := given || plain."values";
             columns := plain.columns;
             RETURN;
         END IF;
@@ -3324,6 +3337,32 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._filter_operator IS 'One operator on a column that is not JSON.';
+
+CREATE FUNCTION pgsim._filter_plain(type oid, operator text, value jsonb) RETURNS TABLE (form text, type_name text, bound jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- Digits that certainly fit; a list as the text of an array.
+    SELECT CASE
+               WHEN _filter_plain.type = 'text'::pg_catalog.regtype AND _filter_plain.operator = '$eq' AND k.kind = 'string' THEN '(%1$I OPERATOR(pg_catalog.=) ($1 ->> %2$L)::text)'
+               WHEN _filter_plain.type = 'text'::pg_catalog.regtype AND _filter_plain.operator = '$in' AND k.texts THEN '(%1$I OPERATOR(pg_catalog.=) ANY (($1 ->> %2$L)::text[]))'
+               WHEN _filter_plain.type = 'text[]'::pg_catalog.regtype AND _filter_plain.operator IN ('$contains', '$overlap') AND k.texts
+               THEN '(%1$I OPERATOR(pg_catalog.' || CASE _filter_plain.operator WHEN '$contains' THEN '@>' ELSE '&&' END || ') ($1 ->> %2$L)::text[])'
+               WHEN k.kind = 'number' AND _filter_plain.value::text ~ k.digits
+               THEN '(%1$I OPERATOR(pg_catalog.' || CASE _filter_plain.operator WHEN '$eq' THEN '=' WHEN '$gt' THEN '>' WHEN '$gte' THEN '>=' WHEN '$lt' THEN '<' WHEN '$lte' THEN '<=' END
+                    || ') ($1 ->> %2$L)::%3$s)'
+               WHEN k.kind = 'array' AND _filter_plain.operator = '$between' AND jsonb_array_length(_filter_plain.value) = 2
+                    AND (_filter_plain.value -> 0)::text ~ k.digits AND (_filter_plain.value -> 1)::text ~ k.digits
+               THEN '(%1$I OPERATOR(pg_catalog.>=) ($1 #>> ARRAY[%2$L, ''0''])::%3$s AND %1$I OPERATOR(pg_catalog.<=) ($1 #>> ARRAY[%2$L, ''1''])::%3$s)'
+           END,
+           CASE _filter_plain.type WHEN 'int4'::pg_catalog.regtype THEN 'integer' WHEN 'int8'::pg_catalog.regtype THEN 'bigint' ELSE 'smallint' END,
+           CASE WHEN k.texts THEN to_jsonb((SELECT coalesce(array_agg(e), '{}')::text FROM jsonb_array_elements_text(_filter_plain.value) AS e)) ELSE _filter_plain.value END
+    FROM (SELECT jsonb_typeof(_filter_plain.value) AS kind,
+                 jsonb_typeof(_filter_plain.value) = 'array' AND _filter_plain.operator IN ('$in', '$contains', '$overlap')
+                     AND NOT jsonb_path_exists(_filter_plain.value, 'strict $[*].type() ? (@ != "string")') AS texts,
+                 CASE _filter_plain.type WHEN 'int2'::pg_catalog.regtype THEN '^-?\d{1,4}$' WHEN 'int4'::pg_catalog.regtype THEN '^-?\d{1,9}$' WHEN 'int8'::pg_catalog.regtype THEN '^-?\d{1,18}$' END AS digits) AS k;
+END;
+COMMENT ON FUNCTION pgsim._filter_plain IS
+    'One condition of the plainest kinds as a form of predicate (%1 the column, %2 the name of its value, %3 its type) and the value bound; form is NULL for every other, which _filter_column compiles or refuses.';
 
 CREATE FUNCTION pgsim._filter_related(
     relation regclass, path text, condition jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, led text[], leaf text, column_name text,
@@ -4312,10 +4351,9 @@ BEGIN
     -- A regclass as text is quoted, and has its schema, since the path holds none but the system's.
     SELECT s.id, s.name, s.relation, s.relation::text, s.key_columns,
            v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
-           m.name, m.dim, m.metric, m.element, m.matryoshka, (SELECT x.extnamespace::regnamespace::text FROM pg_extension AS x WHERE x.extname = 'vector'),
-           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p', EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = v.id AND i.where_filter IS NOT NULL),
-           k.relation::text,
-           k.columns, a, s.record_share, s.audit_share, s.record_values
+           m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
+           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
+           k.relation::text, k.columns, s.record_share, s.audit_share, s.record_values
     INTO t
     FROM pgsim._collection AS s
     JOIN pgsim._embedding AS n ON n.collection_id = s.id
@@ -4323,7 +4361,6 @@ BEGIN
     JOIN pgsim._model AS m ON m.id = v.model_id
     LEFT JOIN pg_class AS b ON b.oid = s.relation
     LEFT JOIN pgsim._index AS k ON k.version_id = v.id AND k.method = 'codes' AND k.complete
-    LEFT JOIN pgsim._calibration AS a ON a.version_id = v.id
     WHERE s.name = _target.collection AND n.name = _target.embedding
       AND CASE WHEN _target.model IS NULL THEN v.state = 'active' ELSE m.name = _target.model END;
     -- A table that was dropped has a number for a name, and a quoted name never begins with a digit.
@@ -5386,6 +5423,7 @@ DECLARE
     exact_seconds float8;
     codes_seconds float8 := 'Infinity';
     ann_seconds float8 := 'Infinity';
+    cheapest float8;
     index record;
     covering boolean := false;
     interval_of float8[];
@@ -5407,12 +5445,13 @@ BEGIN
         codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
     END IF;
     -- No index answers before its first forty candidates.
-    IF thorough OR r.mode = 'ann' OR least(exact_seconds, codes_seconds) > c.ann_start + 40 * c.ann_candidate THEN
+    cheapest := least(exact_seconds, codes_seconds);
+    IF thorough OR r.mode = 'ann' OR cheapest > c.ann_start + 40 * c.ann_candidate THEN
         p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
     END IF;
     -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
-    IF r.mode = 'ann' OR p.recall < 1 AND least(exact_seconds, codes_seconds) > c.ann_start + least(CASE WHEN t.partial THEN 40 END, p.ef) * c.ann_candidate
-       OR p.doubtful AND n * 10 > p.reachable / 20 THEN
+    IF r.mode = 'ann' OR p.doubtful AND n * 10 > p.reachable / 20
+       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id)) THEN
         index := pgsim._usable_index(t, coalesce(r.dims[1], t.dim), r.filter);
         p.index_name := index.name;
         p.element := index.element;
@@ -5421,7 +5460,7 @@ BEGIN
         IF covering AND index.rows >= 0 THEN
             p.reachable := greatest(index.rows, 1);
             n := least(n, p.reachable);
-        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND least(exact_seconds, codes_seconds) > .004
+        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND cheapest > .004
               AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
                   <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
             -- Statistics of single columns may be off by ten where several meet, and here that would decide.
@@ -5752,6 +5791,11 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._fit_index IS 'From what an index was measured to find: for each depth the line of the logarithm of what is missed over that of ef, and the line of the time over ef.';
 
+CREATE FUNCTION pgsim._has_partial(version_id int) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = _has_partial.version_id AND i.where_filter IS NOT NULL);
+COMMENT ON FUNCTION pgsim._has_partial IS 'Whether a version has partial vector indexes.';
+
 CREATE FUNCTION pgsim._index_settings(p pgsim._search_plan) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -6040,6 +6084,7 @@ DECLARE
     distance text;
     distances text := '';
     first_order text;
+    kept text := '';
     statement text;
 BEGIN
     FOR i IN 1 .. key_count LOOP
@@ -6090,7 +6135,9 @@ BEGIN
         END LOOP;
         statement := format('SELECT %s FROM %s', left(keys, -2) || distances, source);
         IF p.bound IS NOT NULL AND exact THEN
-            statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s LIMIT %s) AS r_0', statement, p.bound + 1);
+            -- Counted where they are kept: a window over them would keep them once more.
+            kept := format('WITH pgsim_matches AS MATERIALIZED (%s LIMIT %s) ', statement, p.bound + 1);
+            statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
             statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
         ELSIF rungs > 1 THEN
@@ -6108,8 +6155,9 @@ BEGIN
         -- OFFSET 0 keeps the condition from computing the distance a second time.
         statement := format('SELECT * FROM (%s OFFSET 0) AS f WHERE %s', statement, pgsim._after_condition(t, 'd_' || rungs));
     END IF;
-    RETURN format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
-                  CASE WHEN exact AND p.bound IS NULL THEN 'NULL::bigint, NULL::bigint'
+    RETURN kept || format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
+                  CASE WHEN kept <> '' THEN '(SELECT pg_catalog.count(*) FROM pgsim_matches), NULL::bigint'
+                       WHEN exact THEN 'NULL::bigint, NULL::bigint'
                        WHEN p.strategy = 'codes' THEN 'pg_catalog.max(found), pg_catalog.max(listed)' ELSE 'pg_catalog.max(found), NULL::bigint' END,
                   CASE WHEN distinct_on IS NULL AND (p.request).after IS NULL AND (exact OR p.strategy = 'codes') AND rungs = 1 THEN statement
                        ELSE format('SELECT * FROM (%s) AS m', statement) END,
@@ -6377,8 +6425,8 @@ COMMENT ON FUNCTION pgsim._vector_problem IS 'Why a vector cannot be stored or s
 
 CREATE FUNCTION pgsim._vector_schema() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT t.typnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_type AS t WHERE t.oid = 'vector'::pg_catalog.regtype);
-COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL.';
+RETURN coalesce(nullif(left(pg_typeof(NULL::vector)::text, -length('.vector')), ''), 'pg_catalog');
+COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL. For callers on whose search_path it is not: there the type has its schema before its name.';
 
 CREATE FUNCTION pgsim._forget_vectors(t pgsim._target, keys text[]) RETURNS void
 LANGUAGE plpgsql
