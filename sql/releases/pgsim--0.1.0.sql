@@ -139,15 +139,18 @@ CREATE TABLE pgsim._index (
 CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
--- margins are in standard deviations, one for each of pgsim._recall_levels(); of each of pgsim._depths() the logarithm of what an index misses is a line over
--- that of ef_search, of this intercept and slope. Times are in seconds. What was not measured is NULL, and a default serves.
+-- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
+-- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
+-- Times are in seconds. What was not measured is NULL, and a default serves.
 CREATE TABLE pgsim._calibration (
     version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
     rows float8 NOT NULL,
     queries int NOT NULL,
     margins float8[],
     ef_intercepts float8[],
-    ef_slopes float8[],
+    ef_slope float8,
+    ef_far float8,
+    ef_typical float8[],
     scan_row float8,
     exact_row float8,
     code_row float8,
@@ -255,7 +258,8 @@ CREATE TYPE pgsim._search_request AS (
 -- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is
 -- done before anything else has begun, scanned to find them exactly. Of an exact search: bound, the
 -- number of matches at which it stops and another takes over. Of codes: shortlist, how many they list at most, and margin, by how many standard
--- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit.
+-- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices,
+-- far, by how much more it takes beyond, and worth_ef, up to which it costs less than codes.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -287,6 +291,9 @@ CREATE TYPE pgsim._search_plan AS (
     method text,
     wanted int,
     ef int,
+    typical float8,
+    far float8,
+    worth_ef float8,
     probes int,
     tuples int,
     settings jsonb
@@ -1152,13 +1159,13 @@ DECLARE
     c pgsim._calibration;
 BEGIN
     SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
-    IF num_nulls(c.margins, c.ef_intercepts, c.ef_slopes, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
+    IF num_nulls(c.margins, c.ef_intercepts, c.ef_slope, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
         RETURN c;
     END IF;
     -- Right within a factor of two or so on the machines of these years; recalls of an index with m 16, ef_construction 64.
     c.margins := coalesce(c.margins, '{-0.65,0.12,0.48,0.75,1.1,1.32,1.55,2.2}');
-    c.ef_intercepts := coalesce(c.ef_intercepts, '{1.95,0.85,1.85,2.6,3.65}');
-    c.ef_slopes := coalesce(c.ef_slopes, '{1.35,1.0,1.1,1.15,1.25}');
+    c.ef_intercepts := coalesce(c.ef_intercepts, '{1.2,1.6,2.1,2.5,2.9}');
+    c.ef_slope := coalesce(c.ef_slope, 1.1);
     c.scan_row := coalesce(c.scan_row, .3e-6);
     c.exact_row := coalesce(c.exact_row, .5e-6 + 3.5e-9 * t.dim);
     c.code_row := coalesce(c.code_row, .1e-6 + .1e-9 * t.dim);
@@ -5132,8 +5139,8 @@ AS $$
 DECLARE
     ef float8 := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
 BEGIN
-    -- pgvector takes no more than 1000.
-    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
+    -- pgvector takes no more than 1000. A fifth or so of the queries lie far off, and look again.
+    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + CASE WHEN c.ef_far > 0 THEN 1.3 ELSE 1 END * ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
 END
 $$;
 COMMENT ON FUNCTION pgsim._ann_seconds IS 'What a search by an HNSW index is expected to cost when n rows match; infinite where it cannot find the recall asked for.';
@@ -5194,7 +5201,7 @@ BEGIN
             seconds := extract(epoch FROM clock_timestamp() - started);
             PERFORM pgsim._set(previous);
             of_query := of_query || (
-                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
+                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'distance', truth[d], 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
                 FROM unnest(depths) AS d WHERE d <= cardinality(truth) AND d <= ef);
         END LOOP;
         -- Rows that no ef finds say nothing of which to take. (Of a query that somebody asked they count all the same.)
@@ -5205,7 +5212,7 @@ BEGIN
     RETURN jsonb_build_object('index', measured);
 END
 $$;
-COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, and in what time. made: nobody asked these queries.';
+COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, how far the last of them lies, and in what time. made: nobody asked these queries.';
 
 CREATE FUNCTION pgsim._calibrate_part(collection text, model text, embedding text, queries vector[], sample int, part text, first int, last int) RETURNS jsonb
 LANGUAGE plpgsql
@@ -5226,9 +5233,9 @@ BEGIN
     END IF;
     asked := taken[first:last];
     IF queries IS NULL THEN
-        -- An index finds its own rows more easily than anything else; turned, they are about as hard as questions.
+        -- An index finds its own rows more easily than anything else. Turned, some little and some far, they lie about as questions do, and tell how much harder far ones are.
         FOR i IN first .. last LOOP
-            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j));
+            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j), (ARRAY[.3, .6, .9, 1.2])[1 + i % 4]);
         END LOOP;
     END IF;
     RETURN pgsim._calibrate_index(t, asked, queries IS NULL);
@@ -5430,6 +5437,7 @@ DECLARE
 BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
+    p.far := NULL;
     IF p.no_codes IS NULL THEN
         p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
         IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
@@ -5479,6 +5487,11 @@ BEGIN
             ann_seconds := c.ann_start + p.reachable * p.probes / index.lists * c.exact_row;
         ELSIF p.method = 'hnsw' THEN
             ann_seconds := pgsim._ann_seconds(c, p, n);
+            IF c.ef_far > 0 AND r.dims IS NULL THEN
+                p.far := c.ef_far;
+                p.typical := pgsim._typical_distance(c, p.depth * greatest(1, greatest(t.rows, p.reachable) / greatest(n, 1)));
+                p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
+            END IF;
         END IF;
     END IF;
     p.ef := greatest(40, least(p.ef, 1000));
@@ -5583,6 +5596,8 @@ DECLARE
     listed bigint;
     complete boolean;
     doubt text;
+    farther boolean;
+    needed float8;
     fallbacks text[] := '{}';
     stages jsonb := '[]';
 BEGIN
@@ -5663,8 +5678,21 @@ BEGIN
             WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
             WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
         END;
+        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND p.far * (distances[cardinality(distances)] - p.typical) > .2;
         IF explained THEN
-            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt));
+            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt,
+                'farther', CASE WHEN farther THEN format('the last row lies at %s, where %s is typical', distances[cardinality(distances)]::real, p.typical::real) END));
+        END IF;
+        IF farther THEN
+            -- The neighbours of a query that lies far from all are harder to find. How far it lies is known only now, and most need no second look.
+            needed := p.ef * exp(least(10, p.far * (distances[cardinality(distances)] - p.typical)));
+            p.far := NULL;
+            p.ef := least(1000, needed);
+            p.tuples := greatest(p.tuples, 20 * p.ef);
+            IF r.mode = 'auto' AND needed > p.worth_ef AND pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN
+                p.strategy := 'codes';
+            END IF;
+            CONTINUE;
         END IF;
         EXIT WHEN doubt IS NULL;
         fallbacks := fallbacks || doubt;
@@ -5715,26 +5743,26 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     depths CONSTANT int[] := pgsim._depths();
-    -- Somewhat better than asked: a mean over a hundred queries is not known better, and filters are not like the sample in everything.
-    missed float8 := ln(0.7 * greatest(1 - recall, 1e-4));
+    missed float8 := ln(greatest(1 - recall, 1e-4));
     i int := 1;
     narrow float8;
     wide float8;
 BEGIN
     -- More rows need no less, whatever was measured.
-    narrow := exp(least(20, (c.ef_intercepts[1] - missed) / c.ef_slopes[1]));
-    wide := greatest(narrow, exp(least(20, (c.ef_intercepts[2] - missed) / c.ef_slopes[2])));
+    narrow := exp(least(20, (c.ef_intercepts[1] - missed) / c.ef_slope));
+    wide := greatest(narrow, exp(least(20, (c.ef_intercepts[2] - missed) / c.ef_slope)));
     WHILE i < cardinality(depths) - 1 AND depths[i + 1] < among LOOP
         i := i + 1;
         narrow := wide;
-        wide := greatest(narrow, exp(least(20, (c.ef_intercepts[i + 1] - missed) / c.ef_slopes[i + 1])));
+        wide := greatest(narrow, exp(least(20, (c.ef_intercepts[i + 1] - missed) / c.ef_slope)));
     END LOOP;
     RETURN least(1e9, ceil(CASE WHEN among <= depths[1] THEN narrow
                      WHEN among > depths[i + 1] THEN wide * least(1e4, among / depths[i + 1])
                      ELSE narrow + (wide - narrow) * (among - depths[i]) / (depths[i + 1] - depths[i]) END));
 END
 $$;
-COMMENT ON FUNCTION pgsim._expected_ef IS 'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match.';
+COMMENT ON FUNCTION pgsim._expected_ef IS
+    'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match, where the last of them lies no farther than is typical.';
 
 CREATE FUNCTION pgsim._explain_stage(p pgsim._search_plan, statement text, settings jsonb, query vector) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -5758,10 +5786,23 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._explain_stage IS 'What one stage of a search read, for explain_search.';
 
-CREATE FUNCTION pgsim._fit_index(measured jsonb[], OUT ef_intercepts float8[], OUT ef_slopes float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int)
+CREATE FUNCTION pgsim._fit_index(
+    measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
+)
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    depths int[];
+    places float8[];
+    efs float8[];
+    missed float8[];
+    middle float8;
+    spread float8;
+    slope float8 := 1;
+    growth float8 := 0;
+    h record;
+    det float8;
 BEGIN
     queries := coalesce((SELECT count(*) FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' AND m ->> 'ef' = '40'), 0);
     IF queries = 0 THEN
@@ -5770,26 +5811,44 @@ BEGIN
     SELECT greatest(0, regr_intercept(s.seconds, s.ef)), greatest(1e-7, regr_slope(s.seconds, s.ef)) INTO ann_start, ann_candidate
     FROM (SELECT (m ->> 'ef')::float8 AS ef, percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'seconds')::float8) AS seconds
           FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' GROUP BY 1) AS s;
-    -- What was never missed is taken for half a row missed.
-    WITH curve AS (
-        SELECT (m ->> 'depth')::int AS depth, ln((m ->> 'ef')::float8) AS ef, ln(greatest(1 - avg((m ->> 'recall')::float8), 0.5 / (count(*) * (m ->> 'depth')::int))) AS missed
-        FROM unnest(measured) AS m GROUP BY 1, m ->> 'ef', m ->> 'depth'
+    SELECT avg((m ->> 'distance')::float8), greatest(1e-9, stddev_pop((m ->> 'distance')::float8)) INTO middle, spread FROM unnest(measured) AS m;
+    SELECT array_agg((m ->> 'depth')::int), array_agg(((m ->> 'distance')::float8 - middle) / spread), array_agg(ln((m ->> 'ef')::float8)), array_agg(1 - (m ->> 'recall')::float8)
+    INTO depths, places, efs, missed FROM unnest(measured) AS m;
+
+    -- Poisson regression: what is missed is exp(a of the depth + growth * distance - slope * ln ef). Given each depth's misses, a drops out, and Newton's
+    -- steps find the other two. A prior of growth 0 and slope 1, as heavy as a query or two, holds them where next to nothing is missed.
+    FOR i IN 1 .. 30 LOOP
+        SELECT sum(g.yd - g.y * g.d) - growth AS to_growth, sum(g.y * g.x - g.yx) - 4 * (slope - 1) AS to_slope,
+               sum(g.y * (g.dd - g.d * g.d)) + 1 AS growth_growth, sum(g.y * (g.xx - g.x * g.x)) + 4 AS slope_slope, sum(g.y * (g.d * g.x - g.dx)) AS growth_slope
+        INTO h
+        FROM (SELECT sum(r.y) AS y, sum(r.y * r.d) AS yd, sum(r.y * r.x) AS yx, sum(r.w * r.d) / sum(r.w) AS d, sum(r.w * r.x) / sum(r.w) AS x,
+                     sum(r.w * r.d * r.d) / sum(r.w) AS dd, sum(r.w * r.d * r.x) / sum(r.w) AS dx, sum(r.w * r.x * r.x) / sum(r.w) AS xx
+              FROM (SELECT u.*, exp(growth * u.d - slope * u.x) AS w FROM unnest(depths, places, efs, missed) AS u (depth, d, x, y)) AS r GROUP BY r.depth) AS g;
+        det := h.growth_growth * h.slope_slope - h.growth_slope * h.growth_slope;
+        EXIT WHEN abs(h.to_growth) + abs(h.to_slope) < 1e-9;
+        growth := least(5, greatest(0, growth + least(1, greatest(-1, (h.slope_slope * h.to_growth - h.growth_slope * h.to_slope) / det))));
+        slope := least(2.5, greatest(.5, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
+    END LOOP;
+
+    -- At equal cost least is missed when ef grows with a root of what a query misses, and not so far that each misses the same.
+    ef_slope := slope;
+    ef_far := growth / spread / (slope + 1);
+    WITH taken AS (
+        SELECT u.depth, percentile_cont(.4) WITHIN GROUP (ORDER BY u.d) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w, array_agg(u.d) AS ds
+        FROM unnest(depths, places, efs, missed) AS u (depth, d, x, y) GROUP BY u.depth
     ), line AS (
-        -- Least squares, each point as heavy as what it misses: of few misses a share is not known well.
-        SELECT s.depth, s.x, s.y, greatest(.5, least(2.5, -s.xy / nullif(s.xx, 0))) AS slope
-        FROM (SELECT c.depth, mean.x, mean.y, sum(exp(c.missed) * (c.ef - mean.x) * (c.missed - mean.y)) AS xy, sum(exp(c.missed) * (c.ef - mean.x) ^ 2) AS xx
-              FROM curve AS c
-              JOIN (SELECT w.depth, sum(exp(w.missed) * w.ef) / sum(exp(w.missed)) AS x, sum(exp(w.missed) * w.missed) / sum(exp(w.missed)) AS y FROM curve AS w GROUP BY w.depth) AS mean USING (depth)
-              GROUP BY c.depth, mean.x, mean.y) AS s
+        -- What was never missed is taken for half a row missed.
+        SELECT t.depth, middle + spread * t.typical AS typical,
+               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(growth / (slope + 1) * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
+        FROM taken AS t
     )
-    SELECT array_agg(l.y + coalesce(l.slope, 1) * l.x ORDER BY d.ordinal), array_agg(coalesce(l.slope, 1) ORDER BY d.ordinal)
-    INTO ef_intercepts, ef_slopes
+    SELECT array_agg(l.intercept ORDER BY d.ordinal), array_agg(l.typical ORDER BY d.ordinal) INTO ef_intercepts, ef_typical
     FROM unnest(pgsim._depths()) WITH ORDINALITY AS d (depth, ordinal)
     -- A table of fewer rows than the depth has the line of the deepest that it has.
     CROSS JOIN LATERAL (SELECT * FROM line AS l WHERE l.depth <= d.depth ORDER BY l.depth DESC LIMIT 1) AS l;
 END
 $$;
-COMMENT ON FUNCTION pgsim._fit_index IS 'From what an index was measured to find: for each depth the line of the logarithm of what is missed over that of ef, and the line of the time over ef.';
+COMMENT ON FUNCTION pgsim._fit_index IS 'From what an index was measured to find: how what it misses falls with ef and grows with the distance of the last row asked for, and the line of the time over ef.';
 
 CREATE FUNCTION pgsim._has_partial(version_id int) RETURNS boolean
 LANGUAGE sql STABLE
@@ -6209,7 +6268,8 @@ BEGIN
     c.exact_row := (costs ->> 'exact_row')::float8;
     c.keep_row := (costs ->> 'keep_row')::float8;
     c.code_row := (costs ->> 'code_row')::float8;
-    SELECT f.ef_intercepts, f.ef_slopes, f.ann_start, f.ann_candidate, f.queries INTO c.ef_intercepts, c.ef_slopes, c.ann_start, c.ann_candidate, c.queries
+    SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
+    INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
     FROM pgsim._fit_index((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'index') AS m)) AS f;
     DELETE FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
     INSERT INTO pgsim._calibration SELECT c.*;
@@ -6217,6 +6277,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._store_calibration IS 'Puts the parts of a calibration together and stores it, for the searches that follow.';
+
+CREATE FUNCTION pgsim._typical_distance(c pgsim._calibration, among float8) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    depths CONSTANT int[] := pgsim._depths();
+    i int := 1;
+BEGIN
+    WHILE i < cardinality(depths) - 1 AND depths[i + 1] < among LOOP
+        i := i + 1;
+    END LOOP;
+    -- Distances grow with the logarithm of the depth, about; beyond the last depth too.
+    RETURN c.ef_typical[i] + (c.ef_typical[i + 1] - c.ef_typical[i]) * ln(greatest(among, depths[1]) / depths[i]) / ln(depths[i + 1]::float8 / depths[i]);
+END
+$$;
+COMMENT ON FUNCTION pgsim._typical_distance IS 'How far the last of so many nearest rows lies for a typical query of the calibration; NULL where that was not measured.';
 
 CREATE FUNCTION pgsim.explain_search(
     collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
@@ -6380,15 +6457,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN vector_norm(subvector(v, 1, dims)) = 0;
 COMMENT ON FUNCTION pgsim._prefix_is_zero IS 'Whether the first dims dimensions of a vector are all zeros.';
 
-CREATE FUNCTION pgsim._turned(v vector, others vector[]) RETURNS vector
+CREATE FUNCTION pgsim._turned(v vector, others vector[], far float8) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
-    SELECT (l2_normalize(v) + l2_normalize(n.noise) * array_fill(0.7::real, ARRAY[vector_dims(v)])::vector)
-           * array_fill((vector_norm(v) / 1.22)::real, ARRAY[vector_dims(v)])::vector
+    SELECT (l2_normalize(v) + l2_normalize(n.noise) * array_fill(far::real, ARRAY[vector_dims(v)])::vector)
+           * array_fill((vector_norm(v) / sqrt(1 + far * far))::real, ARRAY[vector_dims(v)])::vector
     FROM (SELECT sum(o.o) FILTER (WHERE o.ordinal % 2 = 0) - sum(o.o) FILTER (WHERE o.ordinal % 2 = 1) AS noise FROM unnest(others) WITH ORDINALITY AS o (o, ordinal)) AS n
 );
 COMMENT ON FUNCTION pgsim._turned IS
-    'A vector of about the same length, some 35 degrees away, in a direction that others of its kind vary in: half of them less the other half. (Measured: an index finds the neighbours of such as well as those of questions; those of its own rows, or of rows with noise of no direction, it finds more easily, or not at all.)';
+    'A vector of about the same length, at an angle whose tangent is far, in a direction that others of its kind vary in: half of them less the other half. (Measured: of such at one distance from their neighbours an index misses as many as of questions at that distance; its own rows, or rows with noise of no direction, it finds more easily, or not at all.)';
 
 CREATE FUNCTION pgsim._vector_expression(
     operand text, vector_schema text, metric text, dim int, stored_element text, dims int, element text
@@ -6425,8 +6502,9 @@ COMMENT ON FUNCTION pgsim._vector_problem IS 'Why a vector cannot be stored or s
 
 CREATE FUNCTION pgsim._vector_schema() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 RETURN coalesce(nullif(left(pg_typeof(NULL::vector)::text, -length('.vector')), ''), 'pg_catalog');
-COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL. For callers on whose search_path it is not: there the type has its schema before its name.';
+COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL.';
 
 CREATE FUNCTION pgsim._forget_vectors(t pgsim._target, keys text[]) RETURNS void
 LANGUAGE plpgsql

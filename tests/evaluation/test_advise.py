@@ -99,11 +99,11 @@ def indexed(library: Connection) -> Connection:
 def cost(connection: Connection, **seconds: float) -> None:
     """Have the planner believe that rows cost so much."""
     connection.execute(
-        "INSERT INTO pgsim._calibration AS k (version_id, rows, queries, margins, ef_intercepts, ef_slopes) "
-        "SELECT v.id, %s, 60, ARRAY[-1, 0, 1, 2, 2.5, 3, 3.5, 4], '{1.95,0.85,1.85,2.6,3.65}', "
-        "'{1.35,1.0,1.1,1.15,1.25}' FROM pgsim.versions AS v WHERE v.collection = 'book' "
+        "INSERT INTO pgsim._calibration AS k (version_id, rows, queries, margins, ef_intercepts, ef_slope) "
+        "SELECT v.id, %s, 60, ARRAY[-1, 0, 1, 2, 2.5, 3, 3.5, 4], '{1.2,1.6,2.1,2.5,2.9}', "
+        "1.1 FROM pgsim.versions AS v WHERE v.collection = 'book' "
         "ON CONFLICT (version_id) DO UPDATE SET margins = excluded.margins, ef_intercepts = excluded.ef_intercepts, "
-        "ef_slopes = excluded.ef_slopes",
+        "ef_slope = excluded.ef_slope",
         [ROWS],
     )
     for name, value in seconds.items():

@@ -34,7 +34,7 @@ BEGIN
             seconds := extract(epoch FROM clock_timestamp() - started);
             PERFORM pgsim._set(previous);
             of_query := of_query || (
-                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
+                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'distance', truth[d], 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
                 FROM unnest(depths) AS d WHERE d <= cardinality(truth) AND d <= ef);
         END LOOP;
         -- Rows that no ef finds say nothing of which to take. (Of a query that somebody asked they count all the same.)
@@ -45,4 +45,4 @@ BEGIN
     RETURN jsonb_build_object('index', measured);
 END
 $$;
-COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, and in what time. made: nobody asked these queries.';
+COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, how far the last of them lies, and in what time. made: nobody asked these queries.';

@@ -17,9 +17,9 @@ BEGIN
     END IF;
     asked := taken[first:last];
     IF queries IS NULL THEN
-        -- An index finds its own rows more easily than anything else; turned, they are about as hard as questions.
+        -- An index finds its own rows more easily than anything else. Turned, some little and some far, they lie about as questions do, and tell how much harder far ones are.
         FOR i IN first .. last LOOP
-            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j));
+            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j), (ARRAY[.3, .6, .9, 1.2])[1 + i % 4]);
         END LOOP;
     END IF;
     RETURN pgsim._calibrate_index(t, asked, queries IS NULL);

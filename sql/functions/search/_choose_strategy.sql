@@ -17,6 +17,7 @@ DECLARE
 BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
+    p.far := NULL;
     IF p.no_codes IS NULL THEN
         p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
         IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
@@ -66,6 +67,11 @@ BEGIN
             ann_seconds := c.ann_start + p.reachable * p.probes / index.lists * c.exact_row;
         ELSIF p.method = 'hnsw' THEN
             ann_seconds := pgsim._ann_seconds(c, p, n);
+            IF c.ef_far > 0 AND r.dims IS NULL THEN
+                p.far := c.ef_far;
+                p.typical := pgsim._typical_distance(c, p.depth * greatest(1, greatest(t.rows, p.reachable) / greatest(n, 1)));
+                p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
+            END IF;
         END IF;
     END IF;
     p.ef := greatest(40, least(p.ef, 1000));
