@@ -2584,7 +2584,7 @@ BEGIN
         columns := '{}';
         RETURN;
     END IF;
-    IF NOT inline AND jsonb_typeof(filter) = 'object' THEN
+    IF NOT inline AND jsonb_typeof(filter) = 'object' AND NOT filter ?| '{$and,$or,$not}' THEN
         IF strpos(substr(filter::text, 2), '{') = 0 THEN
             -- Texts that are to equal something: most filters are nothing else.
             SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
@@ -5165,7 +5165,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._at_recall IS 'A curve over pgsim._recall_levels() read at a recall: interpolated between its points, and beyond them extended.';
 
-CREATE FUNCTION pgsim._calibrate_index(t pgsim._target, queries vector[], made boolean) RETURNS jsonb
+CREATE FUNCTION pgsim._calibrate_index(t pgsim._target, queries vector[], turned float8[] = NULL) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -5201,18 +5201,18 @@ BEGIN
             seconds := extract(epoch FROM clock_timestamp() - started);
             PERFORM pgsim._set(previous);
             of_query := of_query || (
-                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'distance', truth[d], 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
+                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'distance', truth[d], 'asked', coalesce(turned[q], 0) < 1, 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
                 FROM unnest(depths) AS d WHERE d <= cardinality(truth) AND d <= ef);
         END LOOP;
         -- Rows that no ef finds say nothing of which to take. (Of a query that somebody asked they count all the same.)
-        IF NOT made OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
+        IF turned IS NULL OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
             measured := measured || of_query;
         END IF;
     END LOOP;
     RETURN jsonb_build_object('index', measured);
 END
 $$;
-COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, how far the last of them lies, and in what time. made: nobody asked these queries.';
+COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, how far the last of them lies, and in what time. turned: by how much each query was turned, where nobody asked it; what is turned by 1 or more lies farther than most that is asked.';
 
 CREATE FUNCTION pgsim._calibrate_part(collection text, model text, embedding text, queries vector[], sample int, part text, first int, last int) RETURNS jsonb
 LANGUAGE plpgsql
@@ -5221,6 +5221,8 @@ AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
     asked queries%TYPE;
+    turns CONSTANT float8[] := '{0.3,0.6,0.9,1.2}';
+    turned float8[];
     taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, sample, 0);
 BEGIN
     PERFORM pgsim._require_registrar();
@@ -5235,10 +5237,11 @@ BEGIN
     IF queries IS NULL THEN
         -- An index finds its own rows more easily than anything else. Turned, some little and some far, they lie about as questions do, and tell how much harder far ones are.
         FOR i IN first .. last LOOP
-            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j), (ARRAY[.3, .6, .9, 1.2])[1 + i % 4]);
+            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j), turns[1 + i % 4]);
+            turned[i - first + 1] := turns[1 + i % 4];
         END LOOP;
     END IF;
-    RETURN pgsim._calibrate_index(t, asked, queries IS NULL);
+    RETURN pgsim._calibrate_index(t, asked, turned);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_part IS 'One step of a calibration; pgsim._store_calibration makes one of them all.';
@@ -5797,6 +5800,7 @@ DECLARE
     places float8[];
     efs float8[];
     missed float8[];
+    asked boolean[];
     middle float8;
     spread float8;
     slope float8 := 1;
@@ -5812,8 +5816,9 @@ BEGIN
     FROM (SELECT (m ->> 'ef')::float8 AS ef, percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'seconds')::float8) AS seconds
           FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' GROUP BY 1) AS s;
     SELECT avg((m ->> 'distance')::float8), greatest(1e-9, stddev_pop((m ->> 'distance')::float8)) INTO middle, spread FROM unnest(measured) AS m;
-    SELECT array_agg((m ->> 'depth')::int), array_agg(((m ->> 'distance')::float8 - middle) / spread), array_agg(ln((m ->> 'ef')::float8)), array_agg(1 - (m ->> 'recall')::float8)
-    INTO depths, places, efs, missed FROM unnest(measured) AS m;
+    SELECT array_agg((m ->> 'depth')::int), array_agg(((m ->> 'distance')::float8 - middle) / spread), array_agg(ln((m ->> 'ef')::float8)), array_agg(1 - (m ->> 'recall')::float8),
+           array_agg((m ->> 'asked')::boolean)
+    INTO depths, places, efs, missed, asked FROM unnest(measured) AS m;
 
     -- Poisson regression: what is missed is exp(a of the depth + growth * distance - slope * ln ef). Given each depth's misses, a drops out, and Newton's
     -- steps find the other two. A prior of growth 0 and slope 1, as heavy as a query or two, holds them where next to nothing is missed.
@@ -5830,16 +5835,18 @@ BEGIN
         slope := least(2.5, greatest(.5, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
     END LOOP;
 
-    -- At equal cost least is missed when ef grows with a root of what a query misses, and not so far that each misses the same.
+    -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries
+    -- together at a given cost. Between the two lies what has most questions, the near ones, answered soon, and asks of the far ones no more than they can bear.
     ef_slope := slope;
-    ef_far := growth / spread / (slope + 1);
+    ef_far := .7 * growth / slope / spread;
     WITH taken AS (
-        SELECT u.depth, percentile_cont(.4) WITHIN GROUP (ORDER BY u.d) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w, array_agg(u.d) AS ds
-        FROM unnest(depths, places, efs, missed) AS u (depth, d, x, y) GROUP BY u.depth
+        SELECT u.depth, percentile_cont(.4) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
+               array_agg(u.d) FILTER (WHERE u.asked) AS ds
+        FROM unnest(depths, places, efs, missed, asked) AS u (depth, d, x, y, asked) GROUP BY u.depth
     ), line AS (
         -- What was never missed is taken for half a row missed.
         SELECT t.depth, middle + spread * t.typical AS typical,
-               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(growth / (slope + 1) * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
+               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(.3 * growth * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
         FROM taken AS t
     )
     SELECT array_agg(l.intercept ORDER BY d.ordinal), array_agg(l.typical ORDER BY d.ordinal) INTO ef_intercepts, ef_typical

@@ -14,7 +14,7 @@ BEGIN
         columns := '{}';
         RETURN;
     END IF;
-    IF NOT inline AND jsonb_typeof(filter) = 'object' THEN
+    IF NOT inline AND jsonb_typeof(filter) = 'object' AND NOT filter ?| '{$and,$or,$not}' THEN
         IF strpos(substr(filter::text, 2), '{') = 0 THEN
             -- Texts that are to equal something: most filters are nothing else.
             SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,

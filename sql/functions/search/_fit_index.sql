@@ -9,6 +9,7 @@ DECLARE
     places float8[];
     efs float8[];
     missed float8[];
+    asked boolean[];
     middle float8;
     spread float8;
     slope float8 := 1;
@@ -24,8 +25,9 @@ BEGIN
     FROM (SELECT (m ->> 'ef')::float8 AS ef, percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'seconds')::float8) AS seconds
           FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' GROUP BY 1) AS s;
     SELECT avg((m ->> 'distance')::float8), greatest(1e-9, stddev_pop((m ->> 'distance')::float8)) INTO middle, spread FROM unnest(measured) AS m;
-    SELECT array_agg((m ->> 'depth')::int), array_agg(((m ->> 'distance')::float8 - middle) / spread), array_agg(ln((m ->> 'ef')::float8)), array_agg(1 - (m ->> 'recall')::float8)
-    INTO depths, places, efs, missed FROM unnest(measured) AS m;
+    SELECT array_agg((m ->> 'depth')::int), array_agg(((m ->> 'distance')::float8 - middle) / spread), array_agg(ln((m ->> 'ef')::float8)), array_agg(1 - (m ->> 'recall')::float8),
+           array_agg((m ->> 'asked')::boolean)
+    INTO depths, places, efs, missed, asked FROM unnest(measured) AS m;
 
     -- Poisson regression: what is missed is exp(a of the depth + growth * distance - slope * ln ef). Given each depth's misses, a drops out, and Newton's
     -- steps find the other two. A prior of growth 0 and slope 1, as heavy as a query or two, holds them where next to nothing is missed.
@@ -42,16 +44,18 @@ BEGIN
         slope := least(2.5, greatest(.5, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
     END LOOP;
 
-    -- At equal cost least is missed when ef grows with a root of what a query misses, and not so far that each misses the same.
+    -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries
+    -- together at a given cost. Between the two lies what has most questions, the near ones, answered soon, and asks of the far ones no more than they can bear.
     ef_slope := slope;
-    ef_far := growth / spread / (slope + 1);
+    ef_far := .7 * growth / slope / spread;
     WITH taken AS (
-        SELECT u.depth, percentile_cont(.4) WITHIN GROUP (ORDER BY u.d) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w, array_agg(u.d) AS ds
-        FROM unnest(depths, places, efs, missed) AS u (depth, d, x, y) GROUP BY u.depth
+        SELECT u.depth, percentile_cont(.4) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
+               array_agg(u.d) FILTER (WHERE u.asked) AS ds
+        FROM unnest(depths, places, efs, missed, asked) AS u (depth, d, x, y, asked) GROUP BY u.depth
     ), line AS (
         -- What was never missed is taken for half a row missed.
         SELECT t.depth, middle + spread * t.typical AS typical,
-               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(growth / (slope + 1) * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
+               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(.3 * growth * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
         FROM taken AS t
     )
     SELECT array_agg(l.intercept ORDER BY d.ordinal), array_agg(l.typical ORDER BY d.ordinal) INTO ef_intercepts, ef_typical
