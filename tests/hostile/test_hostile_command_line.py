@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from strings import hostile_strings
 
-from pgsim.cli.app import run
-
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fixtures.command_line import CommandLine
     from fortress import Fortress
 
 EMBEDDER = """
@@ -41,18 +40,7 @@ def shell(fortress: Fortress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     return fortress
 
 
-def _status(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["pgsim", *arguments])
-    try:
-        run()
-    except SystemExit as left:
-        return int(left.code or 0)
-    return 0
-
-
-def test_a_hostile_argument_is_refused_or_taken_as_it_stands(
-    shell: Fortress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_hostile_argument_is_refused_or_taken_as_it_stands(shell: Fortress, command_line: CommandLine) -> None:
     commands = cycle(
         [
             lambda text: ("search", "--collection", "victims", f"--filter={text}", "--", text),
@@ -71,19 +59,17 @@ def test_a_hostile_argument_is_refused_or_taken_as_it_stands(
     )
     for text in hostile_strings(ATTEMPTS, seed=5):
         arguments = next(commands)(text)
-        status = _status(monkeypatch, *arguments)
-        printed = capsys.readouterr()
-        assert status in {0, 1, 2}, arguments
-        if status == 1:
-            assert "error:" in printed.err, arguments
-            assert "PostgreSQL says" not in printed.err, (arguments, printed.err)
+        ran = command_line(*arguments)
+        assert ran.status in {0, 1, 2}, arguments
+        if ran.status == 1:
+            assert "error:" in ran.err, arguments
+            assert "PostgreSQL says" not in ran.err, (arguments, ran.err)
 
 
-def test_a_hostile_value_finds_the_rows_that_hold_it(
-    shell: Fortress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_hostile_value_finds_the_rows_that_hold_it(shell: Fortress, command_line: CommandLine) -> None:
     for name in random.Random(3).sample(list(shell.names), 60):
         filter = json.dumps({"name": name})
-        assert _status(monkeypatch, "search", "-c", "victims", "--json", f"--filter={filter}", "x") == 0
-        found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        ran = command_line("search", "-c", "victims", "--json", f"--filter={filter}", "x")
+        assert ran.status == 0
+        found = [json.loads(line) for line in ran.out.splitlines()]
         assert [int(hit["key"]) for hit in found] == [i for i, held in enumerate(shell.names) if held == name]

@@ -40,7 +40,7 @@ def drawn(number: int, seed: int) -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def library_database(server: Server, template: str, vectors: NDArray[np.float32]) -> Iterator[str]:
-    """What each test gets a copy of: rows that were rolled back would swell the table, which costs more to read then."""
+    """What each test gets a copy of: in a shared one, rows that were rolled back would swell the table."""
     with server.database("library", template) as name:
         with psycopg.connect(server.dsn(name)) as connection:
             connection.execute(
