@@ -12,4 +12,6 @@ pytest_plugins = [
     "fixtures.roles",
     "fixtures.sql_source",
     "fixtures.command_line",
+    "fixtures.standard_library",
+    "fixtures.type_checker",
 ]
