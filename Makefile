@@ -11,7 +11,7 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/pgsim demo
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(TESTS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -6,17 +6,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psycopg
 import pytest
 
 from pgsim import Database
-from pgsim.cli.app import run
 from pgsim.cli.filters import parse_filter
-from pgsim.cli.screen import output
 from pgsim.errors import InvalidFilter
+
+if TYPE_CHECKING:
+    from cli.conftest import Pgsim
 
 LETTERS = '''
 import numpy as np
@@ -28,30 +29,6 @@ class Letters:
     def embed_query(self, text):
         return np.array([text.lower().count(chr(97 + i)) for i in range(26)], np.float32)
 '''
-
-
-class Pgsim(Protocol):
-    def __call__(self, *arguments: str, status: int = 0) -> str: ...
-
-
-@pytest.fixture
-def pgsim(database_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Pgsim:
-    monkeypatch.setenv("PGSIM_DSN", database_dsn)
-    monkeypatch.setattr(output, "width", 200)
-    monkeypatch.delenv("PGSIM_EMBEDDER", raising=False)
-
-    def call(*arguments: str, status: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["pgsim", *arguments])
-        left: object = 0
-        try:
-            run()
-        except SystemExit as exit_:
-            left = exit_.code or 0
-        printed = capsys.readouterr()
-        assert left == status, printed.err
-        return printed.out + printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from pgsim.vectors import vector_text, vectors_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fixtures.server import Server
     from numpy.typing import NDArray
 
     Connection = psycopg.Connection[tuple[Any, ...]]
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 ROWS, DIM, CLUSTERS = 3000, 64, 60
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def vectors() -> NDArray[np.float32]:
     """``(ROWS, DIM)``: clusters, as embeddings have them."""
     return drawn(ROWS, seed=3)
@@ -35,21 +38,32 @@ def drawn(number: int, seed: int) -> NDArray[np.float32]:
     return (centres[random.integers(CLUSTERS, size=number)] + noise).astype(np.float32)
 
 
+@pytest.fixture(scope="module")
+def library_database(server: Server, template: str, vectors: NDArray[np.float32]) -> Iterator[str]:
+    """What each test gets a copy of: in a shared one, rows that were rolled back would swell the table."""
+    with server.database("library", template) as name:
+        with psycopg.connect(server.dsn(name)) as connection:
+            connection.execute(
+                f"CREATE TABLE book (id int PRIMARY KEY, shelf int, lent bool, title text, e vector({DIM}))".encode()
+            )
+            connection.execute(
+                "INSERT INTO book SELECT o, mod(o, 20), mod(o, 2) = 0, 'book ' || o, v "
+                "FROM unnest(%s::vector[]) WITH ORDINALITY AS u (v, o)",
+                [vectors_text(vectors)],
+            )
+            connection.execute("CREATE INDEX ON book (shelf); ANALYZE book")
+            connection.execute("SELECT pgsim.create_collection('book', filter_columns => '{shelf,lent}')")
+            connection.execute("SELECT pgsim.create_model('m', %s)", [DIM])
+            connection.execute("SELECT pgsim.create_version('book', 'm', column_name => 'e')")
+            connection.execute("SELECT pgsim.create_index('book', 'm')")
+        yield name
+
+
 @pytest.fixture
-def library(connection: Connection, vectors: NDArray[np.float32]) -> Connection:
+def library(server: Server, library_database: str) -> Iterator[Connection]:
     """3,000 books on 20 shelves, every other one lent, with codes and an HNSW index."""
-    connection.execute(f"CREATE TABLE book (id int PRIMARY KEY, shelf int, lent bool, title text, e vector({DIM}))")
-    connection.execute(
-        "INSERT INTO book SELECT o, mod(o, 20), mod(o, 2) = 0, 'book ' || o, v "
-        "FROM unnest(%s::vector[]) WITH ORDINALITY AS u (v, o)",
-        [vectors_text(vectors)],
-    )
-    connection.execute("CREATE INDEX ON book (shelf); ANALYZE book")
-    connection.execute("SELECT pgsim.create_collection('book', filter_columns => '{shelf,lent}')")
-    connection.execute("SELECT pgsim.create_model('m', %s)", [DIM])
-    connection.execute("SELECT pgsim.create_version('book', 'm', column_name => 'e')")
-    connection.execute("SELECT pgsim.create_index('book', 'm')")
-    return connection
+    with server.database("planned", library_database) as name, server.rolled_back(name) as connection:
+        yield connection
 
 
 def explain(connection: Connection, query: NDArray[Any], **arguments: object) -> dict[str, Any]:
