@@ -5681,7 +5681,7 @@ BEGIN
             WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
             WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
         END;
-        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND p.far * (distances[cardinality(distances)] - p.typical) > .2;
+        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND p.far * (distances[cardinality(distances)] - p.typical) > .3;
         IF explained THEN
             stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt,
                 'farther', CASE WHEN farther THEN format('the last row lies at %s, where %s is typical', distances[cardinality(distances)]::real, p.typical::real) END));
@@ -5840,7 +5840,7 @@ BEGIN
     ef_slope := slope;
     ef_far := .7 * growth / slope / spread;
     WITH taken AS (
-        SELECT u.depth, percentile_cont(.4) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
+        SELECT u.depth, percentile_cont(.5) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
                array_agg(u.d) FILTER (WHERE u.asked) AS ds
         FROM unnest(depths, places, efs, missed, asked) AS u (depth, d, x, y, asked) GROUP BY u.depth
     ), line AS (

@@ -49,7 +49,7 @@ BEGIN
     ef_slope := slope;
     ef_far := .7 * growth / slope / spread;
     WITH taken AS (
-        SELECT u.depth, percentile_cont(.4) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
+        SELECT u.depth, percentile_cont(.5) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
                array_agg(u.d) FILTER (WHERE u.asked) AS ds
         FROM unnest(depths, places, efs, missed, asked) AS u (depth, d, x, y, asked) GROUP BY u.depth
     ), line AS (
