@@ -2110,6 +2110,7 @@ DECLARE
         SELECT sum(i.bytes) FROM pgsim.indexes AS i JOIN pgsim.versions AS v ON v.collection = i.collection AND v.embedding = i.embedding AND v.model = i.model
         WHERE v.id = t.version_id AND i.method = 'codes');
     bytes bigint;
+    calibrated float8;
 BEGIN
     SELECT sum(pg_stat_get_live_tuples(p.relid)) AS live, sum(pg_stat_get_dead_tuples(p.relid)) AS dead, sum(pg_stat_get_mod_since_analyze(p.relid)) AS changed,
            min(coalesce(greatest(pg_stat_get_last_analyze_time(p.relid), pg_stat_get_last_autoanalyze_time(p.relid)), '-infinity')) AS analyzed,
@@ -2160,6 +2161,13 @@ BEGIN
         format('bytes of the vector indexes and codes, %s; shared_buffers is %s, effective_cache_size %s', pg_size_pretty(bytes), pg_size_pretty(shared_buffers), pg_size_pretty(cache_size)),
         CASE WHEN bytes > cache_size THEN 'A search will wait for the disk. Index halfvec elements (half the bytes) or a prefix, or take a machine with more memory.'
              ELSE 'Raise shared_buffers where the machine has the memory; until then the operating system''s cache serves what does not fit.' END);
+
+    calibrated := (SELECT k.rows FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.scan_row IS NOT NULL);
+    RETURN QUERY VALUES ('calibration', row_estimate / nullif(calibrated, 0),
+        CASE WHEN row_estimate < 2000 AND calibrated IS NULL OR pgsim._calibration_state(t) LIKE 'of %' THEN 'ok' ELSE 'note' END,
+        CASE WHEN calibrated IS NULL THEN 'not calibrated: the planner goes by defaults'
+             ELSE format('rows now to a row at the calibration: %s', pgsim._calibration_state(t)) END,
+        format('Run pgsim.calibrate(%L, model => %L): it blocks nobody.', t.collection, t.model));
 END
 $$;
 COMMENT ON FUNCTION pgsim._health_of_storage IS 'The measures of pgsim.health that the catalogue and PostgreSQL''s counters give, and the dates of vectors in a version table.';
@@ -2501,7 +2509,7 @@ $$Measures what decides how well a collection can be searched, and says what to 
 
 Each row has measure, value, verdict (ok, note, warning), explanation and hint. A value that cannot be measured is NULL and says why.
 Of a sample of rows: sampled_rows, missing_vectors, zero_vectors, duplicate_vectors, norm_spread, intrinsic_dimension and hubness. Of
-tables and indexes: dead_rows, vector_indexes, index_rows, changed_since_build, memory. Of each HNSW index on all rows: recall_ef_40
+tables and indexes: dead_rows, vector_indexes, index_rows, changed_since_build, memory and calibration. Of each HNSW index on all rows: recall_ef_40
 and recall_ef_200, its recall at 10 against exact search. sample: rows to look at, 1 to 5000. Grants and row-level security hold.
 Errors: PS001 to PS004, PS006, PS010, PS032.$$;
 
@@ -5253,23 +5261,28 @@ AS $$
 DECLARE
     -- More rows than these tell nothing new.
     part text := CASE WHEN t.rows > 50000 THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((5e6 / t.rows)::numeric, 4)) END;
-    distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
-    keys text := CASE WHEN t.adopted THEN pgsim._key_list('v.', t.key_columns, false) ELSE pgsim._key_list('v.', t.key_columns, true) END;
+    stored text := format('%s.%I', CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name);
+    distance text := format('%s OPERATOR(%s.%s) $1', stored, t.vector_schema, pgsim._distance_operator(t.metric));
+    -- A version table of its own is read as searches read it: row by row of the base table.
+    own text := CASE WHEN NOT t.adopted THEN format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END;
+    keys text := pgsim._key_list('b.', t.key_columns, false);
+    drawn text := format('SELECT %s FROM %s AS b TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500', keys, t.base_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4));
     statements text[];
     best float8;
     seconds float8[] := '{}';
     counted float8;
     kept float8;
     started timestamptz;
-    previous jsonb := pgsim._set('{"jit": "off", "max_parallel_workers_per_gather": "0"}');
+    -- Of a sample a join by hashes would read the whole other table.
+    previous jsonb := pgsim._set('{"jit": "off", "max_parallel_workers_per_gather": "0"}' || CASE WHEN part IS NULL THEN '{}' ELSE '{"enable_hashjoin": "off", "enable_mergejoin": "off"}' END::jsonb);
 BEGIN
     statements := ARRAY[
-        format('SELECT count(%s) FROM (SELECT v.* FROM %s AS v %s) AS v', split_part(keys, ', ', 1), t.version_sql, part),
-        format('SELECT count(*) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM (SELECT v.* FROM %s AS v %s) AS v ORDER BY d LIMIT 10) AS n', distance, t.version_sql, part),
+        format('SELECT count(%s) FROM (SELECT b.* FROM %s AS b %s) AS b', split_part(keys, ', ', 1), t.base_sql, part),
+        concat('SELECT count(*) FROM (SELECT (', distance, ') OPERATOR(pg_catalog.+) 0 AS d FROM ', format('(SELECT b.* FROM %s AS b %s) AS b', t.base_sql, part), own, ' ORDER BY d LIMIT 10) AS n'),
         -- Rows by their keys, one at a time, scattered over the table.
-        format('SELECT count(*) FROM (SELECT %s AS d FROM (SELECT %s FROM %s AS v TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500) AS k CROSS JOIN LATERAL (SELECT * FROM %s AS v WHERE %s LIMIT 1) AS v ORDER BY d LIMIT 10) AS n',
-               distance, keys, t.version_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4), t.version_sql, pgsim._key_join('v.', 'k.', pgsim._key_names(t.key_columns, NOT t.adopted), false)),
-        format('SELECT count(*) FROM (SELECT %s FROM %s AS v TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500) AS k', keys, t.version_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4)),
+        concat('SELECT count(*) FROM (SELECT ', distance, ' AS d FROM (', drawn, ') AS k CROSS JOIN LATERAL ',
+               format('(SELECT * FROM %s AS b WHERE %s LIMIT 1) AS b', t.base_sql, pgsim._key_join('b.', 'k.', t.key_columns, false)), own, ' ORDER BY d LIMIT 10) AS n'),
+        format('SELECT count(*) FROM (%s) AS k', drawn),
         CASE WHEN t.codes_sql IS NOT NULL THEN
             format('SELECT count(*) FROM (SELECT c.code OPERATOR(%s.<~>) %1$s.binary_quantize($1) AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', t.vector_schema, t.codes_sql, part) END];
     FOR s IN 1 .. cardinality(statements) LOOP
@@ -5294,7 +5307,7 @@ BEGIN
         'code_row', seconds[5] / counted);
 END
 $$;
-COMMENT ON FUNCTION pgsim._calibrate_rows IS 'What a row costs, in seconds: read in a scan, ranked by its vector among matches, fetched by its key and ranked, listed by its code. The best of some runs.';
+COMMENT ON FUNCTION pgsim._calibrate_rows IS 'What a row costs, in seconds: read in a scan, ranked by its vector among matches, fetched by its key and ranked, listed by its code; with the join of a version table of its own. The best of some runs.';
 
 CREATE FUNCTION pgsim._calibration_parts(collection text, model text, embedding text, queries vector[], sample int) RETURNS TABLE (part text, first int, last int)
 LANGUAGE plpgsql
