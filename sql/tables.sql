@@ -185,6 +185,10 @@ CREATE TYPE pgsim._clause AS (predicate text, collected text[]);
 -- The rungs of a search, coarse to fine: prefix length, element type, and how many rows each keeps.
 CREATE TYPE pgsim._rungs AS (dims int[], elements text[], keep int[]);
 
+-- A ranked list to be fused with others: keys, best first, their scores (higher is better), and the least score that its engine can give.
+CREATE TYPE pgsim.leg AS (name text, keys text[], scores float8[], minimum float8);
+COMMENT ON TYPE pgsim.leg IS 'A ranked list of keys with its scores; pgsim.leg makes one, pgsim.fuse takes them.';
+
 -- The arguments of a search but for its query vector, and the caller's search_path.
 CREATE TYPE pgsim._search_request AS (
     collection text,

@@ -232,6 +232,10 @@ CREATE TYPE pgsim._clause AS (predicate text, collected text[]);
 -- The rungs of a search, coarse to fine: prefix length, element type, and how many rows each keeps.
 CREATE TYPE pgsim._rungs AS (dims int[], elements text[], keep int[]);
 
+-- A ranked list to be fused with others: keys, best first, their scores (higher is better), and the least score that its engine can give.
+CREATE TYPE pgsim.leg AS (name text, keys text[], scores float8[], minimum float8);
+COMMENT ON TYPE pgsim.leg IS 'A ranked list of keys with its scores; pgsim.leg makes one, pgsim.fuse takes them.';
+
 -- The arguments of a search but for its query vector, and the caller's search_path.
 CREATE TYPE pgsim._search_request AS (
     collection text,
@@ -3498,6 +3502,188 @@ RETURN CASE
     WHEN type = 'boolean' THEN 'boolean'
     ELSE 'string' END;
 COMMENT ON FUNCTION pgsim._filter_wanted IS 'The type of JSON value that a filter takes for a type of columns.';
+
+CREATE FUNCTION pgsim._check_fusion(method text, rank_constant float8) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF method IS NULL OR NOT method = ANY (pgsim._fusion_methods()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the method of fusion is %s; known are %s', coalesce(quote_literal(left(method, 80)), 'NULL'), array_to_string(pgsim._fusion_methods(), ', ')),
+            HINT = 'minmax is the default.';
+    END IF;
+    IF rank_constant IS NOT NULL AND method <> 'rrf' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('rank_constant is %s, and the method of fusion is %s; only rrf has a constant', rank_constant, method),
+            HINT = 'Leave it out, or fuse by rrf.';
+    END IF;
+    IF NOT rank_constant BETWEEN 0 AND 1e6 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('rank_constant is %s; it is a number from 0 to 1000000', rank_constant), HINT = 'The default is 60.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_fusion IS 'Raises PS010 for a method that there is not, or a constant that it has not.';
+
+CREATE FUNCTION pgsim._check_legs(legs pgsim.leg[], method text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    l pgsim.leg;
+    names text[] := '{}';
+BEGIN
+    IF legs IS NULL OR array_ndims(legs) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'legs is NULL or an array of arrays', HINT = 'Give a list: ARRAY[pgsim.leg(''dense'', keys, scores), pgsim.leg(''text'', keys, scores)].';
+    END IF;
+    FOREACH l IN ARRAY legs LOOP
+        PERFORM pgsim._check_name('leg', l.name);
+        IF l.name = ANY (names) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('two legs are called %L', l.name), HINT = 'Give each a name of its own.';
+        END IF;
+        names := names || l.name;
+        IF array_position(l.keys, NULL) IS NOT NULL OR (SELECT count(DISTINCT k) FROM unnest(l.keys) AS k) <> cardinality(l.keys) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('leg %L holds a key twice, or NULL', l.name), HINT = 'Give each key once, at its best rank.';
+        END IF;
+        IF cardinality(l.keys) > 0 AND (l.scores IS NOT NULL OR method <> 'rrf') AND cardinality(l.scores) IS DISTINCT FROM cardinality(l.keys) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has %s keys and %s scores', l.name, cardinality(l.keys), coalesce(cardinality(l.scores), 0)),
+                HINT = 'Give a score for each key, or fuse by rrf, which needs none.';
+        END IF;
+        IF EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s IS NULL OR s IN ('NaN', 'Infinity', '-Infinity')) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a score of leg %L is NULL, NaN or infinite', l.name), HINT = 'Leave such rows out.';
+        END IF;
+        IF method = 'tmm' AND (l.minimum IS NULL OR l.minimum IN ('NaN', 'Infinity', '-Infinity') OR l.minimum > (SELECT min(s) FROM unnest(l.scores) AS s)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the minimum of leg %L is %s, and its least score %s', l.name, coalesce(l.minimum::text, 'not known'), (SELECT min(s) FROM unnest(l.scores) AS s)),
+                HINT = 'tmm needs the least score that is possible: 0 of BM25, -1 of a cosine similarity; minmax does not.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_legs IS 'Raises PS010, PS011 or PS016 for lists that cannot be fused by a method.';
+
+CREATE FUNCTION pgsim._fuse(
+    legs pgsim.leg[], method text, weights float8[], rank_constant float8, k int, whole boolean, OUT keys text[], OUT scores float8[], OUT details jsonb[]
+)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    low float8;
+    high float8;
+    lows float8[] := '{}';
+    spans float8[] := '{}';
+BEGIN
+    -- A score s counts (s - low) / span; a list without any span counts the same for each of its rows.
+    FOR i IN 1 .. cardinality(legs) LOOP
+        IF method = 'dbsf' THEN
+            SELECT avg(s) - 3 * stddev_samp(s), 6 * stddev_samp(s) INTO low, high FROM unnest(legs[i].scores) AS s;
+        ELSIF method <> 'rrf' THEN
+            SELECT min(s), max(s) INTO low, high FROM unnest(legs[i].scores) AS s;
+            low := CASE method WHEN 'tmm' THEN legs[i].minimum ELSE low END;
+            high := high - low;
+        END IF;
+        lows := lows || low;
+        spans := spans || high;
+    END LOOP;
+    WITH entry AS MATERIALIZED (
+        SELECT l.ordinal AS leg, e.key, e.rank, e.score,
+               weights[l.ordinal] * CASE
+                   WHEN method = 'rrf' THEN 1 / (rank_constant + e.rank)
+                   WHEN spans[l.ordinal] > 0 THEN (e.score - lows[l.ordinal]) / spans[l.ordinal]
+                   ELSE CASE method WHEN 'dbsf' THEN 0.5 WHEN 'tmm' THEN 0 ELSE 1 END END AS share
+        FROM unnest(legs) WITH ORDINALITY AS l (name, keys, scores, minimum, ordinal)
+        CROSS JOIN LATERAL unnest(l.keys, l.scores) WITH ORDINALITY AS e (key, score, rank)
+        WHERE weights[l.ordinal] > 0
+    ), best AS MATERIALIZED (
+        SELECT u.key, u.score, row_number() OVER () AS rank
+        FROM (SELECT e.key, sum(e.share) AS score FROM entry AS e GROUP BY e.key
+              ORDER BY score DESC, CASE WHEN whole THEN e.key::numeric END, e.key COLLATE "C" LIMIT k) AS u
+    )
+    SELECT array_agg(d.key ORDER BY d.rank), array_agg(d.score ORDER BY d.rank), array_agg(d.told ORDER BY d.rank) INTO keys, scores, details
+    FROM (SELECT b.key, b.score, b.rank, jsonb_object_agg(legs[e.leg].name, jsonb_build_object('rank', e.rank, 'score', e.score, 'share', e.share)) AS told
+          FROM best AS b JOIN entry AS e ON e.key = b.key GROUP BY b.key, b.score, b.rank) AS d;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fuse IS
+    'Fuses ranked lists that were checked: the k best keys, their scores, and of each what its legs said of it. A key that a leg lacks gets nothing from that leg. Ties go by key: as numbers where all are whole, else by their bytes.';
+
+CREATE FUNCTION pgsim._fusion_methods() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{minmax,relative_score,tmm,dbsf,rrf}'::text[];
+COMMENT ON FUNCTION pgsim._fusion_methods IS 'The methods of fusion; relative_score is another engine''s name of minmax.';
+
+CREATE FUNCTION pgsim._fusion_weights(names text[], weights jsonb, method text, spare text[] = '{}') RETURNS float8[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong text;
+BEGIN
+    IF weights IS NULL OR weights = 'null' THEN
+        RETURN array_fill(CASE method WHEN 'rrf' THEN 1 ELSE 1.0::float8 / cardinality(names) END, ARRAY[cardinality(names)]);
+    END IF;
+    IF jsonb_typeof(weights) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, not an object of numbers', left(weights::text, 200)),
+            HINT = 'Name each leg: weights => ''{"dense": 0.7, "text": 0.3}''.';
+    END IF;
+    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE NOT w.key = ANY (names || spare) LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights names %s, which is no leg; the legs are %s', quote_literal(left(wrong, 80)), array_to_string(names, ', ')),
+            HINT = 'Name the legs as they are called.';
+    END IF;
+    SELECT n INTO wrong FROM unnest(names) AS n WHERE NOT weights ? n LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights does not name the leg %s', wrong), HINT = 'Give each leg a weight; 0 leaves it out.';
+    END IF;
+    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE jsonb_typeof(w.value) <> 'number' OR NOT (w.value)::numeric BETWEEN 0 AND 1e6 LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is a number from 0 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
+    END IF;
+    RETURN ARRAY(SELECT (weights ->> n.name)::float8 FROM unnest(names) WITH ORDINALITY AS n (name, ordinal) ORDER BY n.ordinal);
+END
+$$;
+COMMENT ON FUNCTION pgsim._fusion_weights IS
+    'The weight of each leg. Without any, equal shares that sum to 1, and 1 each for rrf. spare: names that may stand there without being a leg of this call. Raises PS010 for what is no weight.';
+
+CREATE FUNCTION pgsim.fuse(legs pgsim.leg[], method text = 'minmax', weights jsonb = NULL, k int = 10, rank_constant float8 = NULL)
+RETURNS TABLE (key text, score float8, rank int, details jsonb)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fused record;
+BEGIN
+    PERFORM pgsim._check_fusion(method, rank_constant);
+    PERFORM pgsim._check_legs(legs, method);
+    IF k < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1, or NULL for all', k), HINT = 'Ask for the rows you will look at.';
+    END IF;
+    IF cardinality(legs) = 0 THEN
+        RETURN;
+    END IF;
+    fused := pgsim._fuse(
+        legs, method, pgsim._fusion_weights(ARRAY(SELECT l.name FROM unnest(legs) AS l), weights, method), coalesce(rank_constant, 60), k,
+        -- Longer ones are no keys of an integer type.
+        NOT EXISTS (SELECT FROM unnest(legs) AS l CROSS JOIN unnest(l.keys) AS n WHERE n !~ '^-?\d{1,19}$'));
+    RETURN QUERY SELECT f.key, f.score, f.ordinal::int, f.details FROM unnest(fused.keys, fused.scores, fused.details) WITH ORDINALITY AS f (key, score, details, ordinal);
+END
+$$;
+COMMENT ON FUNCTION pgsim.fuse IS
+$$Fuses any number of ranked lists into one, best first: a pure function, for lists from anywhere.
+
+legs: ARRAY[pgsim.leg('dense', keys, scores), pgsim.leg('text', keys, scores), ...]. method: minmax (relative_score is another name of
+it), tmm, dbsf or rrf; docs/hybrid.md has the formulas. weights: of every leg by its name, {"dense": 0.7, "text": 0.3}; without them equal
+shares that sum to 1, and for rrf 1 each. k: how many rows, NULL for all. rank_constant: of rrf, 60. A row that a leg lacks gets 0 from
+that leg; an empty leg gives nothing. details: by leg, its rank and score of the row, and the share that this has in the fused score.
+Ties go by key: as numbers where all keys are whole numbers, otherwise by their bytes. Errors: PS010, PS011, PS016.$$;
+
+CREATE FUNCTION pgsim.leg(name text, keys text[], scores float8[] = NULL, minimum float8 = NULL) RETURNS pgsim.leg
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ROW(name, keys, scores, minimum)::pgsim.leg;
+COMMENT ON FUNCTION pgsim.leg IS
+$$Makes one leg of pgsim.fuse out of any ranked list: another engine's, a prior's, or what a search of your own gave.
+
+name: what weights and details call it. keys: best first, as array_agg(key ORDER BY rank) gives them; none is an empty leg.
+scores: one for each key, higher is better (give a distance as its negative); rrf needs none. minimum: the least score that
+the engine can give, which tmm needs: 0 of BM25, -1 of a cosine similarity. pgsim.fuse checks all of it.$$;
 
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
