@@ -111,6 +111,20 @@ CREATE TABLE pgsim._calibration (
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
 
+CREATE TABLE pgsim._fusion (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection_id int NOT NULL REFERENCES pgsim._collection ON DELETE CASCADE,
+    name text NOT NULL,
+    method text NOT NULL,
+    weights jsonb NOT NULL,
+    rank_constant float8,
+    candidates int,
+    report jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (collection_id, name)
+);
+COMMENT ON TABLE pgsim._fusion IS 'Fusions of a collection''s legs, by the names that searches call them.';
+
 -- No foreign keys: a search that is recorded would wait for whoever drops its collection, and the other way round.
 CREATE TABLE pgsim._search_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -185,8 +199,8 @@ CREATE TYPE pgsim._clause AS (predicate text, collected text[]);
 -- The rungs of a search, coarse to fine: prefix length, element type, and how many rows each keeps.
 CREATE TYPE pgsim._rungs AS (dims int[], elements text[], keep int[]);
 
--- A ranked list to be fused with others: keys, best first, their scores (higher is better), and the least score that its engine can give.
-CREATE TYPE pgsim.leg AS (name text, keys text[], scores float8[], minimum float8);
+-- A ranked list to be fused with others: keys, best first, their scores (higher is better), and the least and greatest score that its engine can give.
+CREATE TYPE pgsim.leg AS (name text, keys text[], scores float8[], minimum float8, maximum float8);
 COMMENT ON TYPE pgsim.leg IS 'A ranked list of keys with its scores; pgsim.leg makes one, pgsim.fuse takes them.';
 
 -- The arguments of a search but for its query vector, and the caller's search_path.
@@ -208,6 +222,21 @@ CREATE TYPE pgsim._search_request AS (
     where_columns text[],
     search_path text
 );
+
+-- The arguments of a search by more than one vector. texts: one for each query vector, or in their place.
+CREATE TYPE pgsim._fusion_request AS (
+    texts text[],
+    text_form text,
+    legs jsonb,
+    fusion text,
+    weights jsonb,
+    rank_constant float8,
+    candidates int,
+    per_group int
+);
+
+-- One leg of a search: its kind (dense, text, prior), what it searches, and its part in the fusion.
+CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
 -- second look, of
@@ -251,7 +280,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration TO PUBLIC;
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -296,6 +325,12 @@ LEFT JOIN pg_class AS k ON CASE i.method WHEN 'codes' THEN k.oid = i.relation
 LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = v.relation;
 COMMENT ON VIEW pgsim.indexes IS 'Vector indexes made by pgsim; not valid while a build is under way, after one that failed, and when dropped by hand.';
 
+CREATE VIEW pgsim.fusions AS
+SELECT c.name AS collection, f.name, f.method, f.weights, f.rank_constant, f.candidates, f.report, f.created_at
+FROM pgsim._fusion AS f
+JOIN pgsim._collection AS c ON c.id = f.collection_id;
+COMMENT ON VIEW pgsim.fusions IS 'Fusions that searches name, and the report of how each was found.';
+
 CREATE VIEW pgsim.backfill_progress AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, v.state,
        coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest
@@ -328,4 +363,4 @@ WHERE l.recall IS NOT NULL
 GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
-GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;

@@ -158,6 +158,20 @@ CREATE TABLE pgsim._calibration (
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
 
+CREATE TABLE pgsim._fusion (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection_id int NOT NULL REFERENCES pgsim._collection ON DELETE CASCADE,
+    name text NOT NULL,
+    method text NOT NULL,
+    weights jsonb NOT NULL,
+    rank_constant float8,
+    candidates int,
+    report jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (collection_id, name)
+);
+COMMENT ON TABLE pgsim._fusion IS 'Fusions of a collection''s legs, by the names that searches call them.';
+
 -- No foreign keys: a search that is recorded would wait for whoever drops its collection, and the other way round.
 CREATE TABLE pgsim._search_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -232,8 +246,8 @@ CREATE TYPE pgsim._clause AS (predicate text, collected text[]);
 -- The rungs of a search, coarse to fine: prefix length, element type, and how many rows each keeps.
 CREATE TYPE pgsim._rungs AS (dims int[], elements text[], keep int[]);
 
--- A ranked list to be fused with others: keys, best first, their scores (higher is better), and the least score that its engine can give.
-CREATE TYPE pgsim.leg AS (name text, keys text[], scores float8[], minimum float8);
+-- A ranked list to be fused with others: keys, best first, their scores (higher is better), and the least and greatest score that its engine can give.
+CREATE TYPE pgsim.leg AS (name text, keys text[], scores float8[], minimum float8, maximum float8);
 COMMENT ON TYPE pgsim.leg IS 'A ranked list of keys with its scores; pgsim.leg makes one, pgsim.fuse takes them.';
 
 -- The arguments of a search but for its query vector, and the caller's search_path.
@@ -255,6 +269,21 @@ CREATE TYPE pgsim._search_request AS (
     where_columns text[],
     search_path text
 );
+
+-- The arguments of a search by more than one vector. texts: one for each query vector, or in their place.
+CREATE TYPE pgsim._fusion_request AS (
+    texts text[],
+    text_form text,
+    legs jsonb,
+    fusion text,
+    weights jsonb,
+    rank_constant float8,
+    candidates int,
+    per_group int
+);
+
+-- One leg of a search: its kind (dense, text, prior), what it searches, and its part in the fusion.
+CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
 -- second look, of
@@ -298,7 +327,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration TO PUBLIC;
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -343,6 +372,12 @@ LEFT JOIN pg_class AS k ON CASE i.method WHEN 'codes' THEN k.oid = i.relation
 LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = v.relation;
 COMMENT ON VIEW pgsim.indexes IS 'Vector indexes made by pgsim; not valid while a build is under way, after one that failed, and when dropped by hand.';
 
+CREATE VIEW pgsim.fusions AS
+SELECT c.name AS collection, f.name, f.method, f.weights, f.rank_constant, f.candidates, f.report, f.created_at
+FROM pgsim._fusion AS f
+JOIN pgsim._collection AS c ON c.id = f.collection_id;
+COMMENT ON VIEW pgsim.fusions IS 'Fusions that searches name, and the report of how each was found.';
+
 CREATE VIEW pgsim.backfill_progress AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, v.state,
        coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest
@@ -375,7 +410,7 @@ WHERE l.recall IS NOT NULL
 GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
-GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
 
 CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target) RETURNS void
 LANGUAGE plpgsql
@@ -3503,6 +3538,23 @@ RETURN CASE
     ELSE 'string' END;
 COMMENT ON FUNCTION pgsim._filter_wanted IS 'The type of JSON value that a filter takes for a type of columns.';
 
+CREATE FUNCTION pgsim._capped(c pgsim._collection, column_name text, keys text[], per_group int, k int) RETURNS int[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    places int[];
+BEGIN
+    EXECUTE format(
+        'SELECT array_agg(o ORDER BY o) FROM (SELECT o::int FROM (SELECT i.ordinal AS o, row_number() OVER (PARTITION BY b.%I ORDER BY i.ordinal) AS nth '
+        'FROM (SELECT %s, k.ordinal FROM unnest($1) WITH ORDINALITY AS k (given, ordinal)) AS i JOIN %s AS b ON %s) AS n WHERE nth <= $2 ORDER BY o LIMIT $3) AS p',
+        column_name, pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
+    INTO places USING keys, per_group, k;
+    RETURN coalesce(places, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._capped IS 'The places, in a ranked list of keys, of the first k rows of which no more than per_group have one value of a column. NULL is a value.';
+
 CREATE FUNCTION pgsim._check_fusion(method text, rank_constant float8) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3550,6 +3602,11 @@ BEGIN
         IF EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s IS NULL OR s IN ('NaN', 'Infinity', '-Infinity')) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a score of leg %L is NULL, NaN or infinite', l.name), HINT = 'Leave such rows out.';
         END IF;
+        IF l.maximum IS NOT NULL AND (l.minimum IS NULL OR NOT l.maximum - l.minimum BETWEEN 1e-300 AND 1e300 OR EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s NOT BETWEEN l.minimum AND l.maximum)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has the scale %s to %s, and scores %s to %s', l.name, coalesce(l.minimum::text, 'NULL'), l.maximum,
+                                                                      (SELECT min(s) FROM unnest(l.scores) AS s), (SELECT max(s) FROM unnest(l.scores) AS s)),
+                HINT = 'A scale has a minimum and a greater maximum, and all scores lie between; without a maximum the scale is what was found.';
+        END IF;
         IF method = 'tmm' AND (l.minimum IS NULL OR l.minimum IN ('NaN', 'Infinity', '-Infinity') OR l.minimum > (SELECT min(s) FROM unnest(l.scores) AS s)) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the minimum of leg %L is %s, and its least score %s', l.name, coalesce(l.minimum::text, 'not known'), (SELECT min(s) FROM unnest(l.scores) AS s)),
                 HINT = 'tmm needs the least score that is possible: 0 of BM25, -1 of a cosine similarity; minmax does not.';
@@ -3573,7 +3630,10 @@ DECLARE
 BEGIN
     -- A score s counts (s - low) / span; a list without any span counts the same for each of its rows.
     FOR i IN 1 .. cardinality(legs) LOOP
-        IF method = 'dbsf' THEN
+        IF legs[i].maximum IS NOT NULL THEN
+            low := legs[i].minimum;
+            high := legs[i].maximum - low;
+        ELSIF method = 'dbsf' THEN
             SELECT avg(s) - 3 * stddev_samp(s), 6 * stddev_samp(s) INTO low, high FROM unnest(legs[i].scores) AS s;
         ELSIF method <> 'rrf' THEN
             SELECT min(s), max(s) INTO low, high FROM unnest(legs[i].scores) AS s;
@@ -3589,7 +3649,7 @@ BEGIN
                    WHEN method = 'rrf' THEN 1 / (rank_constant + e.rank)
                    WHEN spans[l.ordinal] > 0 THEN (e.score - lows[l.ordinal]) / spans[l.ordinal]
                    ELSE CASE method WHEN 'dbsf' THEN 0.5 WHEN 'tmm' THEN 0 ELSE 1 END END AS share
-        FROM unnest(legs) WITH ORDINALITY AS l (name, keys, scores, minimum, ordinal)
+        FROM unnest(legs) WITH ORDINALITY AS l (name, keys, scores, minimum, maximum, ordinal)
         CROSS JOIN LATERAL unnest(l.keys, l.scores) WITH ORDINALITY AS e (key, score, rank)
         WHERE weights[l.ordinal] > 0
     ), best AS MATERIALIZED (
@@ -3609,6 +3669,25 @@ CREATE FUNCTION pgsim._fusion_methods() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '{minmax,relative_score,tmm,dbsf,rrf}'::text[];
 COMMENT ON FUNCTION pgsim._fusion_methods IS 'The methods of fusion; relative_score is another engine''s name of minmax.';
+
+CREATE FUNCTION pgsim._fusion_row(c pgsim._collection, name text) RETURNS pgsim._fusion
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f pgsim._fusion;
+BEGIN
+    SELECT * INTO f FROM pgsim._fusion AS s WHERE s.collection_id = c.id AND s.name = _fusion_row.name;
+    IF f.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS009',
+            MESSAGE = format('collection %L has no fusion %s, and it is no method: %s', c.name, coalesce(quote_literal(left(name, 200)), 'NULL'), array_to_string(pgsim._fusion_methods(), ', ')),
+            DETAIL = coalesce('It has: ' || (SELECT string_agg(quote_literal(s.name), ', ' ORDER BY s.name) FROM pgsim._fusion AS s WHERE s.collection_id = c.id), 'It has none.'),
+            HINT = format('pgsim tune fusion %s makes one from queries of yours; so does pgsim.create_fusion.', c.name);
+    END IF;
+    RETURN f;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fusion_row IS 'The fusion of that name, or PS009.';
 
 CREATE FUNCTION pgsim._fusion_weights(names text[], weights jsonb, method text, spare text[] = '{}') RETURNS float8[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -3633,7 +3712,7 @@ BEGIN
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights does not name the leg %s', wrong), HINT = 'Give each leg a weight; 0 leaves it out.';
     END IF;
-    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE jsonb_typeof(w.value) <> 'number' OR NOT (w.value)::numeric BETWEEN 0 AND 1e6 LIMIT 1;
+    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN NOT (w.value)::numeric BETWEEN 0 AND 1e6 ELSE true END LIMIT 1;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is a number from 0 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
     END IF;
@@ -3642,6 +3721,442 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._fusion_weights IS
     'The weight of each leg. Without any, equal shares that sum to 1, and 1 each for rrf. spare: names that may stand there without being a leg of this call. Raises PS010 for what is no weight.';
+
+CREATE FUNCTION pgsim._leg_request(r pgsim._search_request, l pgsim._search_leg) RETURNS pgsim._search_request
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF l.spec ? 'query' THEN
+        r.model := l.spec ->> 'model';
+        r.embedding := coalesce(l.spec ->> 'embedding', 'default');
+        r.recall := coalesce((l.spec ->> 'recall')::float8, r.recall);
+        r.mode := coalesce(l.spec ->> 'mode', r.mode);
+        r.dims := CASE WHEN jsonb_typeof(l.spec -> 'dims') = 'array' THEN ARRAY(SELECT d.value::int FROM jsonb_array_elements_text(l.spec -> 'dims') AS d) ELSE (l.spec ->> 'dims')::int[] END;
+        r.oversample := (l.spec ->> 'oversample')::int;
+        r.max_distance := (l.spec ->> 'max_distance')::float8;
+    END IF;
+    RETURN r;
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L cannot be read: %s', l.name, SQLERRM), HINT = 'Its properties are those of pgsim.search''s arguments.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a dense leg: what the search asks of all, and what the leg says of itself.';
+
+CREATE FUNCTION pgsim._leg_vector(l pgsim._search_leg, query vector) RETURNS vector
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT l.spec ? 'query' THEN
+        RETURN (query);
+    END IF;
+    RETURN pgsim._vector_of(l.spec ->> 'query');
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the query of leg %L is no vector: %s', l.name, SQLERRM), HINT = 'Give it as a JSON array of numbers, or as the text of a vector.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._leg_vector IS 'The query vector of a dense leg: its own, or that of the search.';
+
+CREATE FUNCTION pgsim._prior(c pgsim._collection, l pgsim._search_leg, keys text[]) RETURNS pgsim.leg
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text := l.spec ->> 'column';
+    category text;
+    type oid;
+    number text;
+    origin float8 := 0;
+    scale float8;
+    score text;
+    made pgsim.leg;
+BEGIN
+    PERFORM pgsim._check_columns(c.relation, format('leg %L', l.name), ARRAY[column_name]);
+    SELECT t.typcategory, t.oid INTO category, type
+    FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = coalesce(nullif((SELECT b.typbasetype FROM pg_type AS b WHERE b.oid = a.atttypid), 0), a.atttypid)
+    WHERE a.attrelid = c.relation AND a.attname = column_name;
+    number := CASE
+        WHEN type IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN format('extract(epoch FROM b.%I)::float8', column_name)
+        WHEN type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype) THEN format('b.%I::float8', column_name)
+        WHEN type = 'numeric'::regtype THEN format('(CASE WHEN b.%1$I BETWEEN -1e300 AND 1e300 THEN b.%1$I END)::float8', column_name)
+        WHEN type = 'bool'::regtype THEN format('b.%I::int::float8', column_name) END;
+    IF number IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L reads column %I, which is neither a number, a time nor a boolean', l.name, column_name), HINT = 'Name a column that ranks rows by itself.';
+    END IF;
+    IF (l.spec ? 'half_life')::int + (l.spec ? 'pivot')::int + (l.spec ? 'order')::int > 1 OR l.spec ? 'origin' AND NOT l.spec ? 'half_life' OR (l.spec ? 'half_life' OR l.spec ? 'pivot') AND (l.spec ? 'minimum' OR l.spec ? 'maximum') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L mixes what does not go together: %s', l.name, left((l.spec - 'column')::text, 200)),
+            HINT = 'half_life (with origin) halves the score with each such distance; pivot is the value that scores one half; order, minimum and maximum go with the bare value.';
+    END IF;
+    BEGIN
+        IF l.spec ? 'half_life' THEN
+            IF category = 'D' THEN
+                origin := extract(epoch FROM coalesce((l.spec ->> 'origin')::timestamptz, now()));
+                scale := extract(epoch FROM (l.spec ->> 'half_life')::interval);
+            ELSE
+                origin := coalesce((l.spec ->> 'origin')::float8, 0);
+                scale := (l.spec ->> 'half_life')::float8;
+            END IF;
+        ELSIF l.spec ? 'pivot' THEN
+            scale := (l.spec ->> 'pivot')::float8;
+        END IF;
+        made.minimum := (l.spec ->> 'minimum')::float8;
+        made.maximum := (l.spec ->> 'maximum')::float8;
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L cannot be read: %s', l.name, SQLERRM), HINT = 'The half_life of a time is an interval ("30 days"), its origin a time; those of a number are numbers.';
+    END;
+    IF (l.spec ? 'half_life' OR l.spec ? 'pivot') AND (scale IS NULL OR NOT scale BETWEEN 1e-100 AND 1e100) OR origin IS NULL OR NOT origin BETWEEN -1e100 AND 1e100 OR l.spec ? 'pivot' AND category = 'D' OR category = 'D' AND l.spec ? 'half_life' AND jsonb_typeof(l.spec -> 'half_life') <> 'string'
+       OR l.spec ? 'order' AND l.spec -> 'order' NOT IN ('"asc"', '"desc"')
+       OR made.maximum IS NOT NULL AND (made.minimum IS NULL OR NOT made.maximum - made.minimum BETWEEN 1e-300 AND 1e300) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; half_life and pivot are above 0 (a time has no pivot), order is asc or desc, and a maximum is above its minimum', l.name, left(l.spec::text, 200)),
+            HINT = 'For instance {"column": "published", "half_life": "30 days"} or {"column": "downloads", "pivot": 1000}.';
+    END IF;
+    score := CASE WHEN l.spec ? 'half_life' THEN 'exp(-least(abs(n - $2) / $3 * ln(2::float8), 700))'
+                  WHEN l.spec ? 'pivot' THEN 'greatest(n, 0) / (greatest(n, 0) + $3)'
+                  WHEN l.spec ->> 'order' = 'asc' THEN '-n' ELSE 'n' END;
+    IF made.maximum IS NOT NULL THEN
+        score := format('least(greatest(%s, $4), $5)', score);
+    END IF;
+    IF l.spec ? 'half_life' OR l.spec ? 'pivot' THEN
+        made.minimum := 0;
+        made.maximum := 1;
+    END IF;
+    made.name := l.name;
+    EXECUTE format(
+        'SELECT array_agg(k ORDER BY s DESC, o), array_agg(s ORDER BY s DESC, o) '
+        'FROM (SELECT i.given AS k, i.ordinal AS o, %s AS s FROM (SELECT %s, k.given, k.ordinal FROM unnest($1) WITH ORDINALITY AS k (given, ordinal)) AS i '
+        'JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT %s AS n) AS v WHERE n BETWEEN -1e300 AND 1e300) AS p',
+        score, pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true), number)
+    INTO made.keys, made.scores USING keys, origin, scale, made.minimum, made.maximum;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION pgsim._prior IS
+    'A leg that ranks given rows by a column: by its value, by how far it is from an origin, or by a saturation. Rows without a value, or with one that is not finite, are not in it. It reads the table as the caller may.';
+
+CREATE FUNCTION pgsim._search_fused(
+    r pgsim._search_request, query vector, text_query text, h pgsim._fusion_request, explained boolean,
+    OUT keys text[], OUT scores float8[], OUT distances float8[], OUT metric text, OUT details jsonb, OUT row_details jsonb[]
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- More rows than any table of vectors has: all that match.
+    everything CONSTANT int := 100000000;
+    started CONSTANT timestamptz := clock_timestamp();
+    leg_started timestamptz;
+    c pgsim._collection := pgsim._collection_row(r.collection);
+    legs pgsim._search_leg[] := pgsim._search_legs(query IS NOT NULL, text_query, h);
+    f pgsim._fusion;
+    method text;
+    weights float8[];
+    l pgsim._search_leg;
+    p pgsim._search_plan;
+    t pgsim._target;
+    leg_request pgsim._search_request;
+    executed record;
+    list pgsim.leg;
+    lists pgsim.leg[];
+    fused record;
+    told jsonb;
+    found_keys text[];
+    dense_keys text[];
+    dense_distances float8[];
+    compiled record;
+    predicate text;
+    finders int;
+    single boolean;
+    grouped boolean;
+    exhausted boolean;
+    whole boolean;
+    depth int;
+    places int[];
+    rank_constant float8;
+BEGIN
+    IF h.fusion IS NULL OR h.fusion = ANY (pgsim._fusion_methods()) THEN
+        method := coalesce(h.fusion, 'minmax');
+        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}');
+    ELSE
+        f := pgsim._fusion_row(c, h.fusion);
+        method := f.method;
+        weights := CASE WHEN h.weights IS NULL THEN pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), f.weights, method, ARRAY(SELECT n FROM jsonb_object_keys(f.weights) AS n))
+                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}') END;
+        IF h.weights IS NULL AND NOT EXISTS (SELECT FROM unnest(legs, weights) AS g (name, kind, spec, none, weight) WHERE g.kind <> 'prior' AND g.weight > 0) THEN
+            -- What it was made for is not in this call, and what is must not go unanswered.
+            weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), NULL, method);
+        END IF;
+    END IF;
+    rank_constant := coalesce(h.rank_constant, f.rank_constant);
+    PERFORM pgsim._check_fusion(method, rank_constant);
+    rank_constant := coalesce(rank_constant, 60);
+    legs := ARRAY(SELECT ROW(g.name, g.kind, g.spec, g.weight)::pgsim._search_leg FROM unnest(legs, weights) WITH ORDINALITY AS g (name, kind, spec, none, weight, ordinal)
+                  WHERE g.weight > 0 ORDER BY g.kind = 'prior', g.ordinal);
+    weights := ARRAY(SELECT g.weight FROM unnest(legs) AS g);
+    finders := (SELECT count(*) FROM unnest(legs) AS g WHERE g.kind <> 'prior');
+    IF finders = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, which leaves out every leg that finds rows', h.weights), HINT = 'Give one of them a weight above 0.';
+    END IF;
+
+    -- What is asked of vectors, in a search without any.
+    IF num_nonnulls(r.model, r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL
+       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM jsonb_each(h.legs) AS g WHERE g.value ? 'query') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+    END IF;
+    single := cardinality(legs) = 1 AND coalesce(h.per_group, 1) = 1;
+    grouped := r.distinct_on IS NOT NULL AND NOT (single AND legs[1].kind = 'dense');
+    IF r.after IS NOT NULL AND NOT (single AND legs[1].kind = 'dense') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'after is given, and more is ranked than distances', HINT = 'Ask for the rows up to the end of the page (k), and leave out those of the pages before.';
+    END IF;
+    IF h.per_group IS NULL OR h.per_group NOT BETWEEN 1 AND 10000 OR h.per_group > 1 AND r.distinct_on IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('per_group is %s%s; it is a number from 1 to 10000, of rows with one value of distinct_on', coalesce(h.per_group::text, 'NULL'), CASE WHEN r.distinct_on IS NULL THEN ', and distinct_on is not given' ELSE '' END),
+            HINT = 'Name the column in distinct_on.';
+    END IF;
+    IF h.candidates NOT BETWEEN 1 AND 10000 OR h.candidates < r.k THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('candidates is %s, and k is %s; it is how many rows each leg gives, from k to 10000', h.candidates, r.k), HINT = 'Leave it out for 200, or twice k where that is more.';
+    END IF;
+    t.base := c.relation;
+    leg_request := r;
+    leg_request.dims := NULL;
+    leg_request.oversample := NULL;
+    leg_request.after := NULL;
+    PERFORM pgsim._check_search(t, leg_request);
+    PERFORM pgsim._require_select(c.relation, c.relation);
+
+    IF finders < cardinality(legs) OR EXISTS (SELECT FROM unnest(legs) AS g WHERE g.kind = 'text') THEN
+        compiled := pgsim._compile_filter(c.relation, r.filter, coalesce(r.where_values, '{}'), false);
+        predicate := CASE WHEN r.where_sql IS NULL THEN compiled.predicate ELSE concat_ws(' AND ', compiled.predicate, format(E'(%s\n)', r.where_sql)) END;
+    END IF;
+    whole := cardinality(c.key_columns) = 1 AND (SELECT a.atttypid IN (20, 21, 23) FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = c.key_columns[1]);
+    depth := CASE WHEN single AND NOT grouped THEN r.k ELSE coalesce(h.candidates, CASE WHEN f.candidates IS NOT NULL THEN greatest(f.candidates, r.k) END, least(greatest(200, 2 * r.k), 10000)) END;
+    LOOP
+        lists := '{}';
+        told := '{}';
+        exhausted := true;
+        FOREACH l IN ARRAY legs LOOP
+            leg_started := clock_timestamp();
+            list := NULL;
+            list.name := l.name;
+            IF l.kind = 'dense' THEN
+                leg_request := pgsim._leg_request(r, l);
+                leg_request.k := depth;
+                IF NOT single OR grouped THEN
+                    leg_request.distinct_on := NULL;
+                END IF;
+                IF depth > 10000 THEN
+                    leg_request.mode := 'exact';
+                    leg_request.dims := NULL;
+                    leg_request.oversample := NULL;
+                END IF;
+                p := pgsim._plan_search(leg_request, explained);
+                t := p.target;
+                executed := pgsim._execute_search(p, pgsim._leg_vector(l, query), explained);
+                IF t.record_share > 0 OR t.audit_share > 0 THEN
+                    PERFORM pgsim._record_some(p, pgsim._leg_vector(l, query), executed.keys, executed.distances, executed.details, leg_started);
+                END IF;
+                list.keys := executed.keys;
+                list.scores := ARRAY(SELECT pgsim.score(t.metric, d.distance) FROM unnest(executed.distances) WITH ORDINALITY AS d (distance, ordinal) ORDER BY d.ordinal);
+                list.minimum := CASE t.metric WHEN 'cosine' THEN -1 WHEN 'ip' THEN NULL ELSE 0 END;
+                IF l.name = 'dense' THEN
+                    dense_keys := executed.keys;
+                    dense_distances := executed.distances;
+                    metric := t.metric;
+                END IF;
+            ELSIF l.kind = 'text' THEN
+                executed := pgsim._search_text(c, l.spec ->> 'text_query', depth, predicate, compiled."values", explained, coalesce(l.spec ->> 'text_form', 'any'));
+                list.keys := executed.keys;
+                list.scores := executed.scores;
+                list.minimum := 0;
+            ELSE
+                SELECT array_agg(u.key ORDER BY CASE WHEN whole THEN u.key::numeric END, u.key COLLATE "C") INTO found_keys
+                FROM (SELECT DISTINCT n AS key FROM unnest(lists) AS g CROSS JOIN unnest(g.keys) AS n) AS u;
+                list := pgsim._prior(c, l, found_keys);
+            END IF;
+            exhausted := exhausted AND (l.kind = 'prior' OR coalesce(cardinality(list.keys), 0) < depth);
+            IF method = 'tmm' AND list.minimum IS NULL AND NOT single THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no least score that is known, which tmm needs', l.name),
+                    HINT = 'An inner product and the bare value of a column have none. Fuse by minmax.';
+            END IF;
+            lists := lists || list;
+            IF explained THEN
+                told := told || jsonb_build_object(l.name, jsonb_strip_nulls(jsonb_build_object(
+                    'kind', l.kind, 'weight', CASE WHEN NOT single THEN l.weight END, 'rows', coalesce(cardinality(list.keys), 0), 'seconds', extract(epoch FROM clock_timestamp() - leg_started),
+                    'details', CASE WHEN l.kind <> 'prior' THEN executed.details END)));
+            END IF;
+        END LOOP;
+        IF single THEN
+            keys := list.keys;
+            scores := list.scores;
+            row_details := NULL;
+            IF l.kind = 'text' THEN
+                row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_build_object('rank', s.ordinal, 'score', s.score)) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
+            END IF;
+        ELSE
+            fused := pgsim._fuse(lists, method, weights, rank_constant, CASE WHEN NOT grouped THEN r.k END, whole);
+            keys := fused.keys;
+            scores := fused.scores;
+            row_details := fused.details;
+        END IF;
+        EXIT WHEN NOT grouped;
+        places := pgsim._capped(c, r.distinct_on, keys, h.per_group, r.k);
+        IF cardinality(places) >= r.k OR exhausted OR depth >= everything THEN
+            keys := ARRAY(SELECT keys[n.place] FROM unnest(places) WITH ORDINALITY AS n (place, ordinal) ORDER BY n.ordinal);
+            scores := ARRAY(SELECT scores[n.place] FROM unnest(places) WITH ORDINALITY AS n (place, ordinal) ORDER BY n.ordinal);
+            row_details := ARRAY(SELECT row_details[n.place] FROM unnest(places) WITH ORDINALITY AS n (place, ordinal) ORDER BY n.ordinal);
+            EXIT;
+        END IF;
+        depth := CASE WHEN depth >= 10000 THEN everything ELSE least(4 * depth, 10000) END;
+    END LOOP;
+
+    IF single AND l.kind = 'dense' AND NOT explained THEN
+        details := executed.details;
+        distances := executed.distances;
+        metric := t.metric;
+        RETURN;
+    END IF;
+    IF explained THEN
+        details := jsonb_strip_nulls(jsonb_build_object(
+            'strategy', CASE WHEN single THEN l.kind ELSE 'fusion' END, 'collection', c.name,
+            'fusion', CASE WHEN NOT single THEN jsonb_build_object('name', f.name, 'method', method, 'rank_constant', CASE method WHEN 'rrf' THEN rank_constant END, 'candidates', depth) END,
+            'legs', told, 'rows', coalesce(cardinality(keys), 0), 'complete', coalesce(cardinality(keys), 0) >= r.k OR exhausted, 'filter', predicate,
+            'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started))));
+        RETURN;
+    END IF;
+    SELECT array_agg(d.distance ORDER BY n.ordinal),
+           array_agg(jsonb_build_object('strategy', CASE WHEN single THEN l.kind ELSE 'fusion' END, 'legs', n.told) || CASE WHEN single THEN '{}' ELSE jsonb_build_object('fusion', coalesce(f.name, method)) END ORDER BY n.ordinal)
+    INTO distances, row_details
+    FROM unnest(keys, row_details) WITH ORDINALITY AS n (key, told, ordinal)
+    LEFT JOIN unnest(dense_keys, dense_distances) AS d (key, distance) ON d.key = n.key;
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_fused IS
+    'A search by more than one vector: runs its legs, fuses what they gave, and keeps to distinct_on. A leg alone is not fused. With distinct_on the legs go deeper until k rows are found or nothing is left.';
+
+CREATE FUNCTION pgsim._search_legs(queried boolean, text_query text, h pgsim._fusion_request) RETURNS pgsim._search_leg[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_legs pgsim._search_leg[] := '{}';
+    given record;
+    known text[];
+    wrong text;
+    kind text;
+BEGIN
+    IF queried THEN
+        found_legs := found_legs || ROW('dense', 'dense', '{}', NULL)::pgsim._search_leg;
+    END IF;
+    IF text_query IS NOT NULL THEN
+        found_legs := found_legs || ROW('text', 'text', jsonb_build_object('text_query', text_query, 'text_form', h.text_form), NULL)::pgsim._search_leg;
+    ELSIF h.text_form IS DISTINCT FROM 'any' AND h.texts IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('text_form is %s, but there is no text_query', coalesce(quote_literal(left(h.text_form, 80)), 'NULL')), HINT = 'Give the text, or leave text_form out.';
+    END IF;
+    IF h.legs IS NOT NULL AND h.legs <> 'null' THEN
+        IF jsonb_typeof(h.legs) <> 'object' THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs is %s, not an object of legs by their names', left(h.legs::text, 200)),
+                HINT = 'For instance: legs => ''{"recent": {"column": "published", "half_life": "30 days"}}''.';
+        END IF;
+        FOR given IN SELECT l.key AS name, l.value AS spec FROM jsonb_each(h.legs) AS l LOOP
+            PERFORM pgsim._check_name('leg', given.name);
+            IF EXISTS (SELECT FROM unnest(found_legs) AS f WHERE f.name = given.name) THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' ELSE 'query' END),
+                    HINT = 'Give it another name, or leave the argument out.';
+            END IF;
+            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'column')::int <> 1 THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, or a column', given.name, left(given.spec::text, 200)),
+                    HINT = 'For instance: {"query": [0.1, 0.2], "embedding": "title"}, {"text_query": "red boat"} or {"column": "published", "half_life": "30 days"}.';
+            END IF;
+            IF given.spec ? 'query' THEN
+                kind := 'dense';
+                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance,minimum,maximum}';
+            ELSIF given.spec ? 'text_query' THEN
+                kind := 'text';
+                known := '{text_query,text_form}';
+            ELSE
+                kind := 'prior';
+                known := '{column,half_life,origin,pivot,order,minimum,maximum}';
+            END IF;
+            SELECT k INTO wrong FROM jsonb_object_keys(given.spec) AS k WHERE NOT k = ANY (known) LIMIT 1;
+            IF wrong IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no property %s; such a leg has %s', given.name, quote_literal(left(wrong, 80)), array_to_string(known, ', ')),
+                    HINT = 'docs/hybrid.md tells what each is.';
+            END IF;
+            IF kind = 'text' AND jsonb_typeof(given.spec -> 'text_query') <> 'string' OR kind = 'prior' AND jsonb_typeof(given.spec -> 'column') <> 'string' THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', CASE kind WHEN 'text' THEN 'text_query' ELSE 'column' END, given.name), HINT = 'Leave a leg out that has nothing to look for.';
+            END IF;
+            found_legs := found_legs || ROW(given.name, kind, given.spec, NULL)::pgsim._search_leg;
+        END LOOP;
+    END IF;
+    IF NOT EXISTS (SELECT FROM unnest(found_legs) AS f WHERE f.kind <> 'prior') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows',
+            HINT = 'A leg over a column ranks the rows that other legs find.';
+    END IF;
+    RETURN found_legs;
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_legs IS 'The legs of a search: query, text_query and those named in legs. Raises PS010 for what is none.';
+
+CREATE FUNCTION pgsim.create_fusion(
+    collection text, name text, method text = 'minmax', weights jsonb = '{"dense": 0.5, "text": 0.5}', rank_constant float8 = NULL, candidates int = NULL,
+    report jsonb = '{}', "replace" boolean = false
+) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._check_name('fusion', name);
+    IF name = ANY (pgsim._fusion_methods()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS011', MESSAGE = format('fusion name %L is a method''s', name), HINT = 'Take another name; a method needs no fusion of its name.';
+    END IF;
+    PERFORM pgsim._check_fusion(method, rank_constant);
+    IF weights IS NULL OR jsonb_typeof(weights) <> 'object' OR weights = '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, not an object of numbers', coalesce(left(weights::text, 200), 'NULL')),
+            HINT = 'Name each leg: weights => ''{"dense": 0.7, "text": 0.3}''.';
+    END IF;
+    PERFORM pgsim._fusion_weights(ARRAY(SELECT n FROM jsonb_object_keys(weights) AS n), weights, method);
+    IF NOT EXISTS (SELECT FROM jsonb_each(weights) AS w WHERE w.value > '0') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, which leaves every leg out', weights), HINT = 'Give one leg a weight above 0.';
+    END IF;
+    IF candidates NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('candidates is %s; it is a number of rows from 1 to 10000', candidates), HINT = 'Leave it out for 200, or twice k where that is more.';
+    END IF;
+    INSERT INTO pgsim._fusion (collection_id, name, method, weights, rank_constant, candidates, report)
+    VALUES (c.id, create_fusion.name, create_fusion.method, create_fusion.weights, create_fusion.rank_constant, create_fusion.candidates, coalesce(create_fusion.report, '{}'))
+    ON CONFLICT ON CONSTRAINT _fusion_collection_id_name_key DO UPDATE
+        SET method = excluded.method, weights = excluded.weights, rank_constant = excluded.rank_constant, candidates = excluded.candidates, report = excluded.report, created_at = excluded.created_at
+        WHERE create_fusion."replace";
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a fusion %L already', collection, name), HINT = 'Give "replace" => true, or take another name.';
+    END IF;
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION pgsim.create_fusion IS
+$$Keeps a fusion under a name, which searches of the collection give as fusion => 'name'; returns the name.
+
+method: minmax, relative_score, tmm, dbsf or rrf. weights: of every leg by its name; 0 leaves a leg out, and it is not even searched.
+rank_constant: of rrf. candidates: how many rows each leg gives. report: why it is so, for the view pgsim.fusions; `pgsim tune fusion`
+puts there what it measured. "replace": put it in the place of one of that name. Errors: PS001, PS010, PS011, PS020, PS032.$$;
+
+CREATE FUNCTION pgsim.drop_fusion(collection text, name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    f pgsim._fusion;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    f := pgsim._fusion_row(c, name);
+    DELETE FROM pgsim._fusion AS d WHERE d.id = f.id;
+END
+$$;
+COMMENT ON FUNCTION pgsim.drop_fusion IS 'Forgets a fusion of a collection; searches that name it fail from then on. Errors: PS001, PS009, PS032.';
 
 CREATE FUNCTION pgsim.fuse(legs pgsim.leg[], method text = 'minmax', weights jsonb = NULL, k int = 10, rank_constant float8 = NULL)
 RETURNS TABLE (key text, score float8, rank int, details jsonb)
@@ -3675,15 +4190,151 @@ shares that sum to 1, and for rrf 1 each. k: how many rows, NULL for all. rank_c
 that leg; an empty leg gives nothing. details: by leg, its rank and score of the row, and the share that this has in the fused score.
 Ties go by key: as numbers where all keys are whole numbers, otherwise by their bytes. Errors: PS010, PS011, PS016.$$;
 
-CREATE FUNCTION pgsim.leg(name text, keys text[], scores float8[] = NULL, minimum float8 = NULL) RETURNS pgsim.leg
+CREATE FUNCTION pgsim.leg(name text, keys text[], scores float8[] = NULL, minimum float8 = NULL, maximum float8 = NULL) RETURNS pgsim.leg
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ROW(name, keys, scores, minimum)::pgsim.leg;
+RETURN ROW(name, keys, scores, minimum, maximum)::pgsim.leg;
 COMMENT ON FUNCTION pgsim.leg IS
 $$Makes one leg of pgsim.fuse out of any ranked list: another engine's, a prior's, or what a search of your own gave.
 
 name: what weights and details call it. keys: best first, as array_agg(key ORDER BY rank) gives them; none is an empty leg.
 scores: one for each key, higher is better (give a distance as its negative); rrf needs none. minimum: the least score that
-the engine can give, which tmm needs: 0 of BM25, -1 of a cosine similarity. pgsim.fuse checks all of it.$$;
+the engine can give, which tmm needs: 0 of BM25, -1 of a cosine similarity. minimum and maximum: a fixed scale, on which a score
+means the same in every search, as a probability does; it is not stretched to what was found. pgsim.fuse checks all of it.$$;
+
+CREATE FUNCTION pgsim.mmr(
+    collection text, keys text[], scores float8[], k int = 10, diversity float8 = 0.5, model text = NULL, embedding text = 'default'
+) RETURNS TABLE (key text, score float8, rank int, details jsonb)
+LANGUAGE plpgsql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := pgsim._target(collection, model, embedding);
+    joined text := CASE WHEN t.adopted THEN format('JOIN %s AS s ON %s', t.base_sql, pgsim._key_join('s.', 'i.', t.key_columns, true))
+        ELSE format('JOIN %s AS b ON %s JOIN %s AS s ON %s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.version_sql, pgsim._key_join('b.', 's.', t.key_columns, true)) END;
+    relevance float8[];
+    places int[];
+    similarities float8[];
+    nearest float8[];
+    n int;
+    chosen int[] := '{}';
+    taken int;
+BEGIN
+    PERFORM pgsim._require_select(t.base, t.version);
+    PERFORM pgsim._check_k(k);
+    PERFORM pgsim._check_legs(ARRAY[pgsim.leg('mmr', keys, scores)], 'minmax');
+    IF diversity IS NULL OR diversity NOT BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('diversity is %s; it is a share from 0 to 1', coalesce(diversity::text, 'NULL')), HINT = '0 keeps the order of the scores, 1 looks at the vectors alone.';
+    END IF;
+    IF cardinality(keys) > 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there are %s keys; up to 1000 are compared with one another', cardinality(keys)), HINT = 'Give the best few hundred.';
+    END IF;
+    SELECT array_agg(CASE WHEN b.high > b.low THEN (s.score - b.low) / (b.high - b.low) ELSE 1 END ORDER BY s.ordinal) INTO relevance
+    FROM unnest(scores) WITH ORDINALITY AS s (score, ordinal)
+    CROSS JOIN (SELECT min(u) AS low, max(u) AS high FROM unnest(scores) AS u) AS b;
+    -- The vectors are read a single time, every pair is compared, and each step after that looks at numbers. A zero vector is similar to none.
+    EXECUTE format(
+        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.vector AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
+        'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o)',
+        t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
+        format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
+               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END))
+    INTO places, similarities USING keys;
+    n := coalesce(cardinality(places), 0);
+    nearest := array_fill(NULL::float8, ARRAY[n]);
+    FOR step IN 1 .. least(k, n) LOOP
+        SELECT p.i, (1 - diversity) * relevance[p.place] - diversity * coalesce(p.near, 0) INTO taken, score
+        FROM unnest(places, nearest) WITH ORDINALITY AS p (place, near, i)
+        WHERE NOT p.i = ANY (chosen)
+        ORDER BY (1 - diversity) * relevance[p.place] - diversity * coalesce(p.near, 0) DESC, p.place LIMIT 1;
+        chosen := chosen || taken;
+        key := keys[places[taken]];
+        rank := step;
+        details := jsonb_build_object('rank', places[taken], 'score', scores[places[taken]], 'similarity', nearest[taken]);
+        RETURN NEXT;
+        nearest := ARRAY(SELECT greatest(p.near, p.alike) FROM unnest(nearest, similarities[(taken - 1) * n + 1 : taken * n]) WITH ORDINALITY AS p (near, alike, i) ORDER BY p.i);
+    END LOOP;
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('a key cannot be read as %s: %s', pgsim._key_types(t.base, t.key_columns), SQLERRM), HINT = 'Give keys as pgsim.search returns them.';
+END
+$$;
+COMMENT ON FUNCTION pgsim.mmr IS
+$$Ranks rows found anew, so that they are good and unlike one another: maximal marginal relevance.
+
+keys, scores: what a search gave, some times k of them; scores are brought between 0 and 1 by their least and greatest. Each step takes the
+row whose (1 - diversity) * score - diversity * (its similarity to the nearest row taken so far) is greatest. Similarity is the cosine of the
+stored vectors, or 1 / (1 + distance) for l2 and l1. diversity: 0 keeps the order, 1 looks at vectors alone. Rows without a vector, or not visible
+to you, are left out. score is what the step gained; details: the rank and score the row had, and that similarity.
+Errors: PS001 to PS006, PS010, PS016, PS032.$$;
+
+CREATE FUNCTION pgsim.search_parents(
+    collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, aggregate text = 'max', top int = 3,
+    model text = NULL, embedding text = 'default', recall float8 = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any',
+    legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL
+) RETURNS TABLE (key text, score float8, rank int, details jsonb)
+LANGUAGE plpgsql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection := pgsim._collection_row(collection);
+    dense CONSTANT boolean := query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query');
+    -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
+    pool int := CASE aggregate WHEN 'max' THEN k ELSE least(1000, greatest(50, 5 * k)) END;
+    given jsonb := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
+    chunk_keys text[];
+    chunk_scores float8[];
+BEGIN
+    PERFORM pgsim._require_select(c.relation, c.relation);
+    PERFORM pgsim._check_columns(c.relation, 'parent', ARRAY[parent]);
+    PERFORM pgsim._check_k(k);
+    IF aggregate IS NULL OR aggregate NOT IN ('max', 'mean', 'sum') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('aggregate is %s; known are max, mean and sum', coalesce(quote_literal(left(aggregate, 80)), 'NULL')), HINT = 'max ranks a parent by its best chunk.';
+    END IF;
+    IF aggregate <> 'max' AND k > 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; by mean or sum it is up to 1000, since every chunk of as many parents is ranked', k), HINT = 'Ask for fewer, or take max.';
+    END IF;
+    IF top IS NULL OR top NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('top is %s; it is a number of chunks from 1 to 1000', coalesce(top::text, 'NULL')), HINT = 'So many of a parent''s best chunks count; the default is 3.';
+    END IF;
+    IF query IS NULL AND text_query IS NULL AND legs IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows', HINT = 'Give one of them.';
+    END IF;
+    given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
+    SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
+    FROM pgsim.search(
+        search_parents.collection, search_parents.query, pool, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
+        fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form, legs => search_parents.legs,
+        rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent) AS s;
+    IF aggregate <> 'max' AND chunk_keys IS NOT NULL THEN
+        EXECUTE format(
+            'SELECT jsonb_build_object(''$and'', jsonb_build_array($2, jsonb_build_object($3::text, jsonb_build_object(''$in'', jsonb_agg(DISTINCT b.%I))))) '
+            'FROM (SELECT %s FROM unnest($1) AS g (given)) AS i JOIN %s AS b ON %s',
+            parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
+        INTO given USING chunk_keys, given, parent;
+        SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
+        FROM pgsim.search(
+            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding,
+            mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
+            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END) AS s;
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT p.parent::text, p.score, (row_number() OVER (ORDER BY p.score DESC, p.parent))::int, jsonb_build_object(''chunks'', p.chunks) '
+        'FROM (SELECT n.parent, CASE $4 WHEN ''sum'' THEN sum(n.score) WHEN ''mean'' THEN avg(n.score) ELSE max(n.score) END AS score, '
+        '             jsonb_agg(jsonb_build_object(''key'', n.given, ''score'', n.score) ORDER BY n.nth) AS chunks '
+        '      FROM (SELECT b.%I AS parent, i.given, i.score, row_number() OVER (PARTITION BY b.%I ORDER BY i.ordinal) AS nth '
+        '            FROM (SELECT %s, g.given, g.score, g.ordinal FROM unnest($1, $2) WITH ORDINALITY AS g (given, score, ordinal)) AS i JOIN %s AS b ON %s) AS n '
+        '      WHERE n.nth <= $3 GROUP BY n.parent) AS p ORDER BY 3 LIMIT $5',
+        parent, parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
+    USING chunk_keys, chunk_scores, top, aggregate, k;
+END
+$$;
+COMMENT ON FUNCTION pgsim.search_parents IS
+$$Searches a collection of chunks and ranks what they are parts of: the k parents whose chunks match best.
+
+parent: the column of the chunks that names the parent, a foreign key as a rule; chunks without one are left out. key is its value as
+text. aggregate: max ranks a parent by its best chunk, mean and sum by its best ones, top of them (3). For mean and sum the parents of the best
+chunks, five times k and at least 50, are ranked by all of their chunks. Fewer than k parents come only when fewer have a chunk that
+matches. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
+Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
 
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -5491,6 +6142,18 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_after IS 'Raises PS010 or PS016 for a cursor that is not the last row of a page.';
 
+CREATE FUNCTION pgsim._check_k(k int) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF k IS NULL OR k NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1 to 10000', coalesce(k::text, 'NULL')), HINT = 'Ask for the rows you will look at.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_k IS 'Raises PS010 for a number of rows that a search does not give.';
+
 CREATE FUNCTION pgsim._check_search(t pgsim._target, r pgsim._search_request) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -5498,8 +6161,9 @@ AS $$
 DECLARE
     d int;
 BEGIN
-    IF r.k IS NULL OR r.k NOT BETWEEN 1 AND 10000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1 to 10000', coalesce(r.k::text, 'NULL')), HINT = 'Ask for the rows you will look at.';
+    -- A search that looks at every row on its own behalf asks for more.
+    IF r.k IS NULL OR r.k < 1 THEN
+        PERFORM pgsim._check_k(r.k);
     END IF;
     IF r.mode IS NULL OR r.mode NOT IN ('auto', 'exact', 'ann', 'codes') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s; known are auto, exact, ann and codes', coalesce(quote_literal(left(r.mode, 80)), 'NULL')),
@@ -6100,7 +6764,8 @@ $$;
 COMMENT ON FUNCTION pgsim._record_some IS 'Records a share of searches, as pgsim.record_searches sets it, and of those audited how much of the exact answer they found.';
 
 CREATE FUNCTION pgsim._run_search(
-    r pgsim._search_request, queries vector[], explained boolean, OUT query int, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb
+    r pgsim._search_request, queries vector[], h pgsim._fusion_request, explained boolean,
+    OUT query int, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb, OUT scores float8[], OUT row_details jsonb[]
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -6108,9 +6773,31 @@ AS $$
 DECLARE
     started timestamptz := clock_timestamp();
     executed record;
-    p pgsim._search_plan := pgsim._plan_search(r, explained);
-    t pgsim._target := p.target;
+    p pgsim._search_plan;
+    t pgsim._target;
 BEGIN
+    IF r.k > 10000 THEN
+        PERFORM pgsim._check_k(r.k);
+    END IF;
+    IF num_nonnulls(h.texts, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
+        IF cardinality(queries) <> cardinality(h.texts) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there are %s queries and %s text_queries', cardinality(queries), cardinality(h.texts)), HINT = 'Give one of each for every search, or one kind alone.';
+        END IF;
+        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), 1) LOOP
+            query := i;
+            executed := pgsim._search_fused(r, queries[i], h.texts[i], h, explained);
+            keys := executed.keys;
+            distances := executed.distances;
+            metric := executed.metric;
+            details := executed.details;
+            scores := executed.scores;
+            row_details := executed.row_details;
+            RETURN NEXT;
+        END LOOP;
+        RETURN;
+    END IF;
+    p := pgsim._plan_search(r, explained);
+    t := p.target;
     metric := t.metric;
     IF queries IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'queries is NULL', HINT = 'Give an array of query vectors; an empty one has no answers.';
@@ -6131,7 +6818,8 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._run_search IS 'Plans a search once and runs it for each query vector; what search, search_batch and explain_search share.';
+COMMENT ON FUNCTION pgsim._run_search IS
+    'Runs a search for each query vector, planned once; what search, search_batch and explain_search share. Anything beyond one vector is fused by pgsim._search_fused, and has scores and row_details.';
 
 CREATE FUNCTION pgsim._sampled_share(sampled text, base regclass, predicate text, given jsonb, settings jsonb) RETURNS float8[]
 LANGUAGE plpgsql STABLE
@@ -6357,9 +7045,10 @@ $$;
 COMMENT ON FUNCTION pgsim._store_calibration IS 'Puts the parts of a calibration together and stores it, for the searches that follow.';
 
 CREATE FUNCTION pgsim.explain_search(
-    collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
-    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
+    rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
+    per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -6367,7 +7056,10 @@ BEGIN ATOMIC
     FROM pgsim._run_search(
         ROW(explain_search.collection, explain_search.k, explain_search.filter, explain_search.model, explain_search.embedding, explain_search.recall, explain_search.mode, explain_search.dims,
             explain_search.oversample, explain_search.max_distance, explain_search.after, explain_search.distinct_on, explain_search.where_sql, explain_search.where_values, explain_search.where_columns,
-            pg_catalog.current_setting('search_path'))::pgsim._search_request, ARRAY[explain_search.query], true) AS r;
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        ARRAY[explain_search.query],
+        ROW(CASE WHEN explain_search.text_query IS NOT NULL THEN ARRAY[explain_search.text_query] END, explain_search.text_form, explain_search.legs, explain_search.fusion, explain_search.weights, explain_search.rank_constant,
+            explain_search.candidates, explain_search.per_group)::pgsim._fusion_request, true) AS r;
 END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
@@ -6420,18 +7112,22 @@ COMMENT ON FUNCTION pgsim.score IS
     'Turns a distance into a score, higher being better: the cosine similarity, the inner product, or 1 / (1 + distance) for l2 and l1. NULL for a metric that is none of these.';
 
 CREATE FUNCTION pgsim.search(
-    collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
-    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
+    rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
+    per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
-    SELECT n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search.after ->> 'rank')::numeric::int, 0), r.details
+    SELECT n.key, coalesce(n.score, pgsim.score(r.metric, n.distance)), n.distance, n.rank::int + coalesce((search.after ->> 'rank')::numeric::int, 0), coalesce(n.details, r.details)
     FROM pgsim._run_search(
         ROW(search.collection, search.k, search.filter, search.model, search.embedding, search.recall, search.mode, search.dims,
             search.oversample, search.max_distance, search.after, search.distinct_on, search.where_sql, search.where_values, search.where_columns,
-            pg_catalog.current_setting('search_path'))::pgsim._search_request, ARRAY[search.query], false) AS r
-    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        ARRAY[search.query],
+        ROW(CASE WHEN search.text_query IS NOT NULL THEN ARRAY[search.text_query] END, search.text_form, search.legs, search.fusion, search.weights, search.rank_constant,
+            search.candidates, search.per_group)::pgsim._fusion_request, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search IS
@@ -6451,18 +7147,22 @@ one searches that prefix alone, of several each ranks what the shorter kept, ove
 Row-level security and grants of the table hold. Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
 
 CREATE FUNCTION pgsim.search_batch(
-    collection text, queries vector[], k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
-    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
+    rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
+    per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS TABLE (query int, key text, score float8, distance float8, rank int, details jsonb)
 LANGUAGE sql STABLE ROWS 100
 BEGIN ATOMIC
-    SELECT r.query, n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search_batch.after ->> 'rank')::numeric::int, 0), r.details
+    SELECT r.query, n.key, coalesce(n.score, pgsim.score(r.metric, n.distance)), n.distance, n.rank::int + coalesce((search_batch.after ->> 'rank')::numeric::int, 0), coalesce(n.details, r.details)
     FROM pgsim._run_search(
         ROW(search_batch.collection, search_batch.k, search_batch.filter, search_batch.model, search_batch.embedding, search_batch.recall, search_batch.mode, search_batch.dims,
             search_batch.oversample, search_batch.max_distance, search_batch.after, search_batch.distinct_on, search_batch.where_sql, search_batch.where_values, search_batch.where_columns,
-            pg_catalog.current_setting('search_path'))::pgsim._search_request, search_batch.queries, false) AS r
-    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        search_batch.queries,
+        ROW(search_batch.text_queries, search_batch.text_form, search_batch.legs, search_batch.fusion, search_batch.weights, search_batch.rank_constant,
+            search_batch.candidates, search_batch.per_group)::pgsim._fusion_request, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY r.query, n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search_batch IS
@@ -6550,6 +7250,11 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._vector_expression IS
     'A vector, or its first dims dimensions, as an element type. An index is used only where a query repeats its expression to the letter: both are made here.';
+
+CREATE FUNCTION pgsim._vector_of(given text) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN given::vector;
+COMMENT ON FUNCTION pgsim._vector_of IS 'A vector read from its text, wherever the extension lives.';
 
 CREATE FUNCTION pgsim._vector_problem(v vector, dim int, metric text, element text = 'vector') RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

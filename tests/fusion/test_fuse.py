@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import psycopg
 import pytest
+from formulas import fused as fused_by_hand
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -171,32 +172,11 @@ def _legs(draw: st.DrawFn) -> dict[str, Leg]:
     }
 
 
-def _share(method: str, scores: list[float], rank: int) -> float:
-    """A formula of docs/hybrid.md."""
-    score, low, high = scores[rank - 1], min(scores), max(scores)
-    if method == "rrf":
-        return 1 / (60 + rank)
-    if method == "tmm":
-        return score / high if high else 0.0
-    if method == "dbsf":
-        deviation = float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0
-        return 0.5 + (score - float(np.mean(scores))) / (6 * deviation) if deviation else 0.5
-    return (score - low) / (high - low) if high > low else 1.0
-
-
-def _by_hand(legs: dict[str, Leg], method: str, weights: dict[str, float]) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for name, leg in legs.items():
-        for rank, key in enumerate(leg, 1):
-            total[key] = total.get(key, 0.0) + weights[name] * _share(method, list(leg.values()), rank)
-    return total
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(legs=_legs(), method=st.sampled_from(METHODS), data=st.data())
 def test_every_method_is_its_formula(connection: Connection, legs: dict[str, Leg], method: str, data: Any) -> None:
     weights = {name: data.draw(st.sampled_from([0.25, 0.5, 1, 3])) for name in legs}
-    expected = _by_hand(legs, method, weights)
+    expected = fused_by_hand(legs, weights, method)
     fused = fuse(connection, legs, method=method, weights=weights, minimum=0, k=None)
     assert fused == pytest.approx(expected, abs=1e-9)
     assert list(fused.values()) == sorted(fused.values(), reverse=True)

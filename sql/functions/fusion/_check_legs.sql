@@ -25,6 +25,11 @@ BEGIN
         IF EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s IS NULL OR s IN ('NaN', 'Infinity', '-Infinity')) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a score of leg %L is NULL, NaN or infinite', l.name), HINT = 'Leave such rows out.';
         END IF;
+        IF l.maximum IS NOT NULL AND (l.minimum IS NULL OR NOT l.maximum - l.minimum BETWEEN 1e-300 AND 1e300 OR EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s NOT BETWEEN l.minimum AND l.maximum)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has the scale %s to %s, and scores %s to %s', l.name, coalesce(l.minimum::text, 'NULL'), l.maximum,
+                                                                      (SELECT min(s) FROM unnest(l.scores) AS s), (SELECT max(s) FROM unnest(l.scores) AS s)),
+                HINT = 'A scale has a minimum and a greater maximum, and all scores lie between; without a maximum the scale is what was found.';
+        END IF;
         IF method = 'tmm' AND (l.minimum IS NULL OR l.minimum IN ('NaN', 'Infinity', '-Infinity') OR l.minimum > (SELECT min(s) FROM unnest(l.scores) AS s)) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the minimum of leg %L is %s, and its least score %s', l.name, coalesce(l.minimum::text, 'not known'), (SELECT min(s) FROM unnest(l.scores) AS s)),
                 HINT = 'tmm needs the least score that is possible: 0 of BM25, -1 of a cosine similarity; minmax does not.';

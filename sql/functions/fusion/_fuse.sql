@@ -12,7 +12,10 @@ DECLARE
 BEGIN
     -- A score s counts (s - low) / span; a list without any span counts the same for each of its rows.
     FOR i IN 1 .. cardinality(legs) LOOP
-        IF method = 'dbsf' THEN
+        IF legs[i].maximum IS NOT NULL THEN
+            low := legs[i].minimum;
+            high := legs[i].maximum - low;
+        ELSIF method = 'dbsf' THEN
             SELECT avg(s) - 3 * stddev_samp(s), 6 * stddev_samp(s) INTO low, high FROM unnest(legs[i].scores) AS s;
         ELSIF method <> 'rrf' THEN
             SELECT min(s), max(s) INTO low, high FROM unnest(legs[i].scores) AS s;
@@ -28,7 +31,7 @@ BEGIN
                    WHEN method = 'rrf' THEN 1 / (rank_constant + e.rank)
                    WHEN spans[l.ordinal] > 0 THEN (e.score - lows[l.ordinal]) / spans[l.ordinal]
                    ELSE CASE method WHEN 'dbsf' THEN 0.5 WHEN 'tmm' THEN 0 ELSE 1 END END AS share
-        FROM unnest(legs) WITH ORDINALITY AS l (name, keys, scores, minimum, ordinal)
+        FROM unnest(legs) WITH ORDINALITY AS l (name, keys, scores, minimum, maximum, ordinal)
         CROSS JOIN LATERAL unnest(l.keys, l.scores) WITH ORDINALITY AS e (key, score, rank)
         WHERE weights[l.ordinal] > 0
     ), best AS MATERIALIZED (
