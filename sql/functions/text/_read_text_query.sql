@@ -5,33 +5,45 @@ AS $$
 DECLARE
     q pgsim._text_query;
     w record;
-    ordinals int[];
+    inverse float8;
+    lexemes text[];
+    terms int[];
+    docs float8[];
+    tops float8[];
+    units text[];
+    vector text;
 BEGIN
     w := pgsim._text_words(c, x, query, form);
     q.bound := row_security_active(c.relation);
     IF q.bound THEN
         PERFORM set_config('pgsim.text_lexemes', w.lexemes::text, true);
     END IF;
+    EXECUTE format('SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) FROM %s AS h WHERE h.term = 0', x.changes)
+    INTO q.rows, q.average, inverse;
+    q.spread := greatest(1, inverse * q.average);
     EXECUTE format(
-        'WITH total AS (SELECT greatest(sum(h.docs), 0)::float8 AS rows, sum(h.length)::float8 AS length, max(h.top)::float8 AS inverse FROM %2$s AS h WHERE h.term = 0), '
-        'found AS ('
-        '  SELECT w.lexeme, w.part, w.boost, w.ordinal, string_agg(v.term::text, '','') AS ids, sum(v.docs + coalesce(h.docs, 0))::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top '
-        '  FROM (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost, min(u.ordinal) AS ordinal '
-        '        FROM unnest($1, $2, $3) WITH ORDINALITY AS u (lexeme, part, boost, ordinal) GROUP BY u.lexeme) AS w '
-        '  CROSS JOIN LATERAL (SELECT v.* FROM %1$s AS v WHERE v.lexeme = w.lexeme) AS v '
-        '  LEFT JOIN LATERAL (SELECT sum(h.docs) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h ON true '
-        '  GROUP BY w.lexeme, w.part, w.boost, w.ordinal HAVING sum(v.docs + coalesce(h.docs, 0)) > 0), '
-        'weighed AS ('
-        '  SELECT f.*, t.rows, t.length / nullif(t.rows, 0) AS average, greatest(1, t.inverse * t.length / nullif(t.rows, 0)) AS spread, '
-        '         f.boost * ln(1 + (t.rows - g.docs + 0.5) / (g.docs + 0.5)) AS weight, row_number() OVER (ORDER BY f.docs, f.lexeme COLLATE "C") AS place '
-        '  FROM (SELECT f.*, sum(f.docs) OVER (PARTITION BY f.part) AS together FROM found AS f) AS f CROSS JOIN total AS t CROSS JOIN LATERAL (SELECT least(f.together, t.rows) AS docs) AS g) '
-        'SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place), '
-        '       array_agg(m.weight * least($4, m.top * m.spread) ORDER BY m.place), array_agg((''{'' || replace(m.ids, '','', '':1,'') || '':1}/1000000000'')::%3$s.sparsevec ORDER BY m.place), '
-        '       (''{'' || string_agg(replace(m.ids, '','', '':'' || m.weight::real || '','') || '':'' || m.weight::real, '','') FILTER (WHERE m.weight > 0) || ''}/1000000000'')::%3$s.sparsevec, '
-        '       min(m.rows), min(m.average), max(m.spread), array_agg(m.ordinal::int ORDER BY m.place) '
-        'FROM weighed AS m WHERE m.place <= 8000', x.vocabulary, x.changes, pgsim._vector_schema())
-    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, q.units, q.vector, q.rows, q.average, q.spread, ordinals
-    USING w.lexemes, w.parts, w.boosts, x.k1 + 1;
+        'SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) FROM unnest($1) AS w (lexeme) '
+        'CROSS JOIN LATERAL (SELECT v.* FROM %s AS v WHERE v.lexeme = w.lexeme) AS v '
+        'CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %s AS h WHERE h.term = v.term) AS h', x.vocabulary, x.changes)
+    INTO lexemes, terms, docs, tops USING w.lexemes;
+    -- Static SQL, whose plan is kept: the session plans it once.
+    SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
+           array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
+    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    FROM (
+        SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
+               row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
+        FROM (
+            SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
+            FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
+                  FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
+            JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
+        ) AS g
+    ) AS m
+    WHERE m.place <= 8000;
+    q.units := units;
+    q.vector := vector;
     IF w.condition IS NOT NULL THEN
         -- The same word may stand in a condition twice.
         q.condition := w.condition;

@@ -18,13 +18,12 @@ DECLARE
     reached float8 := 0;
     wanted float8 := greatest(50, 5 * depth);
     all_docs float8;
-    rest float8;
+    found bigint;
     least_score float8 := 0;
     matches float8;
     candidates bigint;
     admitted bigint;
     filter_first boolean := false;
-    last_round boolean := false;
     rounds int := 0;
     scored bigint := 0;
 BEGIN
@@ -57,47 +56,48 @@ BEGIN
             -- To rank all that match costs four times as much a row as to score one by its words, of which there are more the fewer of them match.
             filter_first := 4 * matches < least(all_docs, 300 + 30 * depth * q.rows / greatest(matches, 1));
         END IF;
-        LOOP
-            IF filter_first THEN
-                last_round := true;
-            ELSIF NOT last_round THEN
-                IF form IN ('all', 'phrase') THEN
-                    last_round := true;
-                ELSE
-                    WHILE reach < n AND reached < wanted LOOP
-                        reach := reach + 1;
-                        reached := reached + q.docs[reach];
-                    END LOOP;
-                    clauses := ARRAY[array_to_string(q.ids[1 : reach], ',')];
-                    last_round := reach = n;
-                END IF;
-            END IF;
+        IF filter_first THEN
+            previous := pgsim._set(settings);
+            EXECUTE pgsim._text_statement(c, x, q, depth, predicate, '{}', true, CASE WHEN NOT q.bound THEN (all_docs + 1)::bigint END, true)
+            INTO keys, scores, candidates, admitted USING given, q.units, q.vector, q.weights, q.average, least_score;
+            PERFORM pgsim._set(previous);
+            rounds := 1;
+            scored := candidates;
+            -- False where more rows match than was expected.
+            filter_first := q.bound OR admitted <= all_docs;
+        END IF;
+        IF NOT filter_first THEN
             -- No scan of all rows: each would have its words' ids taken from its impacts.
-            previous := pgsim._set(settings || CASE WHEN filter_first THEN '{}' ELSE '{"enable_seqscan": "off"}'::jsonb END);
-            EXECUTE pgsim._text_statement(c, x, q, depth, predicate, clauses, filter_first, CASE WHEN NOT q.bound THEN (all_docs + 1)::bigint END)
+            previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
+            -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
+            WHILE form NOT IN ('all', 'phrase') AND all_docs > 300 AND reach < n AND clauses = '{}' LOOP
+                WHILE reach < n AND reached < wanted LOOP
+                    reach := reach + 1;
+                    reached := reached + q.docs[reach];
+                END LOOP;
+                EXIT WHEN reach = n;
+                EXECUTE pgsim._text_statement(c, x, q, depth, predicate, ARRAY[array_to_string(q.ids[1 : reach], ',')], false, NULL, false)
+                INTO found, least_score, candidates USING given, q.units, q.vector, q.weights, q.average;
+                rounds := rounds + 1;
+                scored := scored + candidates;
+                IF found < depth THEN
+                    least_score := 0;
+                    wanted := 8 * reached;
+                ELSE
+                    least_score := least_score * (1 - 1e-6);
+                    clauses := pgsim._text_clauses(q, least_score);
+                    EXIT;
+                END IF;
+            END LOOP;
+            IF clauses = '{}' AND form NOT IN ('all', 'phrase') THEN
+                clauses := ARRAY[array_to_string(q.ids, ',')];
+            END IF;
+            EXECUTE pgsim._text_statement(c, x, q, depth, predicate, clauses, false, NULL, true)
             INTO keys, scores, candidates, admitted USING given, q.units, q.vector, q.weights, q.average, least_score;
             PERFORM pgsim._set(previous);
             rounds := rounds + 1;
             scored := scored + candidates;
-            IF filter_first AND NOT q.bound AND admitted > all_docs THEN
-                -- More rows match than was expected.
-                filter_first := false;
-                last_round := false;
-                CONTINUE;
-            END IF;
-            EXIT WHEN last_round;
-            wanted := 8 * reached;
-            IF cardinality(scores) = depth THEN
-                least_score := scores[depth] * (1 - 1e-6);
-                rest := (SELECT sum(u) FROM unnest(q.bounds[reach + 1 :]) AS u);
-                EXIT WHEN rest < least_score;
-                clauses := pgsim._text_clauses(q, least_score);
-                IF clauses = '{}' THEN
-                    clauses := ARRAY[array_to_string(q.ids, ',')];
-                END IF;
-                last_round := true;
-            END IF;
-        END LOOP;
+        END IF;
     END IF;
     keys := coalesce(keys, '{}');
     scores := coalesce(scores, '{}');

@@ -1,5 +1,5 @@
 CREATE FUNCTION pgsim._text_statement(
-    c pgsim._collection, x pgsim._text, q pgsim._text_query, depth int, predicate text, clauses text[], filter_first boolean, most bigint
+    c pgsim._collection, x pgsim._text, q pgsim._text_query, depth int, predicate text, clauses text[], filter_first boolean, most bigint, scored boolean
 ) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -48,6 +48,11 @@ BEGIN
     -- The base table has the last word on whether a row is there and matches. One row at a time by its key, best first.
     admits := format('%%s CROSS JOIN LATERAL (SELECT FROM %s WHERE %s%s LIMIT 1) AS b', c.relation, replace(left(of_base, -5), '%', '%%'),
                      replace(coalesce(CASE WHEN NOT filter_first THEN E' AND (' || predicate || E'\n)' END, '') || coalesce(' AND ' || q.recheck, ''), '%', '%%'));
+    IF NOT scored THEN
+        RETURN format('WITH pgsim_c AS MATERIALIZED (SELECT %s a * least(1, $5 / average) * %s AS l FROM (SELECT %s d.average, -(d.impacts OPERATOR(%s.<#>) $3) AS a FROM %s OFFSET 0) AS s WHERE a > 0 ORDER BY l DESC) '
+                      'SELECT pg_catalog.count(*), pg_catalog.min(l), (SELECT pg_catalog.count(*) FROM pgsim_c) FROM (SELECT l FROM %s LIMIT %s) AS n',
+                      named, 1 - slack, keys, vectors, source, format(admits, 'pgsim_c'), depth);
+    END IF;
     -- An impact is stored for a mean length that has moved since. The factor by which it has changed lies between one and the ratio of both means, so
     -- the bounds of a score are exact; those few rows that may be among the best are scored anew, from the frequencies that their impacts were made of.
     frequency := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, 'd.average'), x.k1 + 1, unit, unit);
@@ -69,4 +74,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_statement IS
-    'The statement of a text search, over $1, the filter''s values, and the query: $2 units, $3 vector, $4 weights, $5 mean length, $6 the least score of use. It gives keys and scores of the best, how many candidates were scored, and, filter first, how many rows the filter gave.';
+    'The statement of a text search, over $1, the filter''s values, and the query: $2 units, $3 vector, $4 weights, $5 mean length, $6 the least score of use. It gives, not scored, how many rows of the best there are, a score that each reaches, and how many candidates there were; or keys and scores of the best, how many candidates were scored, and, filter first, how many rows the filter gave.';
