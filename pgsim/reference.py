@@ -21,6 +21,7 @@ _VIEW_COMMENT = "COMMENT ON VIEW pgsim.{} IS '"
 _AREAS = {
     "registry": "Registry",
     "search": "Search",
+    "text": "Text search",
     "fusion": "Fusion",
     "versions": "Versions",
     "vectors": "Vectors",

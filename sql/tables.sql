@@ -160,6 +160,41 @@ CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
 
+-- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts.
+CREATE TABLE pgsim._text (
+    collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
+    documents regclass NOT NULL,
+    vocabulary regclass NOT NULL,
+    changes regclass NOT NULL,
+    text_config text NOT NULL,
+    columns text[] NOT NULL,
+    weights float8[] NOT NULL,
+    k1 float8 NOT NULL,
+    b float8 NOT NULL,
+    complete boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
+
+-- A text query, read against a text index. Of each word: the ids it has in the vocabulary, in how many rows it is, what it weighs (0: it is not scored),
+-- the most it can add to a score, and the vector that finds its impact. spread: by how much an impact may have grown since it was stored.
+-- condition: over the words' numbers in braces, what a row must hold beyond one of those that are scored; recheck: what its text must fulfil.
+CREATE TYPE pgsim._text_query AS (
+    lexemes text[],
+    ids text[],
+    docs float8[],
+    weights float8[],
+    bounds float8[],
+    units sparsevec[],
+    vector sparsevec,
+    rows float8,
+    average float8,
+    spread float8,
+    condition text,
+    recheck text,
+    bound boolean
+);
+
 -- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL.
 CREATE TYPE pgsim._target AS (
     collection_id int,
@@ -280,7 +315,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at

@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     -- More rows than any table of vectors has: all that match.
-    everything CONSTANT int := 100000000;
+    everything CONSTANT int := 50000000;
     started CONSTANT timestamptz := clock_timestamp();
     leg_started timestamptz;
     c pgsim._collection := pgsim._collection_row(r.collection);
@@ -127,7 +127,7 @@ BEGIN
                     metric := t.metric;
                 END IF;
             ELSIF l.kind = 'text' THEN
-                executed := pgsim._search_text(c, l.spec ->> 'text_query', depth, predicate, compiled."values", explained, coalesce(l.spec ->> 'text_form', 'any'));
+                executed := pgsim._run_text(c, l.spec ->> 'text_query', depth, predicate, compiled."values", explained, coalesce(l.spec ->> 'text_form', 'any'), r.search_path);
                 list.keys := executed.keys;
                 list.scores := executed.scores;
                 list.minimum := 0;
