@@ -30,6 +30,7 @@ from pgsim.options import (
 from pgsim.rerankers.scoring import cached_scores
 from pgsim.steps import query as _query
 from pgsim.steps import work
+from pgsim.tuning import Judged, tune
 from pgsim.vectors import as_vector, as_vectors, vector_text, vectors_text
 
 if TYPE_CHECKING:
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
     from pgsim.rerankers.protocol import Scorer
     from pgsim.rerankers.scoring import ScoreCache
     from pgsim.steps import Row, Steps
+    from pgsim.tuning import FusionReport
     from pgsim.vectors import Vector, Vectors
 
 _SHARES = frozenset({"recall", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
+_CANDIDATES = 200
 _TAKEN = (str, bytes, datetime.datetime, type(None))
 _CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s"
 
@@ -318,6 +321,105 @@ def mmr(
     )
     distances = {hit.key: hit.distance for hit in hits}
     return [replace(_hit(row), distance=distances[str(row[0])]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query with the keys of the rows that answer it."""
+
+    text: str
+    relevant: frozenset[str]
+
+
+def sample_queries(collection: str, column: str, *, sample: int = 1000, seed: int = 0) -> Steps[list[Query]]:
+    """Queries out of a column of the table, a title for instance: each is answered by the rows that it stands in.
+
+    Args:
+        collection: the collection's name.
+        column: the column whose texts are the queries.
+        sample: how many, 1 to 100,000.
+        seed: the same one takes the same texts.
+    """
+    rows = yield from _query(
+        "SELECT q.query, q.keys FROM pgsim._sample_queries(%(collection)s, %(column)s, %(sample)s, %(seed)s) AS q",
+        _checked(
+            {
+                "collection": collection,
+                "column": column,
+                "sample": whole_number("sample", sample),
+                "seed": whole_number("seed", seed),
+            }
+        ),
+    )
+    return [Query(str(text), frozenset(cast("list[str]", keys))) for text, keys in rows]
+
+
+def tune_fusion(
+    collection: str,
+    queries: Sequence[Query],
+    embedder: Embedder,
+    *,
+    name: str | None = None,
+    model: str | None = None,
+    embedding: str = "default",
+    text_form: str = "any",
+    k: int = 10,
+    candidates: int = 200,
+    held_out: float = 0.5,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Steps[FusionReport]:
+    """Fit the fusion of vectors and words on queries whose answers are known, and keep it under a name.
+
+    Half of the queries fit method, weights and constant; the report is measured on the other half. Where the fusion is
+    not better than the best leg alone beyond doubt, it is that leg that is kept.
+
+    Args:
+        collection: the collection's name; it has a text index.
+        queries: what was looked for, and the keys that answer it: 20 at least.
+        embedder: makes the queries' vectors, after the model's query prefix.
+        name: the fusion is kept under it, in the place of one of that name; None only reports.
+        model: the model whose version is searched; by default the active one's.
+        embedding: the embedding of the collection.
+        text_form: how the words are read (``any``).
+        k: the rank of the first relevant row counts when it is among so many.
+        candidates: how many rows each leg gives; they are kept with the fusion when they are not the default 200.
+        held_out: the part of the queries that the report is measured on.
+        seed: which queries these are, and of the intervals.
+        progress: called with the queries done and the queries there are.
+
+    Raises:
+        InvalidArgument: too few queries; and what `search` and `create_fusion` raise.
+        EmbedderError: the embedder failed.
+    """
+    of = yield from active_model(collection, model=model, embedding=embedding)
+    judged = []
+    for number, query in enumerate(queries, 1):
+        vector = yield from work(partial(checked_query, embedder, of.query_prefix + query.text, of.dim))
+        dense = yield from search(collection, vector, k=candidates, model=of.name, embedding=embedding)
+        text = yield from search(collection, text_query=query.text, text_form=text_form, k=candidates)
+        legs = {
+            leg: ([hit.key for hit in hits], [hit.score for hit in hits])
+            for leg, hits in (("dense", dense), ("text", text))
+        }
+        judged.append(Judged(legs, query.relevant))
+        if progress:
+            progress(number, len(queries))
+    metrics = yield from _query("SELECT metric FROM pgsim.models WHERE name = %(name)s", _checked({"name": of.name}))
+    minima = {"dense": {"cosine": -1.0, "l2": 0.0, "l1": 0.0}.get(str(metrics[0][0])), "text": 0.0}
+    report = yield from work(partial(tune, judged, minima, k=k, candidates=candidates, held_out=held_out, seed=seed))
+    if name is not None:
+        yield from create_fusion(
+            collection,
+            name,
+            method=report.kept.method,
+            weights=report.kept.weights,
+            rank_constant=report.kept.rank_constant,
+            candidates=None if candidates == _CANDIDATES else candidates,
+            report=report.as_json(),
+            replace=True,
+        )
+    return report
 
 
 def rerank(
