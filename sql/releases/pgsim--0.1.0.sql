@@ -193,6 +193,41 @@ CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
 
+-- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts.
+CREATE TABLE pgsim._text (
+    collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
+    documents regclass NOT NULL,
+    vocabulary regclass NOT NULL,
+    changes regclass NOT NULL,
+    text_config text NOT NULL,
+    columns text[] NOT NULL,
+    weights float8[] NOT NULL,
+    k1 float8 NOT NULL,
+    b float8 NOT NULL,
+    complete boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
+
+-- A text query, read against a text index. Of each word: the ids it has in the vocabulary, in how many rows it is, what it weighs (0: it is not scored),
+-- the most it can add to a score, and the vector that finds its impact. spread: by how much an impact may have grown since it was stored.
+-- condition: over the words' numbers in braces, what a row must hold beyond one of those that are scored; recheck: what its text must fulfil.
+CREATE TYPE pgsim._text_query AS (
+    lexemes text[],
+    ids text[],
+    docs float8[],
+    weights float8[],
+    bounds float8[],
+    units sparsevec[],
+    vector sparsevec,
+    rows float8,
+    average float8,
+    spread float8,
+    condition text,
+    recheck text,
+    bound boolean
+);
+
 -- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL.
 CREATE TYPE pgsim._target AS (
     collection_id int,
@@ -294,7 +329,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration TO PUBLIC;
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -4246,7 +4281,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture and of codes, to what its versions need now.';
+COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture, of codes and of its text index, to what is needed now.';
 
 CREATE FUNCTION pgsim._sync_version_privileges(c pgsim._collection, version regclass) RETURNS void
 LANGUAGE plpgsql
@@ -4358,17 +4393,18 @@ AS $$
 BEGIN
     RETURN QUERY
         SELECT coalesce(w.relation, t.tgrelid), coalesce(w.name, t.tgname), t.tgname IS NOT NULL, w.definition
-        FROM (SELECT * FROM pgsim._capture_triggers(c) UNION ALL SELECT * FROM pgsim._codes_triggers(c)) AS w
+        FROM (SELECT * FROM pgsim._capture_triggers(c) UNION ALL SELECT * FROM pgsim._codes_triggers(c)
+              UNION ALL SELECT * FROM pgsim._text_triggers(c)) AS w
         FULL JOIN (
             SELECT g.tgrelid, g.tgname::text, g.tgenabled, g.tgargs FROM pg_trigger AS g
-            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
+            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc, 'pgsim._keep_text'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
         ) AS t ON t.tgrelid = w.relation AND t.tgname = w.name
         WHERE w.name IS NULL OR t.tgname IS NULL OR t.tgargs <> w.arguments OR t.tgenabled NOT IN ('O', 'A')
         ORDER BY 1, 2;
 END
 $$;
 COMMENT ON FUNCTION pgsim._trigger_drift IS
-    'Triggers of change capture and of codes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
+    'Triggers of change capture, of codes and of text indexes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
 
 CREATE FUNCTION pgsim._version_name(collection text, embedding text, model text, version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4414,6 +4450,7 @@ BEGIN
                         FROM pgsim.versions AS w JOIN pgsim.embeddings AS e ON e.collection = w.collection AND e.name = w.embedding
                         WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}'), '')
             FROM pgsim._trigger_drift(c) AS d HAVING count(*) > 0;
+        RETURN QUERY SELECT * FROM pgsim._text_problems(c, object);
         FOR v IN SELECT w.*, e.name AS embedding, r.relowner, b.relowner AS base_owner, r.oid IS NULL AS gone, m.name AS model
                  FROM pgsim._version AS w JOIN pgsim._embedding AS e ON e.id = w.embedding_id JOIN pgsim._model AS m ON m.id = w.model_id
                  LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation
@@ -4466,7 +4503,7 @@ $$Says what is wrong with one collection, or with all: nothing, when it returns 
 
 It compares the registry with the catalogue: dropped tables and columns, change capture that is missing or disabled, owners,
 grants and row-level security of version tables and codes that differ from the base table's, indexes and codes that are gone or
-invalid, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
+invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
 do. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.create_collection(
@@ -4777,6 +4814,7 @@ BEGIN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', c.relation);
     END IF;
     PERFORM pgsim._drop_version(v.id) FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = c.id;
+    PERFORM pgsim._drop_text(c);
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
     END IF;
@@ -4784,7 +4822,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_collection IS
-    'Forgets a collection: its versions with their tables and indexes, its triggers, its queue. The table itself and its columns stay as they are. Errors: PS001, PS032.';
+    'Forgets a collection: its versions with their tables and indexes, its text index, its triggers, its queue. The table itself and its columns stay as they are. Errors: PS001, PS032.';
 
 CREATE FUNCTION pgsim.drop_embedding(collection text, name text) RETURNS void
 LANGUAGE plpgsql
@@ -4941,6 +4979,7 @@ DECLARE
     version regclass;
     codes regclass;
     lapsed text[];
+    text_lapsed boolean := false;
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -4953,9 +4992,18 @@ BEGIN
                  JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method = 'codes' LOOP
         PERFORM pgsim._sync_codes_privileges(c, codes);
     END LOOP;
+    IF EXISTS (SELECT FROM pgsim._text AS x JOIN pg_class AS r ON r.oid = x.documents WHERE x.collection_id = c.id) THEN
+        PERFORM pgsim._sync_text_privileges(c);
+        text_lapsed := EXISTS (SELECT FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_text\_%' AND d.definition IS NOT NULL);
+    END IF;
     SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
     FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_codes\_%' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
+    IF text_lapsed AND row_security_active(c.relation) THEN
+        UPDATE pgsim._text AS x SET complete = false WHERE x.collection_id = c.id;
+    ELSIF text_lapsed THEN
+        PERFORM pgsim._fill_text(c, pgsim._text_row(c));
+    END IF;
     -- What was written while triggers were missing or off is not in the codes.
     UPDATE pgsim._index AS i SET complete = false WHERE i.method = 'codes' AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
     PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)
@@ -4966,7 +5014,7 @@ $$;
 COMMENT ON FUNCTION pgsim.sync_privileges IS
 $$Brings a collection's tables up to its base table, after GRANT, REVOKE, a change of owner or of row-level security, or a new partition.
 
-Version tables (and codes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
+Version tables (and codes and text indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
 the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.upsert(
@@ -6284,6 +6332,1151 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows.
 Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
+
+CREATE FUNCTION pgsim._create_text(c pgsim._collection, text_config text, columns text[], weights float8[], k1 float8, b float8) RETURNS pgsim._text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._text;
+    stem text := pgsim._version_name(c.name, NULL, 'text', c.id);
+    persistence text := (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED ' ELSE '' END FROM pg_class AS r WHERE r.oid = c.relation);
+    made regclass;
+BEGIN
+    EXECUTE format('CREATE %sTABLE pgsim_data.%I (%s, length real NOT NULL, average real NOT NULL, impacts %s.sparsevec(1000000000) NOT NULL, PRIMARY KEY (%s))',
+        persistence, stem || '_documents', pgsim._column_definitions(c.relation, c.key_columns, pgsim._key_names(c.key_columns, true)), pgsim._vector_schema(),
+        pgsim._key_list('', c.key_columns, true));
+    EXECUTE format('CREATE %sTABLE pgsim_data.%I (lexeme text COLLATE "C" NOT NULL, term int GENERATED ALWAYS AS IDENTITY (MAXVALUE 1000000000), docs int NOT NULL, top real NOT NULL)',
+        persistence, stem || '_vocabulary');
+    EXECUTE format('CREATE %sTABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)', persistence, stem || '_changes');
+    SELECT c.id, format('pgsim_data.%I', stem || '_documents'), format('pgsim_data.%I', stem || '_vocabulary'), format('pgsim_data.%I', stem || '_changes'),
+           _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
+    INTO x;
+    INSERT INTO pgsim._text VALUES (x.*);
+    FOREACH made IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
+        EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('Text index of collection %s: pgsim keeps it, and reads it for text searches.', c.name));
+    END LOOP;
+    EXECUTE format('CREATE INDEX ON %s (term)', x.changes);
+    PERFORM pgsim._sync_text_privileges(c);
+    RETURN x;
+END
+$$;
+COMMENT ON FUNCTION pgsim._create_text IS
+    'Makes the tables of a text index, empty: a row of impacts for each document, a row for each word with its count at first, and the changes of these counts.';
+
+CREATE FUNCTION pgsim._drop_text(c pgsim._collection) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tables regclass[];
+BEGIN
+    SELECT array_agg(r.oid::regclass ORDER BY r.oid) INTO tables
+    FROM pgsim._text AS x JOIN pg_class AS r ON r.oid IN (x.documents, x.vocabulary, x.changes) WHERE x.collection_id = c.id;
+    -- The triggers go first, and writers wait until all of it is gone.
+    PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
+    WHERE cardinality(tables) > 0;
+    DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
+        PERFORM pgsim._sync_triggers(c);
+    END IF;
+    IF cardinality(tables) > 0 THEN
+        EXECUTE format('DROP TABLE %s', array_to_string(tables, ', '));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._drop_text IS 'Drops the text index of a collection, if it has one, and the triggers that kept it.';
+
+CREATE FUNCTION pgsim._edit_distance(one text, other text, most int) RETURNS int
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n int := length(one);
+    m int := length(other);
+    a text[] := string_to_array(one, NULL);
+    b text[] := string_to_array(other, NULL);
+    beyond int := most + 1;
+    before_last int[];
+    last int[];
+    this int[];
+    least_here int;
+    cost int;
+BEGIN
+    IF abs(n - m) > most THEN
+        RETURN beyond;
+    END IF;
+    last := ARRAY(SELECT j FROM generate_series(0, m) AS j);
+    FOR i IN 1 .. n LOOP
+        -- Places farther than most from the diagonal stay beyond.
+        this := array_fill(beyond, ARRAY[m + 1]);
+        this[1] := i;
+        least_here := i;
+        FOR j IN greatest(1, i - most) .. least(m, i + most) LOOP
+            cost := least(last[j] + CASE WHEN a[i] = b[j] THEN 0 ELSE 1 END, last[j + 1] + 1, this[j] + 1);
+            IF i > 1 AND j > 1 AND a[i] = b[j - 1] AND a[i - 1] = b[j] THEN
+                cost := least(cost, before_last[j - 1] + 1);
+            END IF;
+            this[j + 1] := cost;
+            least_here := least(least_here, cost);
+        END LOOP;
+        before_last := last;
+        last := this;
+        IF least_here > most THEN
+            RETURN beyond;
+        END IF;
+    END LOOP;
+    RETURN least(last[m + 1], beyond);
+END
+$$;
+COMMENT ON FUNCTION pgsim._edit_distance IS
+    'How many letters must be put in, taken out, replaced, or swapped with their neighbour to make one word of the other (optimal string alignment); most + 1 where it is more than that.';
+
+CREATE FUNCTION pgsim._fill_text(c pgsim._collection, x pgsim._text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET client_min_messages = warning
+AS $$
+DECLARE
+    index_name text;
+BEGIN
+    FOR index_name IN SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid IN (x.documents, x.vocabulary) AND NOT i.indisprimary LOOP
+        EXECUTE format('DROP INDEX %s', index_name);
+    END LOOP;
+    EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
+    EXECUTE pgsim._text_insertion(x, c.key_columns, format('%s AS r', c.relation), NULL) USING '{}'::int[], '{}'::int[], 0, 0::numeric, NULL::float8;
+    EXECUTE format('CREATE INDEX ON %s (lexeme)', x.vocabulary);
+    -- Without a list of pending entries, which each search would read through.
+    EXECUTE format('CREATE INDEX ON %s USING gin (pgsim._text_terms(impacts)) WITH (fastupdate = off)', x.documents);
+    EXECUTE format('CREATE INDEX ON %s USING gin (pgsim._text_trigrams(lexeme)) WITH (fastupdate = off) WHERE pgsim._is_fuzzy_word(lexeme)', x.vocabulary);
+    EXECUTE format('ALTER INDEX %s ALTER COLUMN 1 SET STATISTICS 0',
+        (SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid = x.documents AND i.indexprs IS NOT NULL));
+    EXECUTE format('ANALYZE %s, %s, %s', x.documents, x.vocabulary, x.changes);
+    UPDATE pgsim._text AS s SET complete = true WHERE s.collection_id = x.collection_id AND NOT s.complete;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fill_text IS 'Fills a text index from its base table, whatever was in it before, and makes its indexes.';
+
+CREATE FUNCTION pgsim._fold_text(x pgsim._text, terms int[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    many int[];
+BEGIN
+    EXECUTE format('SELECT array_agg(m.term) FROM (SELECT h.term FROM %s AS h WHERE h.term = ANY ($1) GROUP BY h.term HAVING count(*) >= 8) AS m', x.changes)
+    INTO many USING terms;
+    -- One at a time, and whoever finds another at it leaves it: it is no more than tidying. What others took meanwhile cannot be taken again, which a
+    -- transaction with one snapshot for all its statements would fail for.
+    IF many IS NULL OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted')
+       OR NOT pg_try_advisory_xact_lock('pgsim._text'::regclass::oid::int, x.collection_id) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('WITH taken AS (DELETE FROM %1$s AS h WHERE h.term = ANY ($1) RETURNING h.term, h.docs, h.top, h.length) '
+                   'INSERT INTO %1$s (term, docs, top, length) SELECT t.term, sum(t.docs), max(t.top), sum(t.length) FROM taken AS t GROUP BY t.term', x.changes)
+    USING many;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fold_text IS 'Adds up the changes of words'' counts where a word has many of them.';
+REVOKE ALL ON FUNCTION pgsim._fold_text FROM PUBLIC;
+
+CREATE FUNCTION pgsim._is_fuzzy_word(word text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN length(word) BETWEEN 3 AND 24 AND translate(word, '0123456789._-/:@+', '') = word;
+END
+$$;
+COMMENT ON FUNCTION pgsim._is_fuzzy_word IS
+    'Whether a word is looked for by its like: numbers, versions, addresses and names of files are meant as they are written. An index is made of it, so it never changes. (Inlined into a query it is not known again as the condition of that index.)';
+
+CREATE FUNCTION pgsim._keep_text() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET client_min_messages = warning
+AS $$
+DECLARE
+    x pgsim._text;
+    key_columns text[];
+    usable boolean;
+    matched text;
+    same text;
+    removed_terms int[] := '{}';
+    removed_docs int[] := '{}';
+    removed int := 0;
+    removed_length numeric := 0;
+    terms int[];
+BEGIN
+    SELECT s.* INTO x FROM pgsim._text AS s WHERE s.collection_id = TG_ARGV[0]::int;
+    IF NOT FOUND OR NOT x.complete THEN
+        RETURN NULL;
+    END IF;
+    SELECT c.key_columns,
+           -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
+           c.key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped)
+           AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config)
+    INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
+    IF NOT usable THEN
+        BEGIN
+            UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = x.collection_id;
+        EXCEPTION WHEN serialization_failure THEN
+            -- Another writer was first.
+            RETURN NULL;
+        END;
+        RAISE WARNING USING MESSAGE = format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass),
+            HINT = 'Run SELECT * FROM pgsim.check().';
+        RETURN NULL;
+    END IF;
+    matched := pgsim._key_join('r.', 'd.', key_columns, true);
+
+    IF TG_OP = 'TRUNCATE' THEN
+        IF TG_ARGV[1] = 'part' THEN
+            -- Which rows were there is known by those that are left; who may not read them leaves what is gone to pgsim.check.
+            IF NOT has_table_privilege((SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id), 'SELECT')
+               OR row_security_active((SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id)) THEN
+                RETURN NULL;
+            END IF;
+            EXECUTE pgsim._text_removal(x, format('%s AS o', x.documents), format('o.ctid = d.ctid AND NOT EXISTS (SELECT FROM %s AS r WHERE %s)',
+                (SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id), matched))
+            INTO removed_terms, removed_docs, removed, removed_length;
+        ELSE
+            EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
+            RETURN NULL;
+        END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+        EXECUTE pgsim._text_removal(x, 'pgsim_before AS r', matched) INTO removed_terms, removed_docs, removed, removed_length;
+    ELSIF TG_LEVEL = 'ROW' THEN
+        EXECUTE pgsim._text_removal(x, '(SELECT ($1).* UNION ALL SELECT ($2).*) AS r', matched) INTO removed_terms, removed_docs, removed, removed_length USING OLD, NEW;
+    ELSIF TG_OP = 'INSERT' THEN
+        -- A trigger of the user's may have changed a row again before the statement that brought it gets here. What this transaction wrote of it is the newer then.
+        EXECUTE pgsim._text_removal(x, 'pgsim_rows AS r', matched || ' AND age(d.xmin) > 0') INTO removed_terms, removed_docs, removed, removed_length;
+    ELSE
+        same := format('(SELECT FROM %%s AS s WHERE NOT record_image_ne(ROW(%s), ROW(%s)))', pgsim._key_list('s.', key_columns || x.columns, false),
+                       pgsim._key_list('o.', key_columns || x.columns, false));
+        EXECUTE pgsim._text_removal(x, format('(SELECT * FROM pgsim_before AS o WHERE NOT EXISTS %s) AS r', format(same, 'pgsim_rows')), matched)
+        INTO removed_terms, removed_docs, removed, removed_length;
+    END IF;
+
+    IF TG_OP IN ('DELETE', 'TRUNCATE') THEN
+        IF removed > 0 THEN
+            EXECUTE format('INSERT INTO %s (term, docs, top, length) SELECT g.term, -g.docs, 0, NULL FROM unnest($1, $2) AS g (term, docs) UNION ALL SELECT 0, -$3, 0, -$4', x.changes)
+            USING removed_terms, removed_docs, removed, removed_length;
+        END IF;
+        terms := removed_terms;
+    ELSIF TG_LEVEL = 'ROW' THEN
+        EXECUTE pgsim._text_insertion(x, key_columns, '(SELECT ($6).*) AS r', NULL)
+        INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x), NEW;
+    ELSE
+        EXECUTE pgsim._text_insertion(x, key_columns,
+            CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE format('(SELECT * FROM pgsim_rows AS o WHERE NOT EXISTS %s) AS r', format(same, 'pgsim_before')) END,
+            CASE TG_OP WHEN 'INSERT' THEN format('NOT EXISTS (SELECT FROM %s AS d WHERE %s)', x.documents, matched) END)
+        INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x);
+    END IF;
+    IF removed > 0 OR terms IS NOT NULL THEN
+        PERFORM pgsim._fold_text(x, 0 || terms);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._keep_text IS
+    'Trigger: keeps a text index up with its base table, in the writer''s own transaction. It runs as its owner, to whom the index belongs, reads only what was changed, and writes nothing else.';
+REVOKE ALL ON FUNCTION pgsim._keep_text FROM PUBLIC;
+
+CREATE FUNCTION pgsim._read_text_query(c pgsim._collection, x pgsim._text, query text, form text) RETURNS pgsim._text_query
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    q pgsim._text_query;
+    w record;
+    inverse float8;
+    lexemes text[];
+    terms int[];
+    docs float8[];
+    tops float8[];
+    units text[];
+    vector text;
+BEGIN
+    w := pgsim._text_words(c, x, query, form);
+    q.bound := row_security_active(c.relation);
+    IF q.bound THEN
+        PERFORM set_config('pgsim.text_lexemes', w.lexemes::text, true);
+    END IF;
+    EXECUTE format('SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) FROM %s AS h WHERE h.term = 0', x.changes)
+    INTO q.rows, q.average, inverse;
+    q.spread := greatest(1, inverse * q.average);
+    EXECUTE format(
+        'SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) FROM unnest($1) AS w (lexeme) '
+        'CROSS JOIN LATERAL (SELECT v.* FROM %s AS v WHERE v.lexeme = w.lexeme) AS v '
+        'CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %s AS h WHERE h.term = v.term) AS h', x.vocabulary, x.changes)
+    INTO lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
+    -- Static SQL, whose plan is kept: the session plans it once.
+    SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
+           array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
+    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    FROM (
+        SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
+               row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
+        FROM (
+            SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
+            FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
+                  FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
+            JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
+        ) AS g
+    ) AS m
+    WHERE m.place <= 8000;
+    q.units := units;
+    q.vector := vector;
+    IF w.condition IS NOT NULL THEN
+        -- The same word may stand in a condition twice.
+        q.condition := w.condition;
+        FOR i IN 1 .. cardinality(w.lexemes) LOOP
+            q.condition := replace(q.condition, format('{%s}', i), coalesce(format('[%s]', array_position(q.lexemes, w.lexemes[i])), 'false'));
+        END LOOP;
+        q.condition := replace(q.condition, '[]', 'false');
+    END IF;
+    IF w.recheck IS NOT NULL THEN
+        q.recheck := format('pgsim._text_vector(%L, ARRAY[%s]) OPERATOR(pg_catalog.@@) %L::pg_catalog.tsquery', x.text_config,
+            (SELECT string_agg(format('pg_catalog.concat(%I)', n.name), ', ' ORDER BY n.ordinal) FROM unnest(x.columns) WITH ORDINALITY AS n (name, ordinal)), w.recheck);
+    END IF;
+    RETURN q;
+END
+$$;
+COMMENT ON FUNCTION pgsim._read_text_query IS 'A text query with all that its index knows of its words; of more than 8000 different ones the rarest.';
+
+CREATE FUNCTION pgsim._run_text(
+    c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text, caller_path text,
+    OUT keys text[], OUT scores float8[], OUT details jsonb
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started timestamptz := clock_timestamp();
+    read_at timestamptz;
+    x pgsim._text := pgsim._text_row(c);
+    q pgsim._text_query;
+    settings jsonb := '{}';
+    previous jsonb;
+    clauses text[] := '{}';
+    n int;
+    reach int := 0;
+    reached float8 := 0;
+    wanted float8 := greatest(50, 5 * depth);
+    all_docs float8;
+    found bigint;
+    least_score float8 := 0;
+    matches float8;
+    candidates bigint;
+    admitted bigint;
+    filter_first boolean := false;
+    rounds int := 0;
+    scored bigint := 0;
+BEGIN
+    IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
+       OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
+        PERFORM pgsim._require_select(c.relation, x.documents);
+    END IF;
+    IF NOT x.complete THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is not kept up: a column that it reads was renamed or dropped, or its triggers were off', c.name),
+            HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    END IF;
+    q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
+    read_at := clock_timestamp();
+    keys := '{}';
+    scores := '{}';
+    n := coalesce(cardinality(q.ids), 0);
+    IF q.vector IS NOT NULL AND depth > 0 THEN
+        all_docs := (SELECT sum(d) FROM unnest(q.docs) AS d);
+        IF predicate IS NOT NULL THEN
+            settings := jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')));
+        END IF;
+        IF current_setting('jit') = 'on' THEN
+            settings := settings || '{"jit": "off"}';
+        END IF;
+        filter_first := q.bound;
+        IF predicate IS NOT NULL AND NOT q.bound AND all_docs > 1000 THEN
+            previous := pgsim._set(settings);
+            matches := (pgsim._plan(format(E'SELECT FROM %s WHERE %s', c.relation, predicate), given, NULL) ->> 'Plan Rows')::float8;
+            PERFORM pgsim._set(previous);
+            -- To rank all that match costs four times as much a row as to score one by its words, of which there are more the fewer of them match.
+            filter_first := 4 * matches < least(all_docs, 300 + 30 * depth * q.rows / greatest(matches, 1));
+        END IF;
+        IF filter_first THEN
+            previous := pgsim._set(settings);
+            EXECUTE pgsim._text_statement(c, x, q, depth, predicate, '{}', true, CASE WHEN NOT q.bound THEN (all_docs + 1)::bigint END, true)
+            INTO keys, scores, candidates, admitted USING given, q.units, q.vector, q.weights, q.average, least_score;
+            PERFORM pgsim._set(previous);
+            rounds := 1;
+            scored := candidates;
+            -- False where more rows match than was expected.
+            filter_first := q.bound OR admitted <= all_docs;
+        END IF;
+        IF NOT filter_first THEN
+            -- No scan of all rows: each would have its words' ids taken from its impacts.
+            previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
+            -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
+            WHILE form NOT IN ('all', 'phrase') AND all_docs > 300 AND reach < n AND clauses = '{}' LOOP
+                WHILE reach < n AND reached < wanted LOOP
+                    reach := reach + 1;
+                    reached := reached + q.docs[reach];
+                END LOOP;
+                EXIT WHEN reach = n;
+                EXECUTE pgsim._text_statement(c, x, q, depth, predicate, ARRAY[array_to_string(q.ids[1 : reach], ',')], false, NULL, false)
+                INTO found, least_score, candidates USING given, q.units, q.vector, q.weights, q.average;
+                rounds := rounds + 1;
+                scored := scored + candidates;
+                IF found < depth THEN
+                    least_score := 0;
+                    wanted := 8 * reached;
+                ELSE
+                    least_score := least_score * (1 - 1e-6);
+                    clauses := pgsim._text_clauses(q, least_score);
+                    EXIT;
+                END IF;
+            END LOOP;
+            IF clauses = '{}' AND form NOT IN ('all', 'phrase') THEN
+                clauses := ARRAY[array_to_string(q.ids, ',')];
+            END IF;
+            EXECUTE pgsim._text_statement(c, x, q, depth, predicate, clauses, false, NULL, true)
+            INTO keys, scores, candidates, admitted USING given, q.units, q.vector, q.weights, q.average, least_score;
+            PERFORM pgsim._set(previous);
+            rounds := rounds + 1;
+            scored := scored + candidates;
+        END IF;
+    END IF;
+    keys := coalesce(keys, '{}');
+    scores := coalesce(scores, '{}');
+    details := jsonb_build_object('words', n, 'candidates', scored, 'rounds', rounds,
+                                  'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
+    IF explained THEN
+        details := details || jsonb_build_object(
+            'form', form, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'rows', q.rows, 'mean_length', q.average,
+            'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
+                           FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_text IS
+    'Runs a text search. Rows that have the rarest words are ranked at first; then those that might still be better, by the most that each word can add to a score, so that the answer is that of ranking all.';
+
+CREATE FUNCTION pgsim._search_text(
+    c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text = 'any',
+    OUT keys text[], OUT scores float8[], OUT details jsonb
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.keys, r.scores, r.details
+    FROM pgsim._run_text(c, query, depth, predicate, given, explained, form, pg_catalog.current_setting('search_path')) AS r;
+END;
+COMMENT ON FUNCTION pgsim._search_text IS
+    'The best rows of a collection by BM25, of those that a predicate over the base table admits, ties in the order of their keys: fewer than depth only where fewer match.';
+
+CREATE FUNCTION pgsim._sync_text_privileges(c pgsim._collection) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._text := pgsim._text_row(c);
+    registrar name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'pgsim');
+    base pg_class;
+    held regclass;
+    policy text;
+    drift record;
+BEGIN
+    SELECT * INTO base FROM pg_class AS r WHERE r.oid = c.relation;
+    -- Only the trigger that keeps it writes a text index; it runs as the owner of pgsim.
+    FOREACH held IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', held, registrar);
+        FOR drift IN SELECT * FROM pgsim._privilege_drift(c.relation, held, '{SELECT}') LOOP
+            EXECUTE format(CASE WHEN drift.missing THEN 'GRANT %s ON %s TO %s' ELSE 'REVOKE %s ON %s FROM %s' END, drift.privilege, held, drift.grantee);
+        END LOOP;
+    END LOOP;
+    IF NOT pgsim._text_security_drift(c, x) THEN
+        RETURN;
+    END IF;
+    FOREACH held IN ARRAY ARRAY[x.documents, x.vocabulary] LOOP
+        FOR policy IN SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = held LOOP
+            EXECUTE format('DROP POLICY %I ON %s', policy, held);
+        END LOOP;
+        EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY', held, CASE WHEN base.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END);
+        CONTINUE WHEN NOT base.relrowsecurity;
+        -- Of documents each sees those whose rows it sees. Words of others' rows nobody bound by a policy sees, but may ask how many rows have one it names.
+        EXECUTE format('CREATE POLICY pgsim_read ON %s FOR SELECT USING (%s)', held, CASE held
+            WHEN x.documents THEN format('EXISTS (SELECT FROM %s AS b WHERE %s)', c.relation, pgsim._key_join('b.', held || '.', c.key_columns, true))
+            ELSE 'lexeme OPERATOR(pg_catalog.=) ANY (nullif(pg_catalog.current_setting(''pgsim.text_lexemes'', true), '''')::text[])' END);
+        -- A condition that is plainly true leaves the owner, whom the policies of the base table do not bind, the use of indexes.
+        IF NOT base.relforcerowsecurity THEN
+            EXECUTE format('CREATE POLICY pgsim_owner ON %s FOR SELECT TO %I USING (true)', held, pg_get_userbyid(base.relowner));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._sync_text_privileges IS
+    'Gives a text index to the owner of pgsim, with the grants to read of its base table; under row-level security who is bound by it sees the documents of the rows it may see.';
+
+CREATE FUNCTION pgsim._text_average(x pgsim._text) RETURNS float8
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    average float8;
+BEGIN
+    EXECUTE format('SELECT sum(h.length)::float8 / nullif(sum(h.docs), 0) FROM %s AS h WHERE h.term = 0', x.changes) INTO average;
+    RETURN CASE WHEN average > 0 THEN average END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_average IS 'The mean length of the rows of a text index; NULL of an empty one.';
+
+CREATE FUNCTION pgsim._text_clauses(q pgsim._text_query, least_score float8) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n int := cardinality(q.ids);
+    total float8 := (SELECT sum(u) FROM unnest(q.bounds) AS u);
+    clauses text[] := '{}';
+    clause text;
+    rest float8;
+BEGIN
+    -- The words that are left out of a clause cannot make the score together, so a row must have one of those in it. Rarest first; then each
+    -- time without one of the rarest, which asks for another beside it. (Measured: four rows of five need not be read then.)
+    FOR skipped IN 0 .. CASE WHEN n <= 24 THEN n - 1 ELSE 0 END LOOP
+        rest := total;
+        clause := '';
+        FOR i IN 1 .. n LOOP
+            EXIT WHEN rest < least_score;
+            IF i <> skipped AND q.weights[i] > 0 THEN
+                clause := clause || ',' || q.ids[i];
+                rest := rest - q.bounds[i];
+            END IF;
+        END LOOP;
+        IF rest < least_score AND clause <> ALL (clauses) THEN
+            clauses := clauses || clause;
+        END IF;
+    END LOOP;
+    RETURN ARRAY(SELECT substr(u, 2) FROM unnest(clauses) AS u);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_clauses IS 'Lists of ids, of each of which a row must have one to reach a score. None: every row that has a word of the query may reach it.';
+
+CREATE FUNCTION pgsim._text_drift(c pgsim._collection, x pgsim._text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counted record;
+    lost bigint;
+    bad text;
+    previous jsonb;
+BEGIN
+    EXECUTE format('SELECT d.rows, d.length, coalesce(h.rows, 0) AS said_rows, coalesce(h.length, 0) AS said_length '
+                   'FROM (SELECT count(*) AS rows, coalesce(sum(round(length::float8::numeric, 2)), 0) AS length FROM %s) AS d, '
+                   '(SELECT sum(docs) AS rows, sum(length) AS length FROM %s WHERE term = 0) AS h', x.documents, x.changes) INTO counted;
+    IF counted.rows <> counted.said_rows OR counted.length <> counted.said_length THEN
+        RETURN format('it has %s rows of %s words together, and counts %s of %s', counted.rows, counted.length, counted.said_rows, counted.said_length);
+    END IF;
+    EXECUTE format('SELECT count(*) FROM %s AS d WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)', x.documents, c.relation, pgsim._key_join('b.', 'd.', c.key_columns, true)) INTO lost;
+    IF lost > 0 AND NOT row_security_active(c.relation) THEN
+        RETURN format('it has %s rows that the table has not', lost);
+    END IF;
+    -- A few hundred words stand for all, or a table of a million rows would take minutes.
+    previous := pgsim._set('{"enable_seqscan": "off"}');
+    EXECUTE format('SELECT string_agg(quote_literal(w.lexeme), '', '') FROM ('
+                   '  SELECT v.lexeme FROM (SELECT v.lexeme, v.term, v.docs FROM %s AS v ORDER BY hashint4(v.term) LIMIT 300) AS v '
+                   '  WHERE v.docs + (SELECT coalesce(sum(h.docs), 0) FROM %s AS h WHERE h.term = v.term) '
+                   '        <> (SELECT count(*) FROM %s AS d WHERE pgsim._text_terms(d.impacts) && ARRAY[v.term]) LIMIT 5) AS w', x.vocabulary, x.changes, x.documents) INTO bad;
+    PERFORM pgsim._set(previous);
+    IF bad IS NOT NULL THEN
+        RETURN format('the counts of %s are wrong', bad);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_drift IS 'How a text index disagrees with itself or with its base table: in its rows, their lengths, or how many rows have a word, of which some are looked at. NULL when it does not.';
+
+CREATE FUNCTION pgsim._text_insertion(x pgsim._text, key_columns text[], source text, condition text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    keys text := pgsim._key_list('c.', key_columns, true);
+    impact text;
+BEGIN
+    impact := format('(c.tf * %s / (c.tf + %s * (%s + %s * c.length / r.average)))::real', x.k1 + 1, x.k1, 1 - x.b, x.b);
+    -- A writer waits for no other: new words are added without a unique index, so that two who meet one at once give it two ids, of which a query
+    -- asks for both; and counts are changed by rows that are appended.
+    RETURN format(
+        'WITH pgsim_counted AS MATERIALIZED ('
+        '  SELECT %1$s, w.lexeme, w.tf, w.length, w.place FROM %2$s '
+        '  CROSS JOIN LATERAL (SELECT k.lexeme, pg_catalog.sum(k.tf)::float8 AS tf, (pg_catalog.sum(pg_catalog.sum(k.tf)) OVER ())::real::float8 AS length, '
+        '      pg_catalog.row_number() OVER (ORDER BY pg_catalog.sum(k.tf) DESC, k.lexeme COLLATE "C") AS place FROM (%3$s) AS k GROUP BY k.lexeme) AS w '
+        '  WHERE w.place <= 16000%4$s), '
+        'pgsim_reference AS MATERIALIZED (SELECT greatest(coalesce($5, (SELECT pg_catalog.avg(c.length) FROM pgsim_counted AS c WHERE c.place = 1)), 1e-3)::real::float8 AS average), '
+        'pgsim_weighed AS MATERIALIZED (SELECT c.*, %5$s AS impact, r.average FROM pgsim_counted AS c CROSS JOIN pgsim_reference AS r), '
+        'pgsim_words AS MATERIALIZED (SELECT c.lexeme, pg_catalog.count(*)::int AS docs, pg_catalog.max(c.impact) AS top FROM pgsim_weighed AS c GROUP BY c.lexeme), '
+        'pgsim_known AS MATERIALIZED (SELECT w.*, v.term, v.top AS had FROM pgsim_words AS w '
+        '  LEFT JOIN LATERAL (SELECT v.term, v.top FROM %6$s AS v WHERE v.lexeme = w.lexeme ORDER BY v.term LIMIT 1) AS v ON true), '
+        'pgsim_made AS (INSERT INTO %6$s AS v (lexeme, docs, top) SELECT k.lexeme, k.docs, k.top FROM pgsim_known AS k WHERE k.term IS NULL RETURNING v.lexeme, v.term), '
+        'pgsim_terms AS (SELECT k.lexeme, k.term FROM pgsim_known AS k WHERE k.term IS NOT NULL UNION ALL SELECT m.lexeme, m.term FROM pgsim_made AS m), '
+        'pgsim_stored AS (INSERT INTO %7$s AS d (%8$s, length, average, impacts) '
+        '  SELECT %9$s, c.length, c.average, (''{'' || pg_catalog.string_agg(t.term || '':'' || c.impact, '','') || ''}/1000000000'')::%10$s.sparsevec '
+        '  FROM pgsim_weighed AS c JOIN pgsim_terms AS t ON t.lexeme = c.lexeme GROUP BY %9$s, c.length, c.average RETURNING d.length, d.average), '
+        'pgsim_changed AS (INSERT INTO %11$s AS h (term, docs, top) '
+        '  SELECT s.term, pg_catalog.sum(s.docs), pg_catalog.max(s.top) FROM ('
+        '    SELECT k.term, k.docs, k.top, k.had FROM pgsim_known AS k WHERE k.term IS NOT NULL '
+        '    UNION ALL SELECT g.term, -g.docs, 0, NULL FROM unnest($1, $2) AS g (term, docs)) AS s '
+        '  GROUP BY s.term HAVING pg_catalog.sum(s.docs) <> 0 OR pg_catalog.max(s.top) > coalesce(pg_catalog.max(s.had), 0) RETURNING h.term), '
+        'pgsim_totals AS (INSERT INTO %11$s AS h (term, docs, top, length) '
+        '  SELECT 0, pg_catalog.count(*) - $3, coalesce(pg_catalog.max(1 / s.average), 0), coalesce(pg_catalog.sum(pg_catalog.round(s.length::float8::numeric, 2)), 0) - $4 FROM pgsim_stored AS s '
+        '  HAVING pg_catalog.count(*) > 0 OR $3 > 0) '
+        'SELECT pg_catalog.array_agg(h.term) FROM pgsim_changed AS h',
+        (SELECT string_agg(format('r.%I AS %I', k.name, n.name), ', ' ORDER BY k.ordinal)
+         FROM unnest(key_columns) WITH ORDINALITY AS k (name, ordinal) JOIN unnest(pgsim._key_names(key_columns, true)) WITH ORDINALITY AS n (name, ordinal) USING (ordinal)),
+        source, pgsim._text_tokens(x.text_config, x.columns, x.weights, 'r.'), coalesce(' AND ' || condition, ''), impact,
+        x.vocabulary, x.documents, pgsim._key_list('', key_columns, true), keys, pgsim._vector_schema(), x.changes);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_insertion IS
+    'The statement that puts rows into a text index, over $1 to $4, what _text_removal returned, and $5, the mean length that impacts are reckoned with. It returns the ids whose counts changed.';
+
+CREATE FUNCTION pgsim._text_likes(c pgsim._collection, x pgsim._text, query text, lexemes text[], form text) RETURNS TABLE (lexeme text, part int, boost float8)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source text := format('SELECT v.lexeme, v.docs FROM %s AS v', x.vocabulary);
+    config regconfig := x.text_config::regconfig;
+    word record;
+    most int;
+BEGIN
+    IF row_security_active(c.relation) THEN
+        -- Who may not see all rows may not learn their words, and gets those of the rows it sees; others would find it nothing.
+        source := format('SELECT w.lexeme, count(*)::int AS docs FROM %s AS r CROSS JOIN LATERAL (%s) AS w GROUP BY w.lexeme', c.relation,
+                         pgsim._text_tokens(x.text_config, x.columns, x.weights, 'r.'));
+    END IF;
+    IF form = 'prefix' THEN
+        FOR word IN
+            SELECT w.ordinal, ARRAY(SELECT DISTINCT s FROM unnest(ARRAY[lower(w.word)] || ARRAY(SELECT u.lexeme FROM unnest(to_tsvector(config, w.word)) AS u)) AS s) AS starts
+            FROM unnest(ARRAY(SELECT DISTINCT m[1] FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') AS m LIMIT 1000)) WITH ORDINALITY AS w (word, ordinal)
+        LOOP
+            RETURN QUERY EXECUTE format(
+                'SELECT e.lexeme, $2, 1::float8 FROM (SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v WHERE %s GROUP BY v.lexeme ORDER BY docs DESC, v.lexeme LIMIT 100) AS e', source,
+                -- The first characters beyond a prefix, in the order of their bytes.
+                (SELECT string_agg(format('v.lexeme COLLATE "C" >= %L AND v.lexeme COLLATE "C" < %L', s, s || chr(1114111)), ' OR ') FROM unnest(word.starts) AS s))
+            USING word.starts, word.ordinal::int;
+        END LOOP;
+        RETURN;
+    END IF;
+    FOR word IN SELECT w.word, w.ordinal::int AS ordinal FROM unnest(lexemes) WITH ORDINALITY AS w (word, ordinal) LOOP
+        lexeme := word.word;
+        part := word.ordinal;
+        boost := 1;
+        RETURN NEXT;
+        CONTINUE WHEN word.ordinal > 100 OR NOT pgsim._is_fuzzy_word(word.word);
+        most := CASE WHEN length(word.word) <= 5 THEN 1 ELSE 2 END;
+        RETURN QUERY EXECUTE format(
+            'SELECT d.lexeme, $3, 1 - d.distance::float8 / (pg_catalog.length($1) + 1) FROM ('
+            '  SELECT l.lexeme, l.docs, pgsim._edit_distance($1, l.lexeme, $2) AS distance FROM ('
+            '    SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v '
+            '    WHERE pgsim._is_fuzzy_word(v.lexeme) AND pgsim._text_trigrams(v.lexeme) && $4 AND length(v.lexeme) BETWEEN length($1) - $2 AND length($1) + $2 AND v.lexeme <> $1 '
+            '    GROUP BY v.lexeme '
+            '    ORDER BY (SELECT count(*) FROM unnest($4) AS g WHERE position(g IN '' '' || v.lexeme || '' '') > 0) DESC, v.lexeme LIMIT 200) AS l) AS d '
+            'WHERE d.distance <= $2 ORDER BY d.distance, d.docs DESC, d.lexeme LIMIT 20', source)
+        USING word.word, most, word.ordinal, pgsim._text_trigrams(word.word);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_likes IS
+    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond.';
+
+CREATE FUNCTION pgsim._text_pieces(content text) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pieces text[] := '{}';
+    rest text := content;
+    piece text;
+    cut int;
+BEGIN
+    WHILE length(rest) > 12000 LOOP
+        piece := left(rest, 12000);
+        cut := 12000 - coalesce(length(substring(piece FROM '\S*$')), 0);
+        cut := CASE WHEN cut < 6000 THEN 12000 ELSE cut END;
+        pieces := pieces || left(piece, cut);
+        rest := substr(rest, cut + 1);
+    END LOOP;
+    RETURN pieces || rest;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_pieces IS
+    'A long text cut between words: a tsvector holds one megabyte and 16383 positions, and raises an error or counts too little beyond.';
+
+CREATE FUNCTION pgsim._text_problems(c pgsim._collection, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._text;
+    problems text;
+    again text := format('SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L)', c.name);
+BEGIN
+    SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF (SELECT count(*) FROM pg_class AS r WHERE r.oid IN (x.documents, x.vocabulary, x.changes)) < 3 THEN
+        RETURN QUERY SELECT 'error', subject, 'tables of its text index were dropped', again;
+        RETURN;
+    ELSIF NOT x.complete THEN
+        RETURN QUERY SELECT 'error', subject, 'its text index is not kept up: a column that it reads was renamed or dropped, or its triggers were off', again;
+        RETURN;
+    END IF;
+    SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
+    FROM unnest(ARRAY[x.documents, x.vocabulary, x.changes]) AS t (held) CROSS JOIN LATERAL pgsim._privilege_drift(c.relation, t.held, '{SELECT}') AS d;
+    IF problems IS NOT NULL OR pgsim._text_security_drift(c, x) THEN
+        RETURN QUERY SELECT 'error', subject, format('its text index is not as open as %s is: it %s', c.relation, coalesce(problems, 'differs in row-level security')),
+            format('SELECT pgsim.sync_privileges(%L)', c.name);
+    END IF;
+    problems := pgsim._text_drift(c, x);
+    IF problems IS NOT NULL THEN
+        RETURN QUERY SELECT 'error', subject, 'its text index does not agree with the table: ' || problems, again;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_problems IS 'What is wrong with the text index of a collection, for pgsim.check.';
+
+CREATE FUNCTION pgsim._text_terms(impacts sparsevec) RETURNS int[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.string_to_array(pg_catalog.regexp_replace(pg_catalog.ltrim(pg_catalog.split_part(impacts::text, '}', 1), '{'), ':[^,]+', '', 'g'), ',')::int[];
+COMMENT ON FUNCTION pgsim._text_terms IS
+    'The ids of a row''s words. An index is made of it, so it never changes. (A column of their own beside the impacts would take a fifth more of all bytes.)';
+
+CREATE FUNCTION pgsim._text_removal(x pgsim._text, source text, condition text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT format(
+        'WITH pgsim_gone AS (DELETE FROM %s AS d USING %s WHERE %s RETURNING d.impacts, d.length), '
+        'pgsim_terms AS (SELECT u.term, pg_catalog.count(*)::int AS docs FROM pgsim_gone AS g CROSS JOIN LATERAL pg_catalog.unnest(pgsim._text_terms(g.impacts)) AS u (term) GROUP BY u.term), '
+        'pgsim_counted AS (SELECT pg_catalog.count(*)::int AS docs, coalesce(pg_catalog.sum(pg_catalog.round(g.length::float8::numeric, 2)), 0) AS length FROM pgsim_gone AS g) '
+        'SELECT pg_catalog.array_agg(t.term), pg_catalog.array_agg(t.docs), c.docs, c.length FROM pgsim_counted AS c LEFT JOIN pgsim_terms AS t ON true GROUP BY c.docs, c.length',
+        x.documents, source, condition);
+END;
+COMMENT ON FUNCTION pgsim._text_removal IS 'The statement that takes rows out of a text index; it returns their words'' ids, in how many of them each was, how many rows there were, and their lengths'' sum.';
+
+CREATE FUNCTION pgsim._text_row(c pgsim._collection) RETURNS pgsim._text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._text;
+BEGIN
+    SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
+    IF x.collection_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has no text index', c.name), HINT = format('Make it with pgsim.enable_text(%L).', c.name);
+    END IF;
+    RETURN x;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_row IS 'The text index of a collection, or PS035.';
+
+CREATE FUNCTION pgsim._text_security_drift(c pgsim._collection, x pgsim._text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT count(*) < 2 OR bool_or(t.relrowsecurity <> r.relrowsecurity
+        OR r.relrowsecurity <> EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname = 'pgsim_read'
+               AND (t.oid = x.vocabulary OR EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refobjid = r.oid)))
+        OR (r.relrowsecurity AND NOT r.relforcerowsecurity)
+           <> EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname = 'pgsim_owner' AND p.polroles = ARRAY[r.relowner])
+        OR EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname NOT IN ('pgsim_read', 'pgsim_owner')))
+    FROM pg_class AS r JOIN pg_class AS t ON t.oid IN (x.documents, x.vocabulary)
+    WHERE r.oid = c.relation;
+END;
+COMMENT ON FUNCTION pgsim._text_security_drift IS 'Whether the row-level security of a text index is other than what its base table''s asks for.';
+
+CREATE FUNCTION pgsim._text_statement(
+    c pgsim._collection, x pgsim._text, q pgsim._text_query, depth int, predicate text, clauses text[], filter_first boolean, most bigint, scored boolean
+) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n int := cardinality(c.key_columns);
+    vectors text := pgsim._vector_schema();
+    -- A factor between weights of whole numbers and of hundredths, to which what is read back from an impact is rounded.
+    unit text := CASE WHEN (SELECT bool_and(w = trunc(w)) FROM unnest(x.weights) AS w) THEN '1' ELSE '0.01' END;
+    -- Impacts are added as single-precision numbers.
+    slack float8 := 2e-7 * (8 + cardinality(q.ids));
+    condition text := q.condition;
+    keys text := '';
+    named text := '';
+    key_order text := '';
+    of_base text := '';
+    of_documents text := '';
+    key_text text := '';
+    admits text;
+    source text;
+    norm text := format('(%s * (%s + %s * d.length / %%s))', x.k1, 1 - x.b, x.b);
+    frequency text;
+    score text;
+BEGIN
+    FOR i IN 1 .. n LOOP
+        keys := keys || format('d.%I AS k_%s, ', pgsim._key_column(i, n), i);
+        named := named || format('k_%s, ', i);
+        key_order := key_order || format(', k_%s', i);
+        of_base := of_base || format('%I OPERATOR(pg_catalog.=) pgsim_c.k_%s AND ', c.key_columns[i], i);
+        of_documents := of_documents || format('d.%I OPERATOR(pg_catalog.=) pgsim_best.k_%s AND ', pgsim._key_column(i, n), i);
+        key_text := key_text || format(', %L, k_%s', c.key_columns[i], i);
+    END LOOP;
+    key_text := CASE n WHEN 1 THEN 'k_1::text' ELSE format('pg_catalog.jsonb_build_object(%s)::text', substr(key_text, 3)) END;
+    FOR i IN REVERSE CASE WHEN condition IS NULL THEN 0 ELSE cardinality(q.ids) END .. 1 LOOP
+        condition := replace(condition, format('[%s]', i), CASE WHEN filter_first
+            THEN format('(d.impacts OPERATOR(%s.<#>) ($2)[%s] < 0)', vectors, i)
+            ELSE format('(pgsim._text_terms(d.impacts) OPERATOR(pg_catalog.&&) ''{%s}'')', q.ids[i]) END);
+    END LOOP;
+    IF filter_first THEN
+        source := format('pgsim_b AS b JOIN %s AS d ON %s WHERE d.impacts OPERATOR(%s.<#>) $3 < 0', x.documents, pgsim._key_join('b.', 'd.', c.key_columns, true), vectors);
+    ELSE
+        source := format('%s AS d WHERE true%s', x.documents,
+            (SELECT string_agg(format(' AND pgsim._text_terms(d.impacts) OPERATOR(pg_catalog.&&) ''{%s}''', u), '') FROM unnest(clauses) AS u));
+    END IF;
+    source := source || coalesce(' AND (' || condition || ')', '');
+    -- The base table has the last word on whether a row is there and matches. One row at a time by its key, best first.
+    admits := format('%%s CROSS JOIN LATERAL (SELECT FROM %s WHERE %s%s LIMIT 1) AS b', c.relation, replace(left(of_base, -5), '%', '%%'),
+                     replace(coalesce(CASE WHEN NOT filter_first THEN E' AND (' || predicate || E'\n)' END, '') || coalesce(' AND ' || q.recheck, ''), '%', '%%'));
+    IF NOT scored THEN
+        RETURN format('WITH pgsim_c AS MATERIALIZED (SELECT %s a * least(1, $5 / average) * %s AS l FROM (SELECT %s d.average, -(d.impacts OPERATOR(%s.<#>) $3) AS a FROM %s OFFSET 0) AS s WHERE a > 0 ORDER BY l DESC) '
+                      'SELECT pg_catalog.count(*), pg_catalog.min(l), (SELECT pg_catalog.count(*) FROM pgsim_c) FROM (SELECT l FROM %s LIMIT %s) AS n',
+                      named, 1 - slack, keys, vectors, source, format(admits, 'pgsim_c'), depth);
+    END IF;
+    -- An impact is stored for a mean length that has moved since. The factor by which it has changed lies between one and the ratio of both means, so
+    -- the bounds of a score are exact; those few rows that may be among the best are scored anew, from the frequencies that their impacts were made of.
+    frequency := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, 'd.average'), x.k1 + 1, unit, unit);
+    score := CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
+                  ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, '$5')) END;
+    RETURN CASE WHEN filter_first THEN format(E'WITH pgsim_b AS MATERIALIZED (SELECT %s FROM %s%s\n%s), ', pgsim._key_list('', c.key_columns, false), c.relation, ' WHERE ' || predicate, 'LIMIT ' || most)
+                ELSE 'WITH ' END
+        || format('pgsim_c AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER (ORDER BY u DESC%1$s) AS place FROM ('
+                  '  SELECT %2$s a * greatest(1, $5 / average) * %3$s AS u, a * least(1, $5 / average) * %4$s AS l FROM (SELECT %5$s d.average, -(d.impacts OPERATOR(%6$s.<#>) $3) AS a FROM %7$s OFFSET 0) AS s) AS r '
+                  '  WHERE u >= $6 AND u > 0 ORDER BY place), ', key_order, named, 1 + slack, 1 - slack, keys, vectors, source)
+        || format('pgsim_first AS MATERIALIZED (SELECT %s l, place FROM %s LIMIT %s), ', named, format(admits, 'pgsim_c'), depth)
+        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) < %s THEN NULL ELSE pg_catalog.min(l) END AS l, pg_catalog.max(place) AS place FROM pgsim_first), ', depth)
+        || format('pgsim_best AS (SELECT %1$s place FROM pgsim_first UNION ALL SELECT %1$s place FROM %2$s), ', named,
+                  format(admits, '(SELECT c.* FROM pgsim_c AS c CROSS JOIN pgsim_bound AS o WHERE c.place > o.place AND c.u >= o.l) AS pgsim_c'))
+        || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM unnest($2, $4) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact) AS i) AS score '
+                  'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, score, vectors, x.documents, left(of_documents, -5))
+        || format('SELECT pg_catalog.array_agg(%s ORDER BY score DESC%s), pg_catalog.array_agg(score ORDER BY score DESC%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c), %3$s FROM (SELECT * FROM pgsim_scored ORDER BY score DESC%2$s LIMIT %4$s) AS n',
+                  key_text, key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, depth);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_statement IS
+    'The statement of a text search, over $1, the filter''s values, and the query: $2 units, $3 vector, $4 weights, $5 mean length, $6 the least score of use. It gives, not scored, how many rows of the best there are, a score that each reaches, and how many candidates there were; or keys and scores of the best, how many candidates were scored, and, filter first, how many rows the filter gave.';
+
+CREATE FUNCTION pgsim._text_tokens(text_config text, columns text[], weights float8[], prefix text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT string_agg(format(
+        'SELECT u.lexeme, %3$s * pg_catalog.cardinality(u.positions) AS tf '
+        'FROM pg_catalog.unnest(CASE WHEN pg_catalog.octet_length(pg_catalog.concat(%1$s)) <= 12000 THEN ARRAY[pg_catalog.concat(%1$s)] ELSE pgsim._text_pieces(pg_catalog.concat(%1$s)) END) AS p (piece) '
+        'CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.to_tsvector(%2$L::pg_catalog.regconfig, p.piece)) AS u',
+        format('%s%I', prefix, f.name), text_config, f.weight), ' UNION ALL ' ORDER BY f.ordinal)
+    FROM unnest(columns, weights) WITH ORDINALITY AS f (name, weight, ordinal);
+END;
+COMMENT ON FUNCTION pgsim._text_tokens IS 'The query that gives the words of a row, a row for each column and piece of it that has the word, and how much it counts there.';
+
+CREATE FUNCTION pgsim._text_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    watched text[];
+    is_parted boolean := EXISTS (SELECT FROM pg_partitioned_table AS p WHERE p.partrelid = c.relation);
+BEGIN
+    SELECT c.key_columns || x.columns INTO watched FROM pgsim._text AS x JOIN pg_class AS d ON d.oid = x.documents WHERE x.collection_id = c.id;
+    -- Of an index whose columns are gone no trigger can be made, and none is of use.
+    IF watched IS NULL OR EXISTS (SELECT FROM unnest(watched) AS w WHERE NOT EXISTS (
+        SELECT FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = w AND NOT a.attisdropped)) THEN
+        RETURN;
+    END IF;
+    -- Their names begin with !: triggers fire in the order of their names, and what a trigger of the user's changes further must get here later.
+    RETURN QUERY
+        SELECT p.relation, '!pgsim_text_' || t.name,
+               format('AFTER %s ON %s %s EXECUTE FUNCTION pgsim._keep_text(%L, %L)', t.event, p.relation, t.condition, c.id, p.part),
+               convert_to(c.id::text, 'UTF8') || '\x00' || convert_to(p.part, 'UTF8') || '\x00'
+        FROM (SELECT s.relid::regclass AS relation, CASE WHEN s.relid::regclass = c.relation THEN 'all' ELSE 'part' END AS part
+              FROM pg_partition_tree(c.relation) AS s JOIN pg_class AS r ON r.oid = s.relid AND r.relkind IN ('r', 'p')
+              UNION SELECT c.relation, 'all') AS p
+        CROSS JOIN (VALUES
+            ('insert', 'INSERT', 'REFERENCING NEW TABLE AS pgsim_rows FOR EACH STATEMENT', NULL),
+            ('delete', 'DELETE', 'REFERENCING OLD TABLE AS pgsim_before FOR EACH STATEMENT', NULL),
+            ('truncate', 'TRUNCATE', 'FOR EACH STATEMENT', NULL),
+            -- A row trigger with a condition costs an update of other columns next to nothing, where one of a statement copies every row. But it is told
+            -- nothing of rows that move to another partition.
+            ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched), false),
+            ('update', 'UPDATE', 'REFERENCING OLD TABLE AS pgsim_before NEW TABLE AS pgsim_rows FOR EACH STATEMENT', true)
+        ) AS t (name, event, condition, parted)
+        WHERE t.parted IS NULL OR t.parted = is_parted;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_triggers IS 'The triggers that keep the text index of a collection, on its base table and each partition.';
+
+CREATE FUNCTION pgsim._text_trigrams(word text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY(SELECT pg_catalog.substr(' ' || word || ' ', i, 3) FROM pg_catalog.generate_series(1, pg_catalog.length(word)) AS i);
+COMMENT ON FUNCTION pgsim._text_trigrams IS 'The trigrams of a word, a space before and after it. An index is made of it, so it never changes.';
+
+CREATE FUNCTION pgsim._text_vector(config regconfig, contents text[]) RETURNS tsvector
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    content text;
+    piece text;
+    whole tsvector := '';
+BEGIN
+    FOREACH content IN ARRAY contents LOOP
+        FOREACH piece IN ARRAY pgsim._text_pieces(content) LOOP
+            whole := whole || to_tsvector(config, piece);
+        END LOOP;
+        -- So that no phrase runs from one column into the next.
+        whole := whole || ''' '':1'::tsvector;
+    END LOOP;
+    RETURN whole;
+EXCEPTION WHEN program_limit_exceeded THEN
+    RETURN whole;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_vector IS 'The tsvector of a row''s columns, one after another; of a text of more than a megabyte what comes first.';
+
+CREATE FUNCTION pgsim._text_words(
+    c pgsim._collection, x pgsim._text, query text, form text,
+    OUT lexemes text[], OUT parts int[], OUT boosts float8[], OUT condition text, OUT recheck tsquery
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    config regconfig := x.text_config::regconfig;
+    pieces text[] := CASE WHEN octet_length(query) <= 12000 THEN ARRAY[query] ELSE pgsim._text_pieces(query) END;
+    token text;
+    likes record;
+BEGIN
+    IF form IS NULL OR form NOT IN ('any', 'all', 'phrase', 'websearch', 'prefix', 'fuzzy') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('text_form is %s; known are any, all, phrase, websearch, prefix and fuzzy', coalesce(quote_literal(left(form, 80)), 'NULL')),
+            HINT = 'Leave it out for rows that have any of the words.';
+    END IF;
+    lexemes := '{}';
+    IF form IN ('phrase', 'websearch') THEN
+        BEGIN
+            recheck := CASE form WHEN 'phrase' THEN phraseto_tsquery(config, query) ELSE websearch_to_tsquery(config, query) END;
+        EXCEPTION WHEN program_limit_exceeded THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a query of %s characters is too long for text_form %L: %s', length(query), form, SQLERRM),
+                HINT = 'Shorten it, or leave text_form out.';
+        END;
+        condition := '';
+        FOR token IN SELECT m[1] FROM regexp_matches(recheck::text, $re$('(?:[^'\\]|''|\\\\)*'(?::[*A-D]+)?|<->|<\d+>|[&|!()])$re$, 'g') AS m LOOP
+            IF token ~ '^''' THEN
+                lexemes := lexemes || replace(replace(substring(token FROM '^''(.*)''[^'']*$'), '''''', ''''), '\\', '\');
+                boosts := boosts || CASE WHEN condition ~ '! $' THEN 0 ELSE 1 END::float8;
+                condition := condition || format('{%s} ', cardinality(lexemes));
+            ELSE
+                condition := condition || CASE WHEN token ~ '^<' THEN 'AND ' WHEN token = '&' THEN 'AND ' WHEN token = '|' THEN 'OR ' ELSE token || ' ' END;
+            END IF;
+        END LOOP;
+        boosts := coalesce(boosts, '{}');
+        IF recheck::text !~ '<(-|\d+)>' THEN
+            recheck := NULL;
+        ELSE
+            -- What is not to be next to something may be elsewhere in the row: the text itself tells.
+            condition := CASE WHEN condition !~ '! \(' THEN regexp_replace(condition, '! {\d+}', 'true', 'g') END;
+        END IF;
+        condition := replace(condition, '! ', 'NOT ');
+        parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
+        RETURN;
+    END IF;
+    SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
+    parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
+    boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
+    IF form = 'all' THEN
+        condition := array_to_string(ARRAY(SELECT format('{%s}', i) FROM unnest(parts) AS i), ' AND ');
+    ELSIF form IN ('prefix', 'fuzzy') THEN
+        SELECT coalesce(array_agg(l.lexeme), '{}') AS lexemes, coalesce(array_agg(l.part), '{}') AS parts, coalesce(array_agg(l.boost), '{}') AS boosts INTO likes
+        FROM pgsim._text_likes(c, x, query, lexemes, form) AS l;
+        lexemes := likes.lexemes;
+        parts := likes.parts;
+        boosts := likes.boosts;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_words IS
+    'What a text query asks for: words, which of them stand for one word of the query and how much each counts; a condition over their numbers in braces, and a tsquery that the text is to match where only the text can tell.';
+
+CREATE FUNCTION pgsim.disable_text(collection text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._text_row(c);
+    PERFORM pgsim._drop_text(c);
+END
+$$;
+COMMENT ON FUNCTION pgsim.disable_text IS 'Drops the text index of a collection; the table itself stays as it is. Errors: PS001, PS006, PS032, PS035.';
+
+CREATE FUNCTION pgsim.enable_text(collection text, text_config regconfig = NULL, weights jsonb = NULL, k1 float8 = 1.2, b float8 = 0.75) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    x pgsim._text;
+    columns text[];
+    column_weights float8[];
+    bad text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
+            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make it in a READ COMMITTED transaction.';
+    ELSIF row_security_active(c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
+            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
+    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
+            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
+    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    END IF;
+    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
+    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
+            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
+    END IF;
+    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
+    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
+    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
+    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
+    IF columns IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
+            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
+    END IF;
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
+            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    END IF;
+    x := pgsim._create_text(c, coalesce(
+        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
+        c.text_config), columns, column_weights, k1, b);
+    -- Writers wait from here until the transaction ends.
+    PERFORM pgsim._sync_triggers(c);
+    PERFORM pgsim._fill_text(c, x);
+END
+$$;
+COMMENT ON FUNCTION pgsim.enable_text IS
+$$Makes a text index of a collection, so that its rows can be ranked by BM25: a query's words against the words of the row.
+
+text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
+columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
+The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
+Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.snippet(collection text, key text, query text, options jsonb = '{}', text_form text = 'any') RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection := pgsim._collection_row(collection);
+    x pgsim._text := pgsim._text_row(c);
+    w record;
+    shown text[] := x.columns;
+    settings text;
+    bad text;
+    terms text;
+    content text;
+BEGIN
+    IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'options is not a JSON object', HINT = 'For instance: options => ''{"start": "<mark>", "stop": "</mark>", "max_words": 30}''.';
+    END IF;
+    SELECT left(o.key, 80) INTO bad FROM jsonb_each(options) AS o
+    WHERE CASE WHEN o.key IN ('start', 'stop', 'delimiter', 'column') THEN jsonb_typeof(o.value) <> 'string'
+               WHEN o.key = 'whole' THEN jsonb_typeof(o.value) <> 'boolean'
+               WHEN o.key IN ('max_words', 'min_words', 'fragments')
+               THEN CASE jsonb_typeof(o.value) WHEN 'number' THEN o.value::text !~ '^\d{1,4}$' ELSE true END
+               ELSE true END LIMIT 1;
+    IF FOUND OR coalesce((options ->> 'max_words')::int, 35) <= coalesce((options ->> 'min_words')::int, least(15, coalesce((options ->> 'max_words')::int, 35) - 1))
+       OR coalesce((options ->> 'min_words')::int, 1) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('options: %s', coalesce(format('%L is not known or not of its type: %s', bad, left((options -> bad)::text, 80)), 'max_words is not above min_words, or this is 0')),
+            HINT = 'Known are start, stop, delimiter and column (texts), max_words, min_words and fragments (whole numbers to 9999), and whole (a boolean).';
+    END IF;
+    IF options ? 'column' THEN
+        shown := ARRAY[options ->> 'column'];
+        PERFORM pgsim._check_columns(c.relation, 'options', shown);
+    END IF;
+    w := pgsim._text_words(c, x, coalesce(query, ''), text_form);
+    SELECT string_agg(format('''%s''', replace(replace(l, '\', '\\'), '''', '''''')), ' | ') INTO terms FROM (SELECT l FROM unnest(w.lexemes) AS l LIMIT 1000) AS s (l);
+    SELECT string_agg(format('%s="%s"', CASE o.key WHEN 'start' THEN 'StartSel' WHEN 'stop' THEN 'StopSel' WHEN 'delimiter' THEN 'FragmentDelimiter' WHEN 'max_words' THEN 'MaxWords'
+                                             WHEN 'min_words' THEN 'MinWords' WHEN 'fragments' THEN 'MaxFragments' ELSE 'HighlightAll' END, replace(o.value, '"', '""')), ', ')
+    INTO settings
+    FROM jsonb_each_text(options || CASE WHEN options ? 'max_words' AND NOT options ? 'min_words' THEN jsonb_build_object('min_words', least(15, (options ->> 'max_words')::int - 1)) ELSE '{}' END) AS o
+    WHERE o.key <> 'column';
+    EXECUTE format('SELECT concat_ws(E''\n'', %s) FROM (SELECT * FROM %s) AS b JOIN (SELECT %s FROM (SELECT $1 AS given) AS k) AS g ON %s',
+        (SELECT string_agg(format('b.%I', n.name), ', ' ORDER BY n.ordinal) FROM unnest(shown) WITH ORDINALITY AS n (name, ordinal)), c.relation,
+        pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), pgsim._key_join('b.', 'g.', c.key_columns, true)) INTO content USING snippet.key;
+    RETURN ts_headline(x.text_config::regconfig, content, coalesce(terms, ''' ''')::tsquery, coalesce(settings, ''));
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('key %L is not %s: %s', left(snippet.key, 200), pgsim._key_types(c.relation, c.key_columns), SQLERRM), HINT = 'Searches return keys in this form.';
+END
+$$;
+COMMENT ON FUNCTION pgsim.snippet IS
+$$Shows where a row has the words of a query: a piece of its text with the words marked, or NULL for a row that is not there or not yours to see.
+
+options: start and stop, what stands around a word (default <b> and </b>); max_words and min_words (35, 15); fragments, how many pieces at most, and
+the delimiter between them; whole (true): all of the text; column: of this column alone. text_form: as the search had it.
+The text is given as it is: where it goes into HTML, choose start and stop that survive escaping, and escape the snippet before you replace them.
+Errors: PS001, PS005, PS006, PS010, PS016, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.text_statistics(collection text, OUT rows bigint, OUT words bigint, OUT mean_length float8, OUT bytes bigint, OUT pending bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection := pgsim._collection_row(collection);
+    x pgsim._text := pgsim._text_row(c);
+BEGIN
+    PERFORM pgsim._require_select(c.relation, x.documents);
+    EXECUTE format('SELECT coalesce(sum(h.docs), 0), sum(h.length)::float8 / nullif(sum(h.docs), 0) FROM %s AS h WHERE h.term = 0', x.changes) INTO rows, mean_length;
+    EXECUTE format('SELECT count(DISTINCT v.lexeme) FROM %s AS v', x.vocabulary) INTO words;
+    EXECUTE format('SELECT count(*) FROM %s', x.changes) INTO pending;
+    bytes := pg_total_relation_size(x.documents) + pg_total_relation_size(x.vocabulary) + pg_total_relation_size(x.changes);
+END
+$$;
+COMMENT ON FUNCTION pgsim.text_statistics IS
+$$Says what a collection's text index holds: rows with text, different words, mean length, bytes, and changes of counts not yet added up.
+
+Rows and mean length are those of this moment, this transaction's own writes included; words that no row has any more are counted still.
+Errors: PS001, PS006, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._check_vector(v vector, what text, model text, dim int, metric text, element text = 'vector') RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -39,7 +39,7 @@ BEGIN
             '    SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v '
             '    WHERE pgsim._is_fuzzy_word(v.lexeme) AND pgsim._text_trigrams(v.lexeme) && $4 AND length(v.lexeme) BETWEEN length($1) - $2 AND length($1) + $2 AND v.lexeme <> $1 '
             '    GROUP BY v.lexeme '
-            '    ORDER BY cardinality(ARRAY(SELECT unnest(pgsim._text_trigrams(v.lexeme)) INTERSECT SELECT unnest($4))) DESC, v.lexeme LIMIT 200) AS l) AS d '
+            '    ORDER BY (SELECT count(*) FROM unnest($4) AS g WHERE position(g IN '' '' || v.lexeme || '' '') > 0) DESC, v.lexeme LIMIT 200) AS l) AS d '
             'WHERE d.distance <= $2 ORDER BY d.distance, d.docs DESC, d.lexeme LIMIT 20', source)
         USING word.word, most, word.ordinal, pgsim._text_trigrams(word.word);
     END LOOP;
