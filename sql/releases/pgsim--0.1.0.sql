@@ -6631,7 +6631,13 @@ BEGIN
     WHERE m.place <= 8000;
     q.units := units;
     q.vector := vector;
-    IF w.condition IS NOT NULL THEN
+    IF form IN ('all', 'phrase') THEN
+        IF cardinality(q.lexemes) < cardinality(w.lexemes) AND cardinality(q.lexemes) < 8000 THEN
+            -- No row has a word that is not known.
+            q.vector := NULL;
+        END IF;
+        q.condition := (SELECT string_agg(format('[%s]', i), ' AND ') FROM generate_subscripts(q.lexemes, 1) AS i);
+    ELSIF w.condition IS NOT NULL THEN
         -- The same word may stand in a condition twice.
         q.condition := w.condition;
         FOR i IN 1 .. cardinality(w.lexemes) LOOP
@@ -6909,6 +6915,7 @@ DECLARE
     impact text;
 BEGIN
     impact := format('(c.tf * %s / (c.tf + %s * (%s + %s * c.length / r.average)))::real', x.k1 + 1, x.k1, 1 - x.b, x.b);
+    -- Every word has its id: a FULL JOIN is one that is never made row against row, as it would be for a row of which few words are expected.
     -- A writer waits for no other: new words are added without a unique index, so that two who meet one at once give it two ids, of which a query
     -- asks for both; and counts are changed by rows that are appended.
     RETURN format(
@@ -6926,7 +6933,7 @@ BEGIN
         'pgsim_terms AS (SELECT k.lexeme, k.term FROM pgsim_known AS k WHERE k.term IS NOT NULL UNION ALL SELECT m.lexeme, m.term FROM pgsim_made AS m), '
         'pgsim_stored AS (INSERT INTO %7$s AS d (%8$s, length, average, impacts) '
         '  SELECT %9$s, c.length, c.average, (''{'' || pg_catalog.string_agg(t.term || '':'' || c.impact, '','') || ''}/1000000000'')::%10$s.sparsevec '
-        '  FROM pgsim_weighed AS c JOIN pgsim_terms AS t ON t.lexeme = c.lexeme GROUP BY %9$s, c.length, c.average RETURNING d.length, d.average), '
+        '  FROM pgsim_weighed AS c FULL JOIN pgsim_terms AS t ON t.lexeme = c.lexeme GROUP BY %9$s, c.length, c.average RETURNING d.length, d.average), '
         'pgsim_changed AS (INSERT INTO %11$s AS h (term, docs, top) '
         '  SELECT s.term, pg_catalog.sum(s.docs), pg_catalog.max(s.top) FROM ('
         '    SELECT k.term, k.docs, k.top, k.had FROM pgsim_known AS k WHERE k.term IS NOT NULL '
@@ -6963,7 +6970,7 @@ BEGIN
     IF form = 'prefix' THEN
         FOR word IN
             SELECT w.ordinal, ARRAY(SELECT DISTINCT s FROM unnest(ARRAY[lower(w.word)] || ARRAY(SELECT u.lexeme FROM unnest(to_tsvector(config, w.word)) AS u)) AS s) AS starts
-            FROM unnest(ARRAY(SELECT DISTINCT m[1] FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') AS m LIMIT 1000)) WITH ORDINALITY AS w (word, ordinal)
+            FROM (SELECT m.m[1] AS word, min(m.ordinal) AS ordinal FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') WITH ORDINALITY AS m (m, ordinal) GROUP BY m.m[1] ORDER BY 2 LIMIT 100) AS w
         LOOP
             RETURN QUERY EXECUTE format(
                 'SELECT e.lexeme, $2, 1::float8 FROM (SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v WHERE %s GROUP BY v.lexeme ORDER BY docs DESC, v.lexeme LIMIT 100) AS e', source,
@@ -6993,7 +7000,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_likes IS
-    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond.';
+    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond. Of a query of more than 100 words, of the first 100.';
 
 CREATE FUNCTION pgsim._text_pieces(content text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -7284,6 +7291,12 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a query of %s characters is too long for text_form %L: %s', length(query), form, SQLERRM),
                 HINT = 'Shorten it, or leave text_form out.';
         END;
+        IF form = 'phrase' THEN
+            SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
+            parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
+            boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
+            RETURN;
+        END IF;
         condition := '';
         FOR token IN SELECT m[1] FROM regexp_matches(recheck::text, $re$('(?:[^'\\]|''|\\\\)*'(?::[*A-D]+)?|<->|<\d+>|[&|!()])$re$, 'g') AS m LOOP
             IF token ~ '^''' THEN
@@ -7308,9 +7321,7 @@ BEGIN
     SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
     parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
     boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
-    IF form = 'all' THEN
-        condition := array_to_string(ARRAY(SELECT format('{%s}', i) FROM unnest(parts) AS i), ' AND ');
-    ELSIF form IN ('prefix', 'fuzzy') THEN
+    IF form IN ('prefix', 'fuzzy') THEN
         SELECT coalesce(array_agg(l.lexeme), '{}') AS lexemes, coalesce(array_agg(l.part), '{}') AS parts, coalesce(array_agg(l.boost), '{}') AS boosts INTO likes
         FROM pgsim._text_likes(c, x, query, lexemes, form) AS l;
         lexemes := likes.lexemes;

@@ -24,9 +24,7 @@ def _text(rng: random.Random, longest: int = 30) -> str:
 
 
 def _rows(rng: random.Random, n: int, first: int = 1, longest: int = 30) -> list[tuple[int, str, str, str]]:
-    return [
-        (i, rng.choice("abcde"), _text(rng, longest // 6), _text(rng, longest)) for i in range(first, first + n)
-    ]
+    return [(i, rng.choice("abcde"), _text(rng, longest // 6), _text(rng, longest)) for i in range(first, first + n)]
 
 
 def test_rows_rank_as_bm25s_ranks_them(connection: psycopg.Connection) -> None:
@@ -52,7 +50,7 @@ def test_rows_rank_as_bm25s_ranks_them(connection: psycopg.Connection) -> None:
 
 
 @settings(
-    max_examples=30,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

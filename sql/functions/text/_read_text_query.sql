@@ -44,7 +44,13 @@ BEGIN
     WHERE m.place <= 8000;
     q.units := units;
     q.vector := vector;
-    IF w.condition IS NOT NULL THEN
+    IF form IN ('all', 'phrase') THEN
+        IF cardinality(q.lexemes) < cardinality(w.lexemes) AND cardinality(q.lexemes) < 8000 THEN
+            -- No row has a word that is not known.
+            q.vector := NULL;
+        END IF;
+        q.condition := (SELECT string_agg(format('[%s]', i), ' AND ') FROM generate_subscripts(q.lexemes, 1) AS i);
+    ELSIF w.condition IS NOT NULL THEN
         -- The same word may stand in a condition twice.
         q.condition := w.condition;
         FOR i IN 1 .. cardinality(w.lexemes) LOOP

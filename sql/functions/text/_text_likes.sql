@@ -16,7 +16,7 @@ BEGIN
     IF form = 'prefix' THEN
         FOR word IN
             SELECT w.ordinal, ARRAY(SELECT DISTINCT s FROM unnest(ARRAY[lower(w.word)] || ARRAY(SELECT u.lexeme FROM unnest(to_tsvector(config, w.word)) AS u)) AS s) AS starts
-            FROM unnest(ARRAY(SELECT DISTINCT m[1] FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') AS m LIMIT 1000)) WITH ORDINALITY AS w (word, ordinal)
+            FROM (SELECT m.m[1] AS word, min(m.ordinal) AS ordinal FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') WITH ORDINALITY AS m (m, ordinal) GROUP BY m.m[1] ORDER BY 2 LIMIT 100) AS w
         LOOP
             RETURN QUERY EXECUTE format(
                 'SELECT e.lexeme, $2, 1::float8 FROM (SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v WHERE %s GROUP BY v.lexeme ORDER BY docs DESC, v.lexeme LIMIT 100) AS e', source,
@@ -46,4 +46,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_likes IS
-    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond.';
+    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond. Of a query of more than 100 words, of the first 100.';
