@@ -158,7 +158,7 @@ def hits(
     given = sql_arguments({**options, "distinct_on": _column_name(options.get("distinct_on"), table)})
     arguments: dict[str, ColumnElement[Any] | ExpressionElementRole[object] | None] = {
         "collection": literal(table.name if collection is None else collection, Text()),
-        "query": None if vector is None else _query(vector),
+        "query": None if vector is None and (given.keys() & {"text_query", "legs"}) else _query(vector),
         **{name: _literal(given[name], type_) for name, type_ in _TYPES.items() if name in given},
         "where_sql": None if sql is None else literal(sql, Text()),
         "where_values": values,
@@ -224,12 +224,13 @@ class _VectorText(types.UserDefinedType[Any]):
         return lambda value: "'" + str(value).replace("'", "''") + "'"
 
 
-def _query(vector: QueryVector) -> ExpressionElementRole[object]:
+def _query(vector: QueryVector | None) -> ExpressionElementRole[object]:
     if isinstance(vector, BindParameter) and isinstance(vector.type, types.NullType):
         return type_coerce(vector, _VectorText())
     if isinstance(vector, ExpressionElementRole):
         return vector
-    return literal(vector_text(as_vector(vector)), _VectorText())
+    # None is refused as everything else that is no vector.
+    return literal(vector_text(as_vector(vector)), _VectorText())  # type: ignore[arg-type]
 
 
 def _table(entity: type[object] | Table) -> Table:

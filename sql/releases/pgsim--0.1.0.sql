@@ -7388,10 +7388,15 @@ COMMENT ON FUNCTION pgsim._fold_text IS 'Adds up the changes of words'' counts w
 REVOKE ALL ON FUNCTION pgsim._fold_text FROM PUBLIC;
 
 CREATE FUNCTION pgsim._is_fuzzy_word(word text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN pg_catalog.length(word) BETWEEN 3 AND 24 AND pg_catalog.translate(word, '0123456789._-/:@+', '') OPERATOR(pg_catalog.=) word;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN length(word) BETWEEN 3 AND 24 AND translate(word, '0123456789._-/:@+', '') = word;
+END
+$$;
 COMMENT ON FUNCTION pgsim._is_fuzzy_word IS
-    'Whether a word is looked for by its like: numbers, versions, addresses and names of files are meant as they are written. An index is made of it, so it never changes.';
+    'Whether a word is looked for by its like: numbers, versions, addresses and names of files are meant as they are written. An index is made of it, so it never changes. (Inlined into a query it is not known again as the condition of that index.)';
 
 CREATE FUNCTION pgsim._keep_text() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -7513,7 +7518,7 @@ BEGIN
         'SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) FROM unnest($1) AS w (lexeme) '
         'CROSS JOIN LATERAL (SELECT v.* FROM %s AS v WHERE v.lexeme = w.lexeme) AS v '
         'CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %s AS h WHERE h.term = v.term) AS h', x.vocabulary, x.changes)
-    INTO lexemes, terms, docs, tops USING w.lexemes;
+    INTO lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     -- Static SQL, whose plan is kept: the session plans it once.
     SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
            array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
@@ -7532,7 +7537,13 @@ BEGIN
     WHERE m.place <= 8000;
     q.units := units;
     q.vector := vector;
-    IF w.condition IS NOT NULL THEN
+    IF form IN ('all', 'phrase') THEN
+        IF cardinality(q.lexemes) < cardinality(w.lexemes) AND cardinality(q.lexemes) < 8000 THEN
+            -- No row has a word that is not known.
+            q.vector := NULL;
+        END IF;
+        q.condition := (SELECT string_agg(format('[%s]', i), ' AND ') FROM generate_subscripts(q.lexemes, 1) AS i);
+    ELSIF w.condition IS NOT NULL THEN
         -- The same word may stand in a condition twice.
         q.condition := w.condition;
         FOR i IN 1 .. cardinality(w.lexemes) LOOP
@@ -7810,6 +7821,7 @@ DECLARE
     impact text;
 BEGIN
     impact := format('(c.tf * %s / (c.tf + %s * (%s + %s * c.length / r.average)))::real', x.k1 + 1, x.k1, 1 - x.b, x.b);
+    -- Every word has its id: a FULL JOIN is one that is never made row against row, as it would be for a row of which few words are expected.
     -- A writer waits for no other: new words are added without a unique index, so that two who meet one at once give it two ids, of which a query
     -- asks for both; and counts are changed by rows that are appended.
     RETURN format(
@@ -7827,7 +7839,7 @@ BEGIN
         'pgsim_terms AS (SELECT k.lexeme, k.term FROM pgsim_known AS k WHERE k.term IS NOT NULL UNION ALL SELECT m.lexeme, m.term FROM pgsim_made AS m), '
         'pgsim_stored AS (INSERT INTO %7$s AS d (%8$s, length, average, impacts) '
         '  SELECT %9$s, c.length, c.average, (''{'' || pg_catalog.string_agg(t.term || '':'' || c.impact, '','') || ''}/1000000000'')::%10$s.sparsevec '
-        '  FROM pgsim_weighed AS c JOIN pgsim_terms AS t ON t.lexeme = c.lexeme GROUP BY %9$s, c.length, c.average RETURNING d.length, d.average), '
+        '  FROM pgsim_weighed AS c FULL JOIN pgsim_terms AS t ON t.lexeme = c.lexeme GROUP BY %9$s, c.length, c.average RETURNING d.length, d.average), '
         'pgsim_changed AS (INSERT INTO %11$s AS h (term, docs, top) '
         '  SELECT s.term, pg_catalog.sum(s.docs), pg_catalog.max(s.top) FROM ('
         '    SELECT k.term, k.docs, k.top, k.had FROM pgsim_known AS k WHERE k.term IS NOT NULL '
@@ -7864,7 +7876,7 @@ BEGIN
     IF form = 'prefix' THEN
         FOR word IN
             SELECT w.ordinal, ARRAY(SELECT DISTINCT s FROM unnest(ARRAY[lower(w.word)] || ARRAY(SELECT u.lexeme FROM unnest(to_tsvector(config, w.word)) AS u)) AS s) AS starts
-            FROM unnest(ARRAY(SELECT DISTINCT m[1] FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') AS m LIMIT 1000)) WITH ORDINALITY AS w (word, ordinal)
+            FROM (SELECT m.m[1] AS word, min(m.ordinal) AS ordinal FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') WITH ORDINALITY AS m (m, ordinal) GROUP BY m.m[1] ORDER BY 2 LIMIT 100) AS w
         LOOP
             RETURN QUERY EXECUTE format(
                 'SELECT e.lexeme, $2, 1::float8 FROM (SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v WHERE %s GROUP BY v.lexeme ORDER BY docs DESC, v.lexeme LIMIT 100) AS e', source,
@@ -7887,14 +7899,14 @@ BEGIN
             '    SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v '
             '    WHERE pgsim._is_fuzzy_word(v.lexeme) AND pgsim._text_trigrams(v.lexeme) && $4 AND length(v.lexeme) BETWEEN length($1) - $2 AND length($1) + $2 AND v.lexeme <> $1 '
             '    GROUP BY v.lexeme '
-            '    ORDER BY cardinality(ARRAY(SELECT unnest(pgsim._text_trigrams(v.lexeme)) INTERSECT SELECT unnest($4))) DESC, v.lexeme LIMIT 200) AS l) AS d '
+            '    ORDER BY (SELECT count(*) FROM unnest($4) AS g WHERE position(g IN '' '' || v.lexeme || '' '') > 0) DESC, v.lexeme LIMIT 200) AS l) AS d '
             'WHERE d.distance <= $2 ORDER BY d.distance, d.docs DESC, d.lexeme LIMIT 20', source)
         USING word.word, most, word.ordinal, pgsim._text_trigrams(word.word);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_likes IS
-    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond.';
+    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond. Of a query of more than 100 words, of the first 100.';
 
 CREATE FUNCTION pgsim._text_pieces(content text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -8185,6 +8197,12 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a query of %s characters is too long for text_form %L: %s', length(query), form, SQLERRM),
                 HINT = 'Shorten it, or leave text_form out.';
         END;
+        IF form = 'phrase' THEN
+            SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
+            parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
+            boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
+            RETURN;
+        END IF;
         condition := '';
         FOR token IN SELECT m[1] FROM regexp_matches(recheck::text, $re$('(?:[^'\\]|''|\\\\)*'(?::[*A-D]+)?|<->|<\d+>|[&|!()])$re$, 'g') AS m LOOP
             IF token ~ '^''' THEN
@@ -8209,9 +8227,7 @@ BEGIN
     SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
     parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
     boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
-    IF form = 'all' THEN
-        condition := array_to_string(ARRAY(SELECT format('{%s}', i) FROM unnest(parts) AS i), ' AND ');
-    ELSIF form IN ('prefix', 'fuzzy') THEN
+    IF form IN ('prefix', 'fuzzy') THEN
         SELECT coalesce(array_agg(l.lexeme), '{}') AS lexemes, coalesce(array_agg(l.part), '{}') AS parts, coalesce(array_agg(l.boost), '{}') AS boosts INTO likes
         FROM pgsim._text_likes(c, x, query, lexemes, form) AS l;
         lexemes := likes.lexemes;

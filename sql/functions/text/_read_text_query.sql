@@ -25,7 +25,7 @@ BEGIN
         'SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) FROM unnest($1) AS w (lexeme) '
         'CROSS JOIN LATERAL (SELECT v.* FROM %s AS v WHERE v.lexeme = w.lexeme) AS v '
         'CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %s AS h WHERE h.term = v.term) AS h', x.vocabulary, x.changes)
-    INTO lexemes, terms, docs, tops USING w.lexemes;
+    INTO lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     -- Static SQL, whose plan is kept: the session plans it once.
     SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
            array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
@@ -44,7 +44,13 @@ BEGIN
     WHERE m.place <= 8000;
     q.units := units;
     q.vector := vector;
-    IF w.condition IS NOT NULL THEN
+    IF form IN ('all', 'phrase') THEN
+        IF cardinality(q.lexemes) < cardinality(w.lexemes) AND cardinality(q.lexemes) < 8000 THEN
+            -- No row has a word that is not known.
+            q.vector := NULL;
+        END IF;
+        q.condition := (SELECT string_agg(format('[%s]', i), ' AND ') FROM generate_subscripts(q.lexemes, 1) AS i);
+    ELSIF w.condition IS NOT NULL THEN
         -- The same word may stand in a condition twice.
         q.condition := w.condition;
         FOR i IN 1 .. cardinality(w.lexemes) LOOP

@@ -7,6 +7,7 @@ DECLARE
     impact text;
 BEGIN
     impact := format('(c.tf * %s / (c.tf + %s * (%s + %s * c.length / r.average)))::real', x.k1 + 1, x.k1, 1 - x.b, x.b);
+    -- Every word has its id: a FULL JOIN is one that is never made row against row, as it would be for a row of which few words are expected.
     -- A writer waits for no other: new words are added without a unique index, so that two who meet one at once give it two ids, of which a query
     -- asks for both; and counts are changed by rows that are appended.
     RETURN format(
@@ -24,7 +25,7 @@ BEGIN
         'pgsim_terms AS (SELECT k.lexeme, k.term FROM pgsim_known AS k WHERE k.term IS NOT NULL UNION ALL SELECT m.lexeme, m.term FROM pgsim_made AS m), '
         'pgsim_stored AS (INSERT INTO %7$s AS d (%8$s, length, average, impacts) '
         '  SELECT %9$s, c.length, c.average, (''{'' || pg_catalog.string_agg(t.term || '':'' || c.impact, '','') || ''}/1000000000'')::%10$s.sparsevec '
-        '  FROM pgsim_weighed AS c JOIN pgsim_terms AS t ON t.lexeme = c.lexeme GROUP BY %9$s, c.length, c.average RETURNING d.length, d.average), '
+        '  FROM pgsim_weighed AS c FULL JOIN pgsim_terms AS t ON t.lexeme = c.lexeme GROUP BY %9$s, c.length, c.average RETURNING d.length, d.average), '
         'pgsim_changed AS (INSERT INTO %11$s AS h (term, docs, top) '
         '  SELECT s.term, pg_catalog.sum(s.docs), pg_catalog.max(s.top) FROM ('
         '    SELECT k.term, k.docs, k.top, k.had FROM pgsim_known AS k WHERE k.term IS NOT NULL '

@@ -16,7 +16,7 @@ BEGIN
     IF form = 'prefix' THEN
         FOR word IN
             SELECT w.ordinal, ARRAY(SELECT DISTINCT s FROM unnest(ARRAY[lower(w.word)] || ARRAY(SELECT u.lexeme FROM unnest(to_tsvector(config, w.word)) AS u)) AS s) AS starts
-            FROM unnest(ARRAY(SELECT DISTINCT m[1] FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') AS m LIMIT 1000)) WITH ORDINALITY AS w (word, ordinal)
+            FROM (SELECT m.m[1] AS word, min(m.ordinal) AS ordinal FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') WITH ORDINALITY AS m (m, ordinal) GROUP BY m.m[1] ORDER BY 2 LIMIT 100) AS w
         LOOP
             RETURN QUERY EXECUTE format(
                 'SELECT e.lexeme, $2, 1::float8 FROM (SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v WHERE %s GROUP BY v.lexeme ORDER BY docs DESC, v.lexeme LIMIT 100) AS e', source,
@@ -39,11 +39,11 @@ BEGIN
             '    SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v '
             '    WHERE pgsim._is_fuzzy_word(v.lexeme) AND pgsim._text_trigrams(v.lexeme) && $4 AND length(v.lexeme) BETWEEN length($1) - $2 AND length($1) + $2 AND v.lexeme <> $1 '
             '    GROUP BY v.lexeme '
-            '    ORDER BY cardinality(ARRAY(SELECT unnest(pgsim._text_trigrams(v.lexeme)) INTERSECT SELECT unnest($4))) DESC, v.lexeme LIMIT 200) AS l) AS d '
+            '    ORDER BY (SELECT count(*) FROM unnest($4) AS g WHERE position(g IN '' '' || v.lexeme || '' '') > 0) DESC, v.lexeme LIMIT 200) AS l) AS d '
             'WHERE d.distance <= $2 ORDER BY d.distance, d.docs DESC, d.lexeme LIMIT 20', source)
         USING word.word, most, word.ordinal, pgsim._text_trigrams(word.word);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_likes IS
-    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond.';
+    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond. Of a query of more than 100 words, of the first 100.';

@@ -24,6 +24,12 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a query of %s characters is too long for text_form %L: %s', length(query), form, SQLERRM),
                 HINT = 'Shorten it, or leave text_form out.';
         END;
+        IF form = 'phrase' THEN
+            SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
+            parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
+            boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
+            RETURN;
+        END IF;
         condition := '';
         FOR token IN SELECT m[1] FROM regexp_matches(recheck::text, $re$('(?:[^'\\]|''|\\\\)*'(?::[*A-D]+)?|<->|<\d+>|[&|!()])$re$, 'g') AS m LOOP
             IF token ~ '^''' THEN
@@ -48,9 +54,7 @@ BEGIN
     SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
     parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
     boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
-    IF form = 'all' THEN
-        condition := array_to_string(ARRAY(SELECT format('{%s}', i) FROM unnest(parts) AS i), ' AND ');
-    ELSIF form IN ('prefix', 'fuzzy') THEN
+    IF form IN ('prefix', 'fuzzy') THEN
         SELECT coalesce(array_agg(l.lexeme), '{}') AS lexemes, coalesce(array_agg(l.part), '{}') AS parts, coalesce(array_agg(l.boost), '{}') AS boosts INTO likes
         FROM pgsim._text_likes(c, x, query, lexemes, form) AS l;
         lexemes := likes.lexemes;
