@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Unpack, cast
@@ -17,30 +17,48 @@ import psycopg
 from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
 from pgsim.json_values import is_storable, json_text
-from pgsim.options import CallOptions, RecallOptions, finite_number, spelled_out, sql_arguments, whole_number
+from pgsim.options import (
+    BatchOptions,
+    CallOptions,
+    ParentOptions,
+    RecallOptions,
+    finite_number,
+    spelled_out,
+    sql_arguments,
+    whole_number,
+)
+from pgsim.rerankers.scoring import cached_scores
 from pgsim.steps import query as _query
 from pgsim.steps import work
+from pgsim.tuning import Judged, tune
 from pgsim.vectors import as_vector, as_vectors, vector_text, vectors_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pgsim.embedders.protocol import Embedder
+    from pgsim.rerankers.protocol import Scorer
+    from pgsim.rerankers.scoring import ScoreCache
     from pgsim.steps import Row, Steps
+    from pgsim.tuning import FusionReport
     from pgsim.vectors import Vector, Vectors
 
-_SHARES = frozenset({"recall", "max_distance", "share", "audit_share"})
+_SHARES = frozenset({"recall", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
+_CANDIDATES = 200
 _TAKEN = (str, bytes, datetime.datetime, type(None))
 _CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s"
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row found. ``score``: higher is better; ``distance``: the metric's own; ``rank``: from 1."""
+    """A row found. ``score``: higher is better; ``rank``: from 1.
+
+    ``distance``: the metric's own; None of a row that the query vector did not find, but the text or another leg.
+    """
 
     key: str
     score: float
-    distance: float
+    distance: float | None
     rank: int
     details: dict[str, object]
 
@@ -120,12 +138,12 @@ class Model:
 
 
 @spelled_out(CallOptions)
-def search(collection: str, query: Vector, **options: Unpack[CallOptions]) -> Steps[list[Hit]]:
+def search(collection: str, query: Vector | None = None, **options: Unpack[CallOptions]) -> Steps[list[Hit]]:
     """The k rows nearest to a query vector ``(d,)`` among those a filter admits, best first.
 
     Args:
         collection: the collection's name.
-        query: the vector, of the model's width.
+        query: the vector, of the model's width; None where text or legs alone are searched.
         k: how many rows, 1 to 10,000; fewer come back only when fewer match.
         filter: conditions in the filter language: ``{"section": "games", "size": {"$lt": 100}}``.
         model: the model whose version is searched; by default the active one's.
@@ -137,40 +155,61 @@ def search(collection: str, query: Vector, **options: Unpack[CallOptions]) -> St
         max_distance: rows farther away are left out.
         after: the last hit of the page before, ``page[-1]``, or a mapping with its distance, key and rank.
         distinct_on: a column, of whose every value only the nearest row comes.
+        per_group: how many rows of one value of ``distinct_on`` may come (1).
         where_sql: a condition in SQL over the table, its values read as ``($1->>'name')::type``; never from users.
         where_values: those values.
         where_columns: the columns that it reads, so that codes can serve it.
+        text_query: words to look for, fused with the vector's search; alone, ranked by BM25.
+        text_form: how they are read (``any``).
+        legs: more legs by their names: other vectors, texts, or columns that rank by themselves.
+        fusion: ``minmax``, ``relative_score``, ``tmm``, ``dbsf``, ``rrf``, or a fusion kept by `create_fusion`.
+        weights: of each leg by its name; 0 leaves it out.
+        rank_constant: of ``rrf`` (60).
+        candidates: how many rows each leg gives (200, or twice k where that is more).
 
     Raises:
         PgsimError: the class of the SQL function's SQLSTATE, which its SQL reference lists.
     """
     rows = yield from _rows(
-        "pgsim.search", collection=collection, query=vector_text(as_vector(query)), **sql_arguments(options)
+        "pgsim.search", ("query",), collection=collection, query=_query_text(query), **sql_arguments(options)
     )
     return [_hit(row) for row in rows]
 
 
-@spelled_out(CallOptions)
-def search_batch(collection: str, queries: Vectors, **options: Unpack[CallOptions]) -> Steps[list[list[Hit]]]:
-    """`search` for many query vectors ``(n, d)`` in one call, planned once: n lists of hits, in the queries' order."""
-    vectors = as_vectors(queries)
+@spelled_out(BatchOptions)
+def search_batch(
+    collection: str, queries: Vectors | None = None, **options: Unpack[BatchOptions]
+) -> Steps[list[list[Hit]]]:
+    """`search` for many query vectors ``(n, d)`` in one call: n lists of hits, in the queries' order.
+
+    ``text_queries``: one for each vector, or in their place.
+    """
+    given = sql_arguments(options)
+    vectors = None if queries is None else as_vectors(queries)
     rows = yield from _rows(
-        "pgsim.search_batch", collection=collection, queries=vectors_text(vectors), **sql_arguments(options)
+        "pgsim.search_batch",
+        ("queries",),
+        collection=collection,
+        queries=None if vectors is None else vectors_text(vectors),
+        **given,
     )
-    found: list[list[Hit]] = [[] for _ in vectors]
+    searches = len(cast("list[object]", given.get("text_queries", []))) if vectors is None else len(vectors)
+    found: list[list[Hit]] = [[] for _ in range(searches)]
     for number, *row in rows:
         found[cast("int", number) - 1].append(_hit(row))
     return found
 
 
 @spelled_out(CallOptions)
-def explain_search(collection: str, query: Vector, **options: Unpack[CallOptions]) -> Steps[dict[str, object]]:
+def explain_search(
+    collection: str, query: Vector | None = None, **options: Unpack[CallOptions]
+) -> Steps[dict[str, object]]:
     """Run a search, and tell what was done and why: strategy, reason, stages, matches, statement, seconds.
 
     Arguments and errors are those of `search`.
     """
     rows = yield from _rows(
-        "pgsim.explain_search", collection=collection, query=vector_text(as_vector(query)), **sql_arguments(options)
+        "pgsim.explain_search", ("query",), collection=collection, query=_query_text(query), **sql_arguments(options)
     )
     return cast("dict[str, object]", rows[0][0])
 
@@ -178,6 +217,8 @@ def explain_search(collection: str, query: Vector, **options: Unpack[CallOptions
 @spelled_out(CallOptions)
 def search_text(collection: str, text: str, embedder: Embedder, **options: Unpack[CallOptions]) -> Steps[list[Hit]]:
     """`search` for a text: the embedder makes its vector, after the model's query prefix.
+
+    The words themselves are searched only where ``text_query`` gives them too.
 
     Raises:
         EmbedderError: the embedder failed; and what `search` raises.
@@ -188,6 +229,326 @@ def search_text(collection: str, text: str, embedder: Embedder, **options: Unpac
     vector = yield from work(partial(checked_query, embedder, of.query_prefix + text, of.dim))
     pinned: CallOptions = {**options, "model": of.name}
     return (yield from search(collection, vector, **pinned))
+
+
+def fuse(
+    legs: Mapping[str, Sequence[tuple[object, float | None]]],
+    *,
+    method: str = "minmax",
+    weights: Mapping[str, float] | None = None,
+    k: int | None = 10,
+    rank_constant: float | None = None,
+    minima: Mapping[str, float] | None = None,
+) -> Steps[list[Hit]]:
+    """Fuse ranked lists from anywhere into one, best first; their distances are None.
+
+    Args:
+        legs: each list by its name: pairs of key and score, best first, higher is better. ``rrf`` needs no scores.
+        method: ``minmax``, ``relative_score``, ``tmm``, ``dbsf`` or ``rrf``.
+        weights: of every leg by its name; without them equal shares that sum to 1, and for ``rrf`` 1 each.
+        k: how many rows; None for all.
+        rank_constant: of ``rrf`` (60).
+        minima: the least score that each leg can have, which ``tmm`` needs.
+    """
+    given: dict[str, object] = {
+        "method": method,
+        "weights": json_text(weights),
+        "k": None if k is None else whole_number("k", k),
+        "rank_constant": None if rank_constant is None else finite_number("rank_constant", rank_constant),
+    }
+    made = []
+    for number, (name, leg) in enumerate(legs.items()):
+        scores = [score for _, score in leg]
+        minimum = (minima or {}).get(name)
+        given |= {
+            f"name_{number}": name,
+            f"keys_{number}": [_key(key) for key, _ in leg],
+            f"minimum_{number}": None if minimum is None else repr(finite_number("a minimum", minimum)),
+            f"scores_{number}": None
+            if any(score is None for score in scores)
+            else "{" + ",".join(repr(finite_number("a score", score)) for score in scores) + "}",
+        }
+        made.append(
+            f"pgsim.leg(%(name_{number})s, %(keys_{number})s::text[], %(scores_{number})s::float8[], "
+            f"%(minimum_{number})s::float8)"
+        )
+    rows = yield from _query(
+        "SELECT key, score, NULL::float8, rank, details "
+        f"FROM pgsim.fuse(ARRAY[{', '.join(made)}]::pgsim.leg[], method => %(method)s, weights => %(weights)s::jsonb, "
+        "k => %(k)s::int, rank_constant => %(rank_constant)s) ORDER BY rank",
+        _checked(given),
+    )
+    return [_hit(row) for row in rows]
+
+
+def mmr(
+    collection: str,
+    hits: Sequence[Hit],
+    *,
+    k: int = 10,
+    diversity: float = 0.5,
+    model: str | None = None,
+    embedding: str = "default",
+) -> Steps[list[Hit]]:
+    """Rank hits anew, so that they are good and unlike one another: maximal marginal relevance over stored vectors.
+
+    Args:
+        collection: the collection that was searched.
+        hits: what a search gave, some times k of them.
+        k: how many rows.
+        diversity: 0 keeps the order of the hits, 1 looks at vectors alone.
+        model: whose vectors are compared; by default the active version's.
+        embedding: the embedding of the collection.
+
+    Returns:
+        The hits chosen; ``score`` is what the step gained, and ``details`` has the rank and score they had.
+    """
+    rows = yield from _query(
+        "SELECT key, score, NULL::float8, rank, details FROM pgsim.mmr(%(collection)s, %(keys)s::text[], "
+        "%(scores)s::float8[], k => %(k)s, diversity => %(diversity)s, model => %(model)s, embedding => %(embedding)s) "
+        "ORDER BY rank",
+        _checked(
+            {
+                "collection": collection,
+                "keys": [hit.key for hit in hits],
+                "scores": "{" + ",".join(repr(finite_number("a score", hit.score)) for hit in hits) + "}",
+                "k": whole_number("k", k),
+                "diversity": finite_number("diversity", diversity),
+                "model": model,
+                "embedding": embedding,
+            }
+        ),
+    )
+    distances = {hit.key: hit.distance for hit in hits}
+    return [replace(_hit(row), distance=distances[str(row[0])]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query with the keys of the rows that answer it."""
+
+    text: str
+    relevant: frozenset[str]
+
+
+def sample_queries(collection: str, column: str, *, sample: int = 1000, seed: int = 0) -> Steps[list[Query]]:
+    """Queries out of a column of the table, a title for instance: each is answered by the rows that it stands in.
+
+    Args:
+        collection: the collection's name.
+        column: the column whose texts are the queries.
+        sample: how many, 1 to 100,000.
+        seed: the same one takes the same texts.
+    """
+    rows = yield from _query(
+        "SELECT q.query, q.keys FROM pgsim._sample_queries(%(collection)s, %(column)s, %(sample)s, %(seed)s) AS q",
+        _checked(
+            {
+                "collection": collection,
+                "column": column,
+                "sample": whole_number("sample", sample),
+                "seed": whole_number("seed", seed),
+            }
+        ),
+    )
+    return [Query(str(text), frozenset(cast("list[str]", keys))) for text, keys in rows]
+
+
+def tune_fusion(
+    collection: str,
+    queries: Sequence[Query],
+    embedder: Embedder,
+    *,
+    name: str | None = None,
+    model: str | None = None,
+    embedding: str = "default",
+    text_form: str = "any",
+    k: int = 10,
+    candidates: int = 200,
+    held_out: float = 0.5,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Steps[FusionReport]:
+    """Fit the fusion of vectors and words on queries whose answers are known, and keep it under a name.
+
+    Half of the queries fit method, weights and constant; the report is measured on the other half. Where the fusion is
+    not better than the best leg alone beyond doubt, it is that leg that is kept.
+
+    Args:
+        collection: the collection's name; it has a text index.
+        queries: what was looked for, and the keys that answer it: 20 at least.
+        embedder: makes the queries' vectors, after the model's query prefix.
+        name: the fusion is kept under it, in the place of one of that name; None only reports.
+        model: the model whose version is searched; by default the active one's.
+        embedding: the embedding of the collection.
+        text_form: how the words are read (``any``).
+        k: the rank of the first relevant row counts when it is among so many.
+        candidates: how many rows each leg gives; they are kept with the fusion when they are not the default 200.
+        held_out: the part of the queries that the report is measured on.
+        seed: which queries these are, and of the intervals.
+        progress: called with the queries done and the queries there are.
+
+    Raises:
+        InvalidArgument: too few queries; and what `search` and `create_fusion` raise.
+        EmbedderError: the embedder failed.
+    """
+    of = yield from active_model(collection, model=model, embedding=embedding)
+    judged = []
+    for number, query in enumerate(queries, 1):
+        vector = yield from work(partial(checked_query, embedder, of.query_prefix + query.text, of.dim))
+        dense = yield from search(collection, vector, k=candidates, model=of.name, embedding=embedding)
+        text = yield from search(collection, text_query=query.text, text_form=text_form, k=candidates)
+        legs = {
+            leg: ([hit.key for hit in hits], [hit.score for hit in hits])
+            for leg, hits in (("dense", dense), ("text", text))
+        }
+        judged.append(Judged(legs, query.relevant))
+        if progress:
+            progress(number, len(queries))
+    metrics = yield from _query("SELECT metric FROM pgsim.models WHERE name = %(name)s", _checked({"name": of.name}))
+    minima = {"dense": {"cosine": -1.0, "l2": 0.0, "l1": 0.0}.get(str(metrics[0][0])), "text": 0.0}
+    report = yield from work(partial(tune, judged, minima, k=k, candidates=candidates, held_out=held_out, seed=seed))
+    if name is not None:
+        yield from create_fusion(
+            collection,
+            name,
+            method=report.kept.method,
+            weights=report.kept.weights,
+            rank_constant=report.kept.rank_constant,
+            candidates=None if candidates == _CANDIDATES else candidates,
+            report=report.as_json(),
+            replace=True,
+        )
+    return report
+
+
+def rerank(
+    collection: str,
+    query: str,
+    hits: Sequence[Hit],
+    scorer: Scorer,
+    *,
+    top: int | None = None,
+    columns: Sequence[str] | None = None,
+    batch_size: int = 32,
+    cache: ScoreCache | None = None,
+) -> Steps[list[Hit]]:
+    """Rank hits anew by a scorer that reads the query and each row's text together, a cross-encoder for instance.
+
+    Args:
+        collection: the collection that was searched.
+        query: the text that was looked for.
+        hits: what a search gave, best first.
+        scorer: any object with a ``name`` and a method ``score(query, texts)``.
+        top: how many of the hits are read and scored; the rest stay behind them in their order. By default all.
+        columns: the columns that are a row's text, a line each; by default the collection's text columns.
+        batch_size: texts in one call of the scorer.
+        cache: where scores are looked up and kept, by hashes of the scorer's name, the query and the text: a dict, a
+            `pgsim.rerankers.MemoryCache`, or a store of yours.
+
+    Returns:
+        All hits, those scored first. ``score`` of one scored is the scorer's, ``rank`` the new one, and ``details``
+        has the ``score`` and ``rank`` it had under ``before``. A row that is gone meanwhile is left out.
+
+    Raises:
+        EmbedderError: the scorer failed, or gave anything but one finite number a text; and what `fetch` raises.
+    """
+    read = list(hits if top is None else hits[: whole_number("top", top)])
+    shown = list(columns) if columns is not None else (yield from _text_columns(collection))
+    rows = yield from fetch(collection, [hit.key for hit in read], columns=shown)
+    there = [hit for hit in read if hit.key in rows]
+    texts = ["\n".join(str(rows[hit.key][name]) for name in shown if rows[hit.key][name] is not None) for hit in there]
+    scores = yield from work(partial(cached_scores, scorer, query, texts, batch_size=batch_size, cache=cache))
+    order = sorted(range(len(there)), key=lambda place: (-scores[place], place))
+    ranked = [
+        replace(
+            there[place],
+            score=scores[place],
+            details={
+                **there[place].details,
+                "reranked_by": scorer.name,
+                "before": {"score": there[place].score, "rank": there[place].rank},
+            },
+        )
+        for place in order
+    ]
+    return [replace(hit, rank=rank) for rank, hit in enumerate([*ranked, *hits[len(read) :]], 1)]
+
+
+def _text_columns(collection: str) -> Steps[list[str]]:
+    rows = yield from _query(
+        "SELECT name, text_columns FROM pgsim.collections WHERE name = %(collection)s",
+        _checked({"collection": collection}),
+    )
+    if not rows:
+        yield from _rows("pgsim._collection_row", collection=collection)
+    columns = cast("list[str]", rows[0][1])
+    if not columns:
+        raise InvalidArgument(
+            f"collection {collection!r} has no text columns",
+            hint="Name the columns that are a row's text: columns=[...].",
+        )
+    return columns
+
+
+@spelled_out(ParentOptions)
+def search_parents(
+    collection: str, parent: str, query: Vector | None = None, **options: Unpack[ParentOptions]
+) -> Steps[list[Hit]]:
+    """Search a collection of chunks, and rank what they are parts of; keys are the parents', distances None.
+
+    Args:
+        collection: the collection of chunks.
+        parent: the column of the chunks that names the parent.
+        query: the vector, of the model's width; None where text or legs alone are searched.
+        aggregate: ``max`` ranks a parent by its best chunk, ``mean`` and ``sum`` by its best ones.
+        top: how many of them (3).
+
+    The other arguments, and errors, are those of `search`.
+    """
+    given = {
+        "collection": collection,
+        "parent": parent,
+        "query": _query_text(query),
+        **sql_arguments(options),
+    }
+    named = ", ".join(f"{name} => %({name})s" for name in given)
+    rows = yield from _query(
+        f"SELECT key, score, NULL::float8, rank, details FROM pgsim.search_parents({named}) ORDER BY rank",
+        _checked(given),
+    )
+    return [_hit(row) for row in rows]
+
+
+def create_fusion(
+    collection: str,
+    name: str,
+    *,
+    method: str = "minmax",
+    weights: Mapping[str, float] | None = None,
+    rank_constant: float | None = None,
+    candidates: int | None = None,
+    report: Mapping[str, object] | None = None,
+    replace: bool = False,
+) -> Steps[str]:
+    """Keep a fusion under a name, which searches give as ``fusion``; its name. ``weights``: dense and text .5 each."""
+    rows = yield from _rows(
+        "pgsim.create_fusion",
+        collection=collection,
+        name=name,
+        method=method,
+        weights=json_text(weights),
+        rank_constant=rank_constant,
+        candidates=None if candidates is None else whole_number("candidates", candidates),
+        report=json_text(report),
+        replace=replace,
+    )
+    return cast("str", rows[0][0])
+
+
+def drop_fusion(collection: str, name: str) -> Steps[None]:
+    """Forget a fusion of a collection."""
+    yield from _rows("pgsim.drop_fusion", collection=collection, name=name)
 
 
 def fetch(
@@ -592,7 +953,11 @@ def _rows(function: str, required: Sequence[str] = (), /, **arguments: object) -
 
 
 def _hit(row: Sequence[object]) -> Hit:
-    return Hit(*cast("tuple[str, float, float, int, dict[str, object]]", row))
+    return Hit(*cast("tuple[str, float, float | None, int, dict[str, object]]", row))
+
+
+def _query_text(query: Vector | None) -> str | None:
+    return None if query is None else vector_text(as_vector(query))
 
 
 def _queries(queries: Vectors | None) -> str | None:

@@ -71,6 +71,10 @@ class UnknownIndex(PgsimError, sqlstate="PS008"):
     """The index does not exist, or was not made by pgsim."""
 
 
+class UnknownFusion(PgsimError, sqlstate="PS009"):
+    """The collection has no fusion of that name, and it is no method of fusion."""
+
+
 class InvalidArgument(PgsimError, sqlstate="PS010"):
     """An argument is outside what is allowed."""
 

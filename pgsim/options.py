@@ -5,6 +5,7 @@ An option left out, or None, takes the SQL function's default.
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Mapping
 from functools import wraps
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, Protocol, TypedDic
 
 from pgsim.errors import InvalidArgument
 from pgsim.json_values import json_text
+from pgsim.vectors import as_vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +28,7 @@ class Place(Protocol):
     """Where a page ends: a `pgsim.Hit`, or a row with these columns."""
 
     @property
-    def distance(self) -> float: ...
+    def distance(self) -> float | None: ...
     @property
     def key(self) -> str: ...
     @property
@@ -67,20 +69,48 @@ class WhereInSql(TypedDict, total=False):
     where_columns: Sequence[str] | None
 
 
-class SearchOptions(WhatToFind, total=False):
+class Fusion(TypedDict, total=False):
+    """What is searched beside the query vector, and how it is put together.
+
+    Attributes:
+        fusion: ``minmax`` (the default), ``relative_score``, ``tmm``, ``dbsf`` or ``rrf``, or a fusion kept by
+            `create_fusion`.
+        weights: of each leg by its name: ``{"dense": 0.7, "text": 0.3}``; 0 leaves a leg out.
+        text_form: how the text is read: ``any``, or another form of the text search.
+        legs: more legs by their names: ``{"title": {"query": vector, "embedding": "title"}}``,
+            ``{"recent": {"column": "published", "half_life": timedelta(days=30)}}``,
+            ``{"phrase": {"text_query": "...", "text_form": "phrase"}}``.
+        rank_constant: of ``rrf`` (60).
+        candidates: how many rows each leg gives (200, or twice k where that is more).
+    """
+
+    fusion: str | None
+    weights: Mapping[str, float] | None
+    text_form: str
+    legs: Mapping[str, Mapping[str, object]] | None
+    rank_constant: float | None
+    candidates: int | None
+
+
+class SearchOptions(WhatToFind, Fusion, total=False):
     """Options of a search.
 
     Attributes:
+        text_query: words to look for in the collection's text, fused with the vector's search; alone it is ranked by
+            BM25.
         dims: prefix lengths, shortest first: one searches it alone, of several each ranks what the one before kept.
         oversample: how many times k rows the shortest of several keeps (8).
         max_distance: rows farther away are left out.
         after: the last row of the page before: a `pgsim.Hit`, or a mapping with its distance, key and rank.
+        per_group: how many rows of one value of ``distinct_on`` may come (1).
     """
 
+    text_query: str | None
     dims: Sequence[int] | None
     oversample: int | None
     max_distance: float | None
     after: Place | Mapping[str, object] | None
+    per_group: int
 
 
 class CallOptions(SearchOptions, WhereInSql, total=False):
@@ -91,6 +121,42 @@ class CallOptions(SearchOptions, WhereInSql, total=False):
     """
 
     distinct_on: str | None
+
+
+class BatchOptions(WhatToFind, Fusion, WhereInSql, total=False):
+    """Options of the SQL function ``pgsim.search_batch``.
+
+    Attributes:
+        text_queries: one for each query vector, or in their place.
+        dims, oversample, max_distance, after, distinct_on, per_group: as of a search.
+    """
+
+    text_queries: Sequence[str | None] | None
+    dims: Sequence[int] | None
+    oversample: int | None
+    max_distance: float | None
+    after: Place | Mapping[str, object] | None
+    distinct_on: str | None
+    per_group: int
+
+
+class ParentOptions(Fusion, total=False):
+    """Options of the SQL function ``pgsim.search_parents``.
+
+    Attributes:
+        k, filter, text_query, model, embedding, recall: as of a search.
+        aggregate: ``max``, ``mean`` or ``sum``.
+        top: how many of a parent's best chunks count (3).
+    """
+
+    k: int
+    filter: Mapping[str, object] | None
+    text_query: str | None
+    aggregate: str
+    top: int
+    model: str | None
+    embedding: str
+    recall: float | None
 
 
 class RecallOptions(WhatToFind, WhereInSql, total=False):
@@ -105,7 +171,15 @@ class RecallOptions(WhatToFind, WhereInSql, total=False):
     seed: int
 
 
-_DEFAULTS: dict[str, object] = {"k": 10, "embedding": "default", "mode": "auto", "sample": 100, "seed": 0}
+_DEFAULTS: dict[str, object] = {
+    "k": 10,
+    "embedding": "default",
+    "mode": "auto",
+    "sample": 100,
+    "seed": 0,
+    "text_form": "any",
+    "per_group": 1,
+}
 
 
 def spelled_out(options: type[Any]) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -152,19 +226,40 @@ def sql_arguments(options: Mapping[str, object]) -> dict[str, object]:
 
 def _sql_argument(name: str, value: object) -> object:
     match name, value:
-        case (("k" | "oversample" | "sample" | "seed"), _):
+        case (("k" | "oversample" | "sample" | "seed" | "candidates" | "per_group" | "top"), _):
             return whole_number(name, value)
-        case (("recall" | "max_distance"), _):
+        case (("recall" | "max_distance" | "rank_constant"), _):
             return finite_number(name, value)
         case "dims", _:
             return [whole_number(name, each) for each in _listed(name, value)]
-        case "where_columns", _:
+        case (("where_columns" | "text_queries"), _):
             return _listed(name, value)
-        case (("filter" | "where_values"), _):
+        case "legs", Mapping():
+            return json_text({str(leg): _leg(str(leg), properties) for leg, properties in value.items()})
+        case (("filter" | "where_values" | "weights" | "legs"), _):
             return json_text(value)
         case "after", _:
             return json_text(_place(value))
     return value
+
+
+def _leg(name: str, properties: object) -> object:
+    """A leg's properties as JSON has them: the vector a list, a time and a span of it texts."""
+    if not isinstance(properties, Mapping):
+        raise InvalidArgument(
+            f"leg {name!r} is {properties!r:.200}, not a mapping",
+            hint='Give its properties: {"column": "published", "half_life": "30 days"}.',
+        )
+    told = dict(properties)
+    if told.get("query") is not None and not isinstance(told["query"], str):
+        told["query"] = [float(number) for number in as_vector(told["query"])]
+    for each in ("half_life", "origin"):
+        given = told.get(each)
+        if isinstance(given, datetime.timedelta):
+            told[each] = f"{given.total_seconds()} seconds"
+        elif isinstance(given, datetime.date):
+            told[each] = given.isoformat()
+    return told
 
 
 def _listed(name: str, value: object) -> list[object]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SIGNATURE = re.compile(
-    r'CREATE FUNCTION pgsim\.(?P<call>(?P<name>"?\w+"?)\s*\(.*?\)\s*RETURNS .*?)\nLANGUAGE', re.DOTALL
+    r'CREATE FUNCTION pgsim\.(?P<call>(?P<name>"?\w+"?)\s*\(.*?\)(?:\s*RETURNS .*?)?)\nLANGUAGE', re.DOTALL
 )
 _FUNCTION_COMMENT = re.compile(
     r"COMMENT ON FUNCTION pgsim\.\S+ IS\s+(?:'(?P<short>(?:[^']|'')*)'|\$\$(?P<long>.*?)\$\$);", re.DOTALL
@@ -21,6 +21,8 @@ _VIEW_COMMENT = "COMMENT ON VIEW pgsim.{} IS '"
 _AREAS = {
     "registry": "Registry",
     "search": "Search",
+    "text": "Text search",
+    "fusion": "Fusion",
     "versions": "Versions",
     "vectors": "Vectors",
     "codes": "Codes",

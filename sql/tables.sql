@@ -114,6 +114,20 @@ CREATE TABLE pgsim._calibration (
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
 
+CREATE TABLE pgsim._fusion (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection_id int NOT NULL REFERENCES pgsim._collection ON DELETE CASCADE,
+    name text NOT NULL,
+    method text NOT NULL,
+    weights jsonb NOT NULL,
+    rank_constant float8,
+    candidates int,
+    report jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (collection_id, name)
+);
+COMMENT ON TABLE pgsim._fusion IS 'Fusions of a collection''s legs, by the names that searches call them.';
+
 -- No foreign keys: a search that is recorded would wait for whoever drops its collection, and the other way round.
 CREATE TABLE pgsim._search_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -148,6 +162,41 @@ ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts.
+CREATE TABLE pgsim._text (
+    collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
+    documents regclass NOT NULL,
+    vocabulary regclass NOT NULL,
+    changes regclass NOT NULL,
+    text_config text NOT NULL,
+    columns text[] NOT NULL,
+    weights float8[] NOT NULL,
+    k1 float8 NOT NULL,
+    b float8 NOT NULL,
+    complete boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
+
+-- A text query, read against a text index. Of each word: the ids it has in the vocabulary, in how many rows it is, what it weighs (0: it is not scored),
+-- the most it can add to a score, and the vector that finds its impact. spread: by how much an impact may have grown since it was stored.
+-- condition: over the words' numbers in braces, what a row must hold beyond one of those that are scored; recheck: what its text must fulfil.
+CREATE TYPE pgsim._text_query AS (
+    lexemes text[],
+    ids text[],
+    docs float8[],
+    weights float8[],
+    bounds float8[],
+    units sparsevec[],
+    vector sparsevec,
+    rows float8,
+    average float8,
+    spread float8,
+    condition text,
+    recheck text,
+    bound boolean
+);
 
 -- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL.
 CREATE TYPE pgsim._target AS (
@@ -186,6 +235,10 @@ CREATE TYPE pgsim._clause AS (predicate text, collected text[]);
 -- The rungs of a search, coarse to fine: prefix length, element type, and how many rows each keeps.
 CREATE TYPE pgsim._rungs AS (dims int[], elements text[], keep int[]);
 
+-- A ranked list to be fused with others: keys, best first, their scores (higher is better), and the least and greatest score that its engine can give.
+CREATE TYPE pgsim.leg AS (name text, keys text[], scores float8[], minimum float8, maximum float8);
+COMMENT ON TYPE pgsim.leg IS 'A ranked list of keys with its scores; pgsim.leg makes one, pgsim.fuse takes them.';
+
 -- The arguments of a search but for its query vector, and the caller's search_path.
 CREATE TYPE pgsim._search_request AS (
     collection text,
@@ -205,6 +258,21 @@ CREATE TYPE pgsim._search_request AS (
     where_columns text[],
     search_path text
 );
+
+-- The arguments of a search by more than one vector. texts: one for each query vector, or in their place.
+CREATE TYPE pgsim._fusion_request AS (
+    texts text[],
+    text_form text,
+    legs jsonb,
+    fusion text,
+    weights jsonb,
+    rank_constant float8,
+    candidates int,
+    per_group int
+);
+
+-- One leg of a search: its kind (dense, text, prior), what it searches, and its part in the fusion.
+CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
 -- second look, of
@@ -252,7 +320,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration TO PUBLIC;
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -297,6 +365,12 @@ LEFT JOIN pg_class AS k ON CASE i.method WHEN 'codes' THEN k.oid = i.relation
 LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = v.relation;
 COMMENT ON VIEW pgsim.indexes IS 'Vector indexes made by pgsim; not valid while a build is under way, after one that failed, and when dropped by hand.';
 
+CREATE VIEW pgsim.fusions AS
+SELECT c.name AS collection, f.name, f.method, f.weights, f.rank_constant, f.candidates, f.report, f.created_at
+FROM pgsim._fusion AS f
+JOIN pgsim._collection AS c ON c.id = f.collection_id;
+COMMENT ON VIEW pgsim.fusions IS 'Fusions that searches name, and the report of how each was found.';
+
 CREATE VIEW pgsim.backfill_progress AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, v.state,
        coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest
@@ -329,4 +403,4 @@ WHERE l.recall IS NOT NULL
 GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
-GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,12 +13,21 @@ from pgsim.cli.connection import Dsn, only_collection, opened
 from pgsim.cli.filters import parse_filter
 from pgsim.cli.screen import lines, output, progress, table
 from pgsim.embedders import checked_query, load_embedder
-from pgsim.errors import EmbedderError
+from pgsim.errors import EmbedderError, InvalidArgument
 
 if TYPE_CHECKING:
     from pgsim.database import Database
     from pgsim.embedders import Embedder
     from pgsim.options import CallOptions
+
+
+class By(StrEnum):
+    """What of a text is searched."""
+
+    vector = "vector"
+    words = "words"
+    both = "both"
+
 
 EmbedderSpec = Annotated[
     str | None,
@@ -41,6 +51,14 @@ def search(
     mode: Annotated[str, typer.Option(help="auto, exact, codes or ann.")] = "auto",
     max_distance: Annotated[float | None, typer.Option(help="Leave out rows that are farther away.")] = None,
     distinct_on: Annotated[str | None, typer.Option(help="Of each value of this column only the nearest row.")] = None,
+    per_group: Annotated[int, typer.Option(help="So many rows of each value of --distinct-on.")] = 1,
+    by: Annotated[
+        By, typer.Option(help="What is searched: the text's vector, its words (BM25), or both, fused.")
+    ] = By.vector,
+    fusion: Annotated[str | None, typer.Option(help="How both are fused: a method, or a fusion kept.")] = None,
+    weight: Annotated[list[str] | None, typer.Option(help="dense=0.7, text=0.3: both.")] = None,
+    rank_constant: Annotated[float | None, typer.Option(help="Of --fusion rrf; by default 60.")] = None,
+    text_form: Annotated[str, typer.Option(help="How words are read.")] = "any",
     dims: Annotated[list[int] | None, typer.Option(help="Prefix lengths, shortest first.")] = None,
     columns: Annotated[
         list[str] | None, typer.Option("--column", help="Columns to show; by default the text and filter columns.")
@@ -50,28 +68,36 @@ def search(
     embedder: EmbedderSpec = None,
     dsn: Dsn = None,
 ) -> None:
-    """Find the rows nearest to a text."""
+    """Find the rows nearest to a text, by its vector, its words or both."""
     with opened(dsn) as database:
         name = only_collection(database, collection)
-        of = database.active_model(name, model=model, embedding=embedding)
-        chosen = _embedder(database, embedder, of.name)
-        conditions = parse_filter(filter)
         wanted: CallOptions = {
             "k": k,
-            "filter": conditions,
-            "model": of.name,
+            "filter": parse_filter(filter),
+            "model": model,
             "embedding": embedding,
             "recall": recall,
             "mode": mode,
             "dims": dims,
             "max_distance": max_distance,
             "distinct_on": distinct_on,
+            "per_group": per_group,
+            "fusion": fusion,
+            "weights": _weights(weight),
+            "rank_constant": rank_constant,
+            "text_form": text_form,
         }
+        if by is not By.vector:
+            wanted["text_query"] = text
+        vector = None
+        if by is not By.words:
+            of = database.active_model(name, model=model, embedding=embedding)
+            wanted["model"] = of.name
+            vector = checked_query(embedder_of(database, embedder, of.name), of.query_prefix + text, of.dim)
         if explain:
-            vector = checked_query(chosen, of.query_prefix + text, of.dim)
             output.print_json(json.dumps(database.explain_search(name, vector, **wanted)))
             return
-        found = database.search_text(name, text, chosen, **wanted)
+        found = database.search(name, vector, **wanted)
         shown = columns or _columns(database, name)
         rows = database.fetch(name, [hit.key for hit in found], columns=shown)
     if as_json:
@@ -101,7 +127,7 @@ def embed(
     """Embed the rows that have no vector, and those whose text has changed."""
     with opened(dsn) as database, progress() as bars:
         of = database.active_model(collection, model=model, embedding=embedding)
-        chosen = _embedder(database, embedder, of.name)
+        chosen = embedder_of(database, embedder, of.name)
         bar = bars.add_task(f"Embedding {escape(collection)}", total=None)
         stored = database.embed(
             collection,
@@ -134,7 +160,26 @@ def demo(dsn: Dsn = None) -> None:
         run(database)
 
 
-def _embedder(database: Database, spec: str | None, model: str) -> Embedder:
+def _weights(given: list[str] | None) -> dict[str, float] | None:
+    if not given:
+        return None
+    weights: dict[str, float] = {}
+    for each in given:
+        name, _, number = each.rpartition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name:
+            raise InvalidArgument(
+                f"--weight {each!r} is not of the form NAME=NUMBER",
+                hint="For instance --weight dense=0.7 --weight text=0.3.",
+            )
+    return weights
+
+
+def embedder_of(database: Database, spec: str | None, model: str) -> Embedder:
+    """The embedder named, or the one that the model's properties name when it is pgsim's own."""
     if spec is None:
         with database.connection() as connection:
             rows = connection.execute(

@@ -49,15 +49,23 @@ _Entity = TypeVar("_Entity")
 _TYPES: dict[str, TypeEngine[Any]] = {
     "k": Integer(),
     "filter": JSONB(),
+    "text_query": Text(),
     "model": Text(),
     "embedding": Text(),
     "recall": Double(),
     "mode": Text(),
     "dims": ARRAY(Integer()),
+    "fusion": Text(),
+    "weights": JSONB(),
+    "text_form": Text(),
+    "legs": JSONB(),
+    "rank_constant": Double(),
+    "candidates": Integer(),
     "oversample": Integer(),
     "max_distance": Double(),
     "after": JSONB(),
     "distinct_on": Text(),
+    "per_group": Integer(),
 }
 
 
@@ -77,13 +85,15 @@ class EntityOptions(SearchOptions, total=False):
 
 @overload
 def search(
-    entity: type[_Entity], *, vector: QueryVector, **options: Unpack[EntityOptions]
+    entity: type[_Entity], *, vector: QueryVector | None = None, **options: Unpack[EntityOptions]
 ) -> Select[_Entity, float]: ...
 @overload
-def search(entity: Table, *, vector: QueryVector, **options: Unpack[EntityOptions]) -> Select[*tuple[object, ...]]: ...
+def search(
+    entity: Table, *, vector: QueryVector | None = None, **options: Unpack[EntityOptions]
+) -> Select[*tuple[object, ...]]: ...
 @spelled_out(EntityOptions)
 def search(
-    entity: type[object] | Table, *, vector: QueryVector, **options: Unpack[EntityOptions]
+    entity: type[object] | Table, *, vector: QueryVector | None = None, **options: Unpack[EntityOptions]
 ) -> Select[*tuple[object, ...]]:
     """The k entities nearest to a vector, each with its score, best first.
 
@@ -94,7 +104,7 @@ def search(
     Args:
         entity: a class mapped to one table, or a Table: the columns of its rows come before the score then.
         vector: the query, ``(d,)``: a sequence of floats, a numpy array, ``bindparam(name)`` to be given as
-            either at execution, or an SQL expression of type vector.
+            either at execution, or an SQL expression of type vector; none where text or legs alone are searched.
         where: a condition on the entity's table, of any form SQLAlchemy can write. Values are bound, and
             ``bindparam(name)`` may be given at execution.
         filter: a condition in pgsim's filter language. Rows must satisfy both when both are given.
@@ -111,6 +121,14 @@ def search(
         after: the last row of the page before: one with ``distance``, ``key`` and ``rank`` of :func:`hits`, a
             mapping of them, or a :class:`pgsim.Hit`.
         distinct_on: a column of the table, as attribute or name, of whose every value only the nearest row comes.
+        per_group: how many rows of one value of ``distinct_on`` may come (1).
+        text_query: words to look for, fused with the vector's search; alone, ranked by BM25.
+        text_form: how they are read (``any``).
+        legs: more legs by their names: other vectors, texts, or columns that rank by themselves.
+        fusion: ``minmax``, ``relative_score``, ``tmm``, ``dbsf``, ``rrf``, or a fusion kept by `create_fusion`.
+        weights: of each leg by its name; 0 leaves it out.
+        rank_constant: of ``rrf`` (60).
+        candidates: how many rows each leg gives (200, or twice k where that is more).
 
     Raises:
         InvalidVector: the vector is not ``(d,)``, d > 0, of finite float32 numbers.
@@ -124,12 +142,14 @@ def search(
 
 
 @spelled_out(EntityOptions)
-def hits(entity: type[object] | Table, *, vector: QueryVector, **options: Unpack[EntityOptions]) -> TableValuedAlias:
+def hits(
+    entity: type[object] | Table, *, vector: QueryVector | None = None, **options: Unpack[EntityOptions]
+) -> TableValuedAlias:
     """The call of ``pgsim.search`` itself, as a table to select from.
 
-    Its columns are ``key`` (text), ``score`` (higher is better), ``distance`` (the metric's own), ``rank``
-    (from 1) and ``details`` (jsonb). Join it to the entity by :func:`on_key`. Arguments and errors are those
-    of :func:`search`.
+    Its columns are ``key`` (text), ``score`` (higher is better), ``distance`` (the metric's own; NULL of a row that
+    the vector did not find), ``rank`` (from 1) and ``details`` (jsonb). Join it to the entity by :func:`on_key`.
+    Arguments and errors are those of :func:`search`.
     """
     table = _table(entity)
     collection, where = options.get("collection"), options.get("where")
@@ -138,7 +158,7 @@ def hits(entity: type[object] | Table, *, vector: QueryVector, **options: Unpack
     given = sql_arguments({**options, "distinct_on": _column_name(options.get("distinct_on"), table)})
     arguments: dict[str, ColumnElement[Any] | ExpressionElementRole[object] | None] = {
         "collection": literal(table.name if collection is None else collection, Text()),
-        "query": _query(vector),
+        "query": None if vector is None and (given.keys() & {"text_query", "legs"}) else _query(vector),
         **{name: _literal(given[name], type_) for name, type_ in _TYPES.items() if name in given},
         "where_sql": None if sql is None else literal(sql, Text()),
         "where_values": values,
@@ -204,12 +224,13 @@ class _VectorText(types.UserDefinedType[Any]):
         return lambda value: "'" + str(value).replace("'", "''") + "'"
 
 
-def _query(vector: QueryVector) -> ExpressionElementRole[object]:
+def _query(vector: QueryVector | None) -> ExpressionElementRole[object]:
     if isinstance(vector, BindParameter) and isinstance(vector.type, types.NullType):
         return type_coerce(vector, _VectorText())
     if isinstance(vector, ExpressionElementRole):
         return vector
-    return literal(vector_text(as_vector(vector)), _VectorText())
+    # None is refused as everything else that is no vector.
+    return literal(vector_text(as_vector(vector)), _VectorText())  # type: ignore[arg-type]
 
 
 def _table(entity: type[object] | Table) -> Table:

@@ -161,6 +161,20 @@ CREATE TABLE pgsim._calibration (
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
 
+CREATE TABLE pgsim._fusion (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    collection_id int NOT NULL REFERENCES pgsim._collection ON DELETE CASCADE,
+    name text NOT NULL,
+    method text NOT NULL,
+    weights jsonb NOT NULL,
+    rank_constant float8,
+    candidates int,
+    report jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (collection_id, name)
+);
+COMMENT ON TABLE pgsim._fusion IS 'Fusions of a collection''s legs, by the names that searches call them.';
+
 -- No foreign keys: a search that is recorded would wait for whoever drops its collection, and the other way round.
 CREATE TABLE pgsim._search_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -195,6 +209,41 @@ ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts.
+CREATE TABLE pgsim._text (
+    collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
+    documents regclass NOT NULL,
+    vocabulary regclass NOT NULL,
+    changes regclass NOT NULL,
+    text_config text NOT NULL,
+    columns text[] NOT NULL,
+    weights float8[] NOT NULL,
+    k1 float8 NOT NULL,
+    b float8 NOT NULL,
+    complete boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
+
+-- A text query, read against a text index. Of each word: the ids it has in the vocabulary, in how many rows it is, what it weighs (0: it is not scored),
+-- the most it can add to a score, and the vector that finds its impact. spread: by how much an impact may have grown since it was stored.
+-- condition: over the words' numbers in braces, what a row must hold beyond one of those that are scored; recheck: what its text must fulfil.
+CREATE TYPE pgsim._text_query AS (
+    lexemes text[],
+    ids text[],
+    docs float8[],
+    weights float8[],
+    bounds float8[],
+    units sparsevec[],
+    vector sparsevec,
+    rows float8,
+    average float8,
+    spread float8,
+    condition text,
+    recheck text,
+    bound boolean
+);
 
 -- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL.
 CREATE TYPE pgsim._target AS (
@@ -233,6 +282,10 @@ CREATE TYPE pgsim._clause AS (predicate text, collected text[]);
 -- The rungs of a search, coarse to fine: prefix length, element type, and how many rows each keeps.
 CREATE TYPE pgsim._rungs AS (dims int[], elements text[], keep int[]);
 
+-- A ranked list to be fused with others: keys, best first, their scores (higher is better), and the least and greatest score that its engine can give.
+CREATE TYPE pgsim.leg AS (name text, keys text[], scores float8[], minimum float8, maximum float8);
+COMMENT ON TYPE pgsim.leg IS 'A ranked list of keys with its scores; pgsim.leg makes one, pgsim.fuse takes them.';
+
 -- The arguments of a search but for its query vector, and the caller's search_path.
 CREATE TYPE pgsim._search_request AS (
     collection text,
@@ -252,6 +305,21 @@ CREATE TYPE pgsim._search_request AS (
     where_columns text[],
     search_path text
 );
+
+-- The arguments of a search by more than one vector. texts: one for each query vector, or in their place.
+CREATE TYPE pgsim._fusion_request AS (
+    texts text[],
+    text_form text,
+    legs jsonb,
+    fusion text,
+    weights jsonb,
+    rank_constant float8,
+    candidates int,
+    per_group int
+);
+
+-- One leg of a search: its kind (dense, text, prior), what it searches, and its part in the fusion.
+CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
 -- second look, of
@@ -299,7 +367,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration TO PUBLIC;
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -344,6 +412,12 @@ LEFT JOIN pg_class AS k ON CASE i.method WHEN 'codes' THEN k.oid = i.relation
 LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = v.relation;
 COMMENT ON VIEW pgsim.indexes IS 'Vector indexes made by pgsim; not valid while a build is under way, after one that failed, and when dropped by hand.';
 
+CREATE VIEW pgsim.fusions AS
+SELECT c.name AS collection, f.name, f.method, f.weights, f.rank_constant, f.candidates, f.report, f.created_at
+FROM pgsim._fusion AS f
+JOIN pgsim._collection AS c ON c.id = f.collection_id;
+COMMENT ON VIEW pgsim.fusions IS 'Fusions that searches name, and the report of how each was found.';
+
 CREATE VIEW pgsim.backfill_progress AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, v.state,
        coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest
@@ -376,7 +450,7 @@ WHERE l.recall IS NOT NULL
 GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
-GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
 
 CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target) RETURNS void
 LANGUAGE plpgsql
@@ -3553,6 +3627,824 @@ RETURN CASE
     ELSE 'string' END;
 COMMENT ON FUNCTION pgsim._filter_wanted IS 'The type of JSON value that a filter takes for a type of columns.';
 
+CREATE FUNCTION pgsim._capped(c pgsim._collection, column_name text, keys text[], per_group int, k int) RETURNS int[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    places int[];
+BEGIN
+    EXECUTE format(
+        'SELECT array_agg(o ORDER BY o) FROM (SELECT o::int FROM (SELECT i.ordinal AS o, row_number() OVER (PARTITION BY b.%I ORDER BY i.ordinal) AS nth '
+        'FROM (SELECT %s, k.ordinal FROM unnest($1) WITH ORDINALITY AS k (given, ordinal)) AS i JOIN %s AS b ON %s) AS n WHERE nth <= $2 ORDER BY o LIMIT $3) AS p',
+        column_name, pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
+    INTO places USING keys, per_group, k;
+    RETURN coalesce(places, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._capped IS 'The places, in a ranked list of keys, of the first k rows of which no more than per_group have one value of a column. NULL is a value.';
+
+CREATE FUNCTION pgsim._check_fusion(method text, rank_constant float8) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF method IS NULL OR NOT method = ANY (pgsim._fusion_methods()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the method of fusion is %s; known are %s', coalesce(quote_literal(left(method, 80)), 'NULL'), array_to_string(pgsim._fusion_methods(), ', ')),
+            HINT = 'minmax is the default.';
+    END IF;
+    IF rank_constant IS NOT NULL AND method <> 'rrf' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('rank_constant is %s, and the method of fusion is %s; only rrf has a constant', rank_constant, method),
+            HINT = 'Leave it out, or fuse by rrf.';
+    END IF;
+    IF NOT rank_constant BETWEEN 0 AND 1e6 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('rank_constant is %s; it is a number from 0 to 1000000', rank_constant), HINT = 'The default is 60.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_fusion IS 'Raises PS010 for a method that there is not, or a constant that it has not.';
+
+CREATE FUNCTION pgsim._check_legs(legs pgsim.leg[], method text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    l pgsim.leg;
+    names text[] := '{}';
+BEGIN
+    IF legs IS NULL OR array_ndims(legs) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'legs is NULL or an array of arrays', HINT = 'Give a list: ARRAY[pgsim.leg(''dense'', keys, scores), pgsim.leg(''text'', keys, scores)].';
+    END IF;
+    FOREACH l IN ARRAY legs LOOP
+        PERFORM pgsim._check_name('leg', l.name);
+        IF l.name = ANY (names) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('two legs are called %L', l.name), HINT = 'Give each a name of its own.';
+        END IF;
+        names := names || l.name;
+        IF array_position(l.keys, NULL) IS NOT NULL OR (SELECT count(DISTINCT k) FROM unnest(l.keys) AS k) <> cardinality(l.keys) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('leg %L holds a key twice, or NULL', l.name), HINT = 'Give each key once, at its best rank.';
+        END IF;
+        IF cardinality(l.keys) > 0 AND (l.scores IS NOT NULL OR method <> 'rrf') AND cardinality(l.scores) IS DISTINCT FROM cardinality(l.keys) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has %s keys and %s scores', l.name, cardinality(l.keys), coalesce(cardinality(l.scores), 0)),
+                HINT = 'Give a score for each key, or fuse by rrf, which needs none.';
+        END IF;
+        IF EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s IS NULL OR s IN ('NaN', 'Infinity', '-Infinity')) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a score of leg %L is NULL, NaN or infinite', l.name), HINT = 'Leave such rows out.';
+        END IF;
+        IF l.maximum IS NOT NULL AND (l.minimum IS NULL OR NOT l.maximum - l.minimum BETWEEN 1e-300 AND 1e300 OR EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s NOT BETWEEN l.minimum AND l.maximum)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has the scale %s to %s, and scores %s to %s', l.name, coalesce(l.minimum::text, 'NULL'), l.maximum,
+                                                                      (SELECT min(s) FROM unnest(l.scores) AS s), (SELECT max(s) FROM unnest(l.scores) AS s)),
+                HINT = 'A scale has a minimum and a greater maximum, and all scores lie between; without a maximum the scale is what was found.';
+        END IF;
+        IF method = 'tmm' AND (l.minimum IS NULL OR l.minimum IN ('NaN', 'Infinity', '-Infinity') OR l.minimum > (SELECT min(s) FROM unnest(l.scores) AS s)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the minimum of leg %L is %s, and its least score %s', l.name, coalesce(l.minimum::text, 'not known'), (SELECT min(s) FROM unnest(l.scores) AS s)),
+                HINT = 'tmm needs the least score that is possible: 0 of BM25, -1 of a cosine similarity; minmax does not.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_legs IS 'Raises PS010, PS011 or PS016 for lists that cannot be fused by a method.';
+
+CREATE FUNCTION pgsim._fuse(
+    legs pgsim.leg[], method text, weights float8[], rank_constant float8, k int, whole boolean, OUT keys text[], OUT scores float8[], OUT details jsonb[]
+)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    low float8;
+    high float8;
+    lows float8[] := '{}';
+    spans float8[] := '{}';
+BEGIN
+    -- A score s counts (s - low) / span; a list without any span counts the same for each of its rows.
+    FOR i IN 1 .. cardinality(legs) LOOP
+        IF legs[i].maximum IS NOT NULL THEN
+            low := legs[i].minimum;
+            high := legs[i].maximum - low;
+        ELSIF method = 'dbsf' THEN
+            SELECT avg(s) - 3 * stddev_samp(s), 6 * stddev_samp(s) INTO low, high FROM unnest(legs[i].scores) AS s;
+        ELSIF method <> 'rrf' THEN
+            SELECT min(s), max(s) INTO low, high FROM unnest(legs[i].scores) AS s;
+            low := CASE method WHEN 'tmm' THEN legs[i].minimum ELSE low END;
+            high := high - low;
+        END IF;
+        lows := lows || low;
+        spans := spans || high;
+    END LOOP;
+    WITH entry AS MATERIALIZED (
+        SELECT l.ordinal AS leg, e.key, e.rank, e.score,
+               weights[l.ordinal] * CASE
+                   WHEN method = 'rrf' THEN 1 / (rank_constant + e.rank)
+                   WHEN spans[l.ordinal] > 0 THEN (e.score - lows[l.ordinal]) / spans[l.ordinal]
+                   ELSE CASE method WHEN 'dbsf' THEN 0.5 WHEN 'tmm' THEN 0 ELSE 1 END END AS share
+        FROM unnest(legs) WITH ORDINALITY AS l (name, keys, scores, minimum, maximum, ordinal)
+        CROSS JOIN LATERAL unnest(l.keys, l.scores) WITH ORDINALITY AS e (key, score, rank)
+        WHERE weights[l.ordinal] > 0
+    ), best AS MATERIALIZED (
+        SELECT u.key, u.score, row_number() OVER () AS rank
+        FROM (SELECT e.key, sum(e.share) AS score FROM entry AS e GROUP BY e.key
+              ORDER BY score DESC, CASE WHEN whole THEN e.key::numeric END, e.key COLLATE "C" LIMIT k) AS u
+    )
+    SELECT array_agg(d.key ORDER BY d.rank), array_agg(d.score ORDER BY d.rank), array_agg(d.told ORDER BY d.rank) INTO keys, scores, details
+    FROM (SELECT b.key, b.score, b.rank, jsonb_object_agg(legs[e.leg].name, jsonb_build_object('rank', e.rank, 'score', e.score, 'share', e.share)) AS told
+          FROM best AS b JOIN entry AS e ON e.key = b.key GROUP BY b.key, b.score, b.rank) AS d;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fuse IS
+    'Fuses ranked lists that were checked: the k best keys, their scores, and of each what its legs said of it. A key that a leg lacks gets nothing from that leg. Ties go by key: as numbers where all are whole, else by their bytes.';
+
+CREATE FUNCTION pgsim._fusion_methods() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{minmax,relative_score,tmm,dbsf,rrf}'::text[];
+COMMENT ON FUNCTION pgsim._fusion_methods IS 'The methods of fusion; relative_score is another engine''s name of minmax.';
+
+CREATE FUNCTION pgsim._fusion_row(c pgsim._collection, name text) RETURNS pgsim._fusion
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f pgsim._fusion;
+BEGIN
+    SELECT * INTO f FROM pgsim._fusion AS s WHERE s.collection_id = c.id AND s.name = _fusion_row.name;
+    IF f.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS009',
+            MESSAGE = format('collection %L has no fusion %s, and it is no method: %s', c.name, coalesce(quote_literal(left(name, 200)), 'NULL'), array_to_string(pgsim._fusion_methods(), ', ')),
+            DETAIL = coalesce('It has: ' || (SELECT string_agg(quote_literal(s.name), ', ' ORDER BY s.name) FROM pgsim._fusion AS s WHERE s.collection_id = c.id), 'It has none.'),
+            HINT = format('pgsim tune fusion %s makes one from queries of yours; so does pgsim.create_fusion.', c.name);
+    END IF;
+    RETURN f;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fusion_row IS 'The fusion of that name, or PS009.';
+
+CREATE FUNCTION pgsim._fusion_weights(names text[], weights jsonb, method text, spare text[] = '{}') RETURNS float8[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong text;
+BEGIN
+    IF weights IS NULL OR weights = 'null' THEN
+        RETURN array_fill(CASE method WHEN 'rrf' THEN 1 ELSE 1.0::float8 / cardinality(names) END, ARRAY[cardinality(names)]);
+    END IF;
+    IF jsonb_typeof(weights) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, not an object of numbers', left(weights::text, 200)),
+            HINT = 'Name each leg: weights => ''{"dense": 0.7, "text": 0.3}''.';
+    END IF;
+    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE NOT w.key = ANY (names || spare) LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights names %s, which is no leg; the legs are %s', quote_literal(left(wrong, 80)), array_to_string(names, ', ')),
+            HINT = 'Name the legs as they are called.';
+    END IF;
+    SELECT n INTO wrong FROM unnest(names) AS n WHERE NOT weights ? n LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights does not name the leg %s', wrong), HINT = 'Give each leg a weight; 0 leaves it out.';
+    END IF;
+    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN NOT (w.value)::numeric BETWEEN 0 AND 1e6 ELSE true END LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is a number from 0 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
+    END IF;
+    RETURN ARRAY(SELECT (weights ->> n.name)::float8 FROM unnest(names) WITH ORDINALITY AS n (name, ordinal) ORDER BY n.ordinal);
+END
+$$;
+COMMENT ON FUNCTION pgsim._fusion_weights IS
+    'The weight of each leg. Without any, equal shares that sum to 1, and 1 each for rrf. spare: names that may stand there without being a leg of this call. Raises PS010 for what is no weight.';
+
+CREATE FUNCTION pgsim._leg_request(r pgsim._search_request, l pgsim._search_leg) RETURNS pgsim._search_request
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF l.spec ? 'query' THEN
+        r.model := l.spec ->> 'model';
+        r.embedding := coalesce(l.spec ->> 'embedding', 'default');
+        r.recall := coalesce((l.spec ->> 'recall')::float8, r.recall);
+        r.mode := coalesce(l.spec ->> 'mode', r.mode);
+        r.dims := CASE WHEN jsonb_typeof(l.spec -> 'dims') = 'array' THEN ARRAY(SELECT d.value::int FROM jsonb_array_elements_text(l.spec -> 'dims') AS d) ELSE (l.spec ->> 'dims')::int[] END;
+        r.oversample := (l.spec ->> 'oversample')::int;
+        r.max_distance := (l.spec ->> 'max_distance')::float8;
+    END IF;
+    RETURN r;
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L cannot be read: %s', l.name, SQLERRM), HINT = 'Its properties are those of pgsim.search''s arguments.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a dense leg: what the search asks of all, and what the leg says of itself.';
+
+CREATE FUNCTION pgsim._leg_vector(l pgsim._search_leg, query vector) RETURNS vector
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT l.spec ? 'query' THEN
+        RETURN (query);
+    END IF;
+    RETURN pgsim._vector_of(l.spec ->> 'query');
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the query of leg %L is no vector: %s', l.name, SQLERRM), HINT = 'Give it as a JSON array of numbers, or as the text of a vector.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._leg_vector IS 'The query vector of a dense leg: its own, or that of the search.';
+
+CREATE FUNCTION pgsim._prior(c pgsim._collection, l pgsim._search_leg, keys text[]) RETURNS pgsim.leg
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    column_name text := l.spec ->> 'column';
+    category text;
+    type oid;
+    number text;
+    origin float8 := 0;
+    scale float8;
+    score text;
+    made pgsim.leg;
+BEGIN
+    PERFORM pgsim._check_columns(c.relation, format('leg %L', l.name), ARRAY[column_name]);
+    SELECT t.typcategory, t.oid INTO category, type
+    FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = coalesce(nullif((SELECT b.typbasetype FROM pg_type AS b WHERE b.oid = a.atttypid), 0), a.atttypid)
+    WHERE a.attrelid = c.relation AND a.attname = column_name;
+    number := CASE
+        WHEN type IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN format('extract(epoch FROM b.%I)::float8', column_name)
+        WHEN type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype) THEN format('b.%I::float8', column_name)
+        WHEN type = 'numeric'::regtype THEN format('(CASE WHEN b.%1$I BETWEEN -1e300 AND 1e300 THEN b.%1$I END)::float8', column_name)
+        WHEN type = 'bool'::regtype THEN format('b.%I::int::float8', column_name) END;
+    IF number IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L reads column %I, which is neither a number, a time nor a boolean', l.name, column_name), HINT = 'Name a column that ranks rows by itself.';
+    END IF;
+    IF (l.spec ? 'half_life')::int + (l.spec ? 'pivot')::int + (l.spec ? 'order')::int > 1 OR l.spec ? 'origin' AND NOT l.spec ? 'half_life' OR (l.spec ? 'half_life' OR l.spec ? 'pivot') AND (l.spec ? 'minimum' OR l.spec ? 'maximum') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L mixes what does not go together: %s', l.name, left((l.spec - 'column')::text, 200)),
+            HINT = 'half_life (with origin) halves the score with each such distance; pivot is the value that scores one half; order, minimum and maximum go with the bare value.';
+    END IF;
+    BEGIN
+        IF l.spec ? 'half_life' THEN
+            IF category = 'D' THEN
+                origin := extract(epoch FROM coalesce((l.spec ->> 'origin')::timestamptz, now()));
+                scale := extract(epoch FROM (l.spec ->> 'half_life')::interval);
+            ELSE
+                origin := coalesce((l.spec ->> 'origin')::float8, 0);
+                scale := (l.spec ->> 'half_life')::float8;
+            END IF;
+        ELSIF l.spec ? 'pivot' THEN
+            scale := (l.spec ->> 'pivot')::float8;
+        END IF;
+        made.minimum := (l.spec ->> 'minimum')::float8;
+        made.maximum := (l.spec ->> 'maximum')::float8;
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L cannot be read: %s', l.name, SQLERRM), HINT = 'The half_life of a time is an interval ("30 days"), its origin a time; those of a number are numbers.';
+    END;
+    IF (l.spec ? 'half_life' OR l.spec ? 'pivot') AND (scale IS NULL OR NOT scale BETWEEN 1e-100 AND 1e100) OR origin IS NULL OR NOT origin BETWEEN -1e100 AND 1e100 OR l.spec ? 'pivot' AND category = 'D' OR category = 'D' AND l.spec ? 'half_life' AND jsonb_typeof(l.spec -> 'half_life') <> 'string'
+       OR l.spec ? 'order' AND l.spec -> 'order' NOT IN ('"asc"', '"desc"')
+       OR made.maximum IS NOT NULL AND (made.minimum IS NULL OR NOT made.maximum - made.minimum BETWEEN 1e-300 AND 1e300) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; half_life and pivot are above 0 (a time has no pivot), order is asc or desc, and a maximum is above its minimum', l.name, left(l.spec::text, 200)),
+            HINT = 'For instance {"column": "published", "half_life": "30 days"} or {"column": "downloads", "pivot": 1000}.';
+    END IF;
+    score := CASE WHEN l.spec ? 'half_life' THEN 'exp(-least(abs(n - $2) / $3 * ln(2::float8), 700))'
+                  WHEN l.spec ? 'pivot' THEN 'greatest(n, 0) / (greatest(n, 0) + $3)'
+                  WHEN l.spec ->> 'order' = 'asc' THEN '-n' ELSE 'n' END;
+    IF made.maximum IS NOT NULL THEN
+        score := format('least(greatest(%s, $4), $5)', score);
+    END IF;
+    IF l.spec ? 'half_life' OR l.spec ? 'pivot' THEN
+        made.minimum := 0;
+        made.maximum := 1;
+    END IF;
+    made.name := l.name;
+    EXECUTE format(
+        'SELECT array_agg(k ORDER BY s DESC, o), array_agg(s ORDER BY s DESC, o) '
+        'FROM (SELECT i.given AS k, i.ordinal AS o, %s AS s FROM (SELECT %s, k.given, k.ordinal FROM unnest($1) WITH ORDINALITY AS k (given, ordinal)) AS i '
+        'JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT %s AS n) AS v WHERE n BETWEEN -1e300 AND 1e300) AS p',
+        score, pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true), number)
+    INTO made.keys, made.scores USING keys, origin, scale, made.minimum, made.maximum;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION pgsim._prior IS
+    'A leg that ranks given rows by a column: by its value, by how far it is from an origin, or by a saturation. Rows without a value, or with one that is not finite, are not in it. It reads the table as the caller may.';
+
+CREATE FUNCTION pgsim._sample_queries(collection text, column_name text, sample int, seed int, OUT query text, OUT keys text[]) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection := pgsim._collection_row(collection);
+BEGIN
+    PERFORM pgsim._require_select(c.relation, c.relation);
+    PERFORM pgsim._check_columns(c.relation, 'column', ARRAY[column_name]);
+    IF sample IS NULL OR sample NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of texts from 1 to 100000', coalesce(sample::text, 'NULL')), HINT = 'A thousand tell something.';
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT b.%1$I::text, array_agg(%2$s) FROM %3$s AS b WHERE btrim(b.%1$I::text) <> '''' GROUP BY 1 ORDER BY hashtextextended(b.%1$I::text, $1), 1 LIMIT $2',
+        column_name, pgsim._key_text(c.relation, 'b.', c.key_columns), c.relation)
+    USING seed::bigint, sample;
+END
+$$;
+COMMENT ON FUNCTION pgsim._sample_queries IS 'Texts of a column, each with the keys of the rows that it stands in. The same seed takes the same ones.';
+
+CREATE FUNCTION pgsim._search_fused(
+    r pgsim._search_request, query vector, text_query text, h pgsim._fusion_request, explained boolean,
+    OUT keys text[], OUT scores float8[], OUT distances float8[], OUT metric text, OUT details jsonb, OUT row_details jsonb[]
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- More rows than any table of vectors has: all that match.
+    everything CONSTANT int := 50000000;
+    started CONSTANT timestamptz := clock_timestamp();
+    leg_started timestamptz;
+    c pgsim._collection := pgsim._collection_row(r.collection);
+    legs pgsim._search_leg[] := pgsim._search_legs(query IS NOT NULL, text_query, h);
+    f pgsim._fusion;
+    method text;
+    weights float8[];
+    l pgsim._search_leg;
+    p pgsim._search_plan;
+    t pgsim._target;
+    leg_request pgsim._search_request;
+    executed record;
+    list pgsim.leg;
+    lists pgsim.leg[];
+    fused record;
+    told jsonb;
+    found_keys text[];
+    dense_keys text[];
+    dense_distances float8[];
+    compiled record;
+    predicate text;
+    finders int;
+    single boolean;
+    grouped boolean;
+    exhausted boolean;
+    whole boolean;
+    depth int;
+    places int[];
+    rank_constant float8;
+BEGIN
+    IF h.fusion IS NULL OR h.fusion = ANY (pgsim._fusion_methods()) THEN
+        method := coalesce(h.fusion, 'minmax');
+        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}');
+    ELSE
+        f := pgsim._fusion_row(c, h.fusion);
+        method := f.method;
+        weights := CASE WHEN h.weights IS NULL THEN pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), f.weights, method, ARRAY(SELECT n FROM jsonb_object_keys(f.weights) AS n))
+                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}') END;
+        IF h.weights IS NULL AND NOT EXISTS (SELECT FROM unnest(legs, weights) AS g (name, kind, spec, none, weight) WHERE g.kind <> 'prior' AND g.weight > 0) THEN
+            -- What it was made for is not in this call, and what is must not go unanswered.
+            weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), NULL, method);
+        END IF;
+    END IF;
+    rank_constant := coalesce(h.rank_constant, f.rank_constant);
+    PERFORM pgsim._check_fusion(method, rank_constant);
+    rank_constant := coalesce(rank_constant, 60);
+    legs := ARRAY(SELECT ROW(g.name, g.kind, g.spec, g.weight)::pgsim._search_leg FROM unnest(legs, weights) WITH ORDINALITY AS g (name, kind, spec, none, weight, ordinal)
+                  WHERE g.weight > 0 ORDER BY g.kind = 'prior', g.ordinal);
+    weights := ARRAY(SELECT g.weight FROM unnest(legs) AS g);
+    finders := (SELECT count(*) FROM unnest(legs) AS g WHERE g.kind <> 'prior');
+    IF finders = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, which leaves out every leg that finds rows', h.weights), HINT = 'Give one of them a weight above 0.';
+    END IF;
+
+    -- What is asked of vectors, in a search without any.
+    IF num_nonnulls(r.model, r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL
+       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM jsonb_each(h.legs) AS g WHERE g.value ? 'query') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+    END IF;
+    single := cardinality(legs) = 1 AND coalesce(h.per_group, 1) = 1;
+    grouped := r.distinct_on IS NOT NULL AND NOT (single AND legs[1].kind = 'dense');
+    IF r.after IS NOT NULL AND NOT (single AND legs[1].kind = 'dense') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'after is given, and more is ranked than distances', HINT = 'Ask for the rows up to the end of the page (k), and leave out those of the pages before.';
+    END IF;
+    IF h.per_group IS NULL OR h.per_group NOT BETWEEN 1 AND 10000 OR h.per_group > 1 AND r.distinct_on IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('per_group is %s%s; it is a number from 1 to 10000, of rows with one value of distinct_on', coalesce(h.per_group::text, 'NULL'), CASE WHEN r.distinct_on IS NULL THEN ', and distinct_on is not given' ELSE '' END),
+            HINT = 'Name the column in distinct_on.';
+    END IF;
+    IF h.candidates NOT BETWEEN 1 AND 10000 OR h.candidates < r.k THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('candidates is %s, and k is %s; it is how many rows each leg gives, from k to 10000', h.candidates, r.k), HINT = 'Leave it out for 200, or twice k where that is more.';
+    END IF;
+    t.base := c.relation;
+    leg_request := r;
+    leg_request.dims := NULL;
+    leg_request.oversample := NULL;
+    leg_request.after := NULL;
+    PERFORM pgsim._check_search(t, leg_request);
+    PERFORM pgsim._require_select(c.relation, c.relation);
+
+    IF finders < cardinality(legs) OR EXISTS (SELECT FROM unnest(legs) AS g WHERE g.kind = 'text') THEN
+        compiled := pgsim._compile_filter(c.relation, r.filter, coalesce(r.where_values, '{}'), false);
+        predicate := CASE WHEN r.where_sql IS NULL THEN compiled.predicate ELSE concat_ws(' AND ', compiled.predicate, format(E'(%s\n)', r.where_sql)) END;
+    END IF;
+    whole := cardinality(c.key_columns) = 1 AND (SELECT a.atttypid IN (20, 21, 23) FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = c.key_columns[1]);
+    depth := CASE WHEN single AND NOT grouped THEN r.k ELSE coalesce(h.candidates, CASE WHEN f.candidates IS NOT NULL THEN greatest(f.candidates, r.k) END, least(greatest(200, 2 * r.k), 10000)) END;
+    LOOP
+        lists := '{}';
+        told := '{}';
+        exhausted := true;
+        FOREACH l IN ARRAY legs LOOP
+            leg_started := clock_timestamp();
+            list := NULL;
+            list.name := l.name;
+            IF l.kind = 'dense' THEN
+                leg_request := pgsim._leg_request(r, l);
+                leg_request.k := depth;
+                IF NOT single OR grouped THEN
+                    leg_request.distinct_on := NULL;
+                END IF;
+                IF depth > 10000 THEN
+                    leg_request.mode := 'exact';
+                    leg_request.dims := NULL;
+                    leg_request.oversample := NULL;
+                END IF;
+                p := pgsim._plan_search(leg_request, explained);
+                t := p.target;
+                executed := pgsim._execute_search(p, pgsim._leg_vector(l, query), explained);
+                IF t.record_share > 0 OR t.audit_share > 0 THEN
+                    PERFORM pgsim._record_some(p, pgsim._leg_vector(l, query), executed.keys, executed.distances, executed.details, leg_started);
+                END IF;
+                list.keys := executed.keys;
+                list.scores := ARRAY(SELECT pgsim.score(t.metric, d.distance) FROM unnest(executed.distances) WITH ORDINALITY AS d (distance, ordinal) ORDER BY d.ordinal);
+                list.minimum := CASE t.metric WHEN 'cosine' THEN -1 WHEN 'ip' THEN NULL ELSE 0 END;
+                IF l.name = 'dense' THEN
+                    dense_keys := executed.keys;
+                    dense_distances := executed.distances;
+                    metric := t.metric;
+                END IF;
+            ELSIF l.kind = 'text' THEN
+                executed := pgsim._run_text(c, l.spec ->> 'text_query', depth, predicate, compiled."values", explained, coalesce(l.spec ->> 'text_form', 'any'), r.search_path);
+                list.keys := executed.keys;
+                list.scores := executed.scores;
+                list.minimum := 0;
+            ELSE
+                SELECT array_agg(u.key ORDER BY CASE WHEN whole THEN u.key::numeric END, u.key COLLATE "C") INTO found_keys
+                FROM (SELECT DISTINCT n AS key FROM unnest(lists) AS g CROSS JOIN unnest(g.keys) AS n) AS u;
+                list := pgsim._prior(c, l, found_keys);
+            END IF;
+            exhausted := exhausted AND (l.kind = 'prior' OR coalesce(cardinality(list.keys), 0) < depth);
+            IF method = 'tmm' AND list.minimum IS NULL AND NOT single THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no least score that is known, which tmm needs', l.name),
+                    HINT = 'An inner product and the bare value of a column have none. Fuse by minmax.';
+            END IF;
+            lists := lists || list;
+            IF explained THEN
+                told := told || jsonb_build_object(l.name, jsonb_strip_nulls(jsonb_build_object(
+                    'kind', l.kind, 'weight', CASE WHEN NOT single THEN l.weight END, 'rows', coalesce(cardinality(list.keys), 0), 'seconds', extract(epoch FROM clock_timestamp() - leg_started),
+                    'details', CASE WHEN l.kind <> 'prior' THEN executed.details END)));
+            END IF;
+        END LOOP;
+        IF single THEN
+            keys := list.keys;
+            scores := list.scores;
+            row_details := NULL;
+            IF l.kind = 'text' THEN
+                row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_build_object('rank', s.ordinal, 'score', s.score)) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
+            END IF;
+        ELSE
+            fused := pgsim._fuse(lists, method, weights, rank_constant, CASE WHEN NOT grouped THEN r.k END, whole);
+            keys := fused.keys;
+            scores := fused.scores;
+            row_details := fused.details;
+        END IF;
+        EXIT WHEN NOT grouped;
+        places := pgsim._capped(c, r.distinct_on, keys, h.per_group, r.k);
+        IF cardinality(places) >= r.k OR exhausted OR depth >= everything THEN
+            keys := ARRAY(SELECT keys[n.place] FROM unnest(places) WITH ORDINALITY AS n (place, ordinal) ORDER BY n.ordinal);
+            scores := ARRAY(SELECT scores[n.place] FROM unnest(places) WITH ORDINALITY AS n (place, ordinal) ORDER BY n.ordinal);
+            row_details := ARRAY(SELECT row_details[n.place] FROM unnest(places) WITH ORDINALITY AS n (place, ordinal) ORDER BY n.ordinal);
+            EXIT;
+        END IF;
+        depth := CASE WHEN depth >= 10000 THEN everything ELSE least(4 * depth, 10000) END;
+    END LOOP;
+
+    IF single AND l.kind = 'dense' AND NOT explained THEN
+        details := executed.details;
+        distances := executed.distances;
+        metric := t.metric;
+        RETURN;
+    END IF;
+    IF explained THEN
+        details := jsonb_strip_nulls(jsonb_build_object(
+            'strategy', CASE WHEN single THEN l.kind ELSE 'fusion' END, 'collection', c.name,
+            'fusion', CASE WHEN NOT single THEN jsonb_build_object('name', f.name, 'method', method, 'rank_constant', CASE method WHEN 'rrf' THEN rank_constant END, 'candidates', depth) END,
+            'legs', told, 'rows', coalesce(cardinality(keys), 0), 'complete', coalesce(cardinality(keys), 0) >= r.k OR exhausted, 'filter', predicate,
+            'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started))));
+        RETURN;
+    END IF;
+    SELECT array_agg(d.distance ORDER BY n.ordinal),
+           array_agg(jsonb_build_object('strategy', CASE WHEN single THEN l.kind ELSE 'fusion' END, 'legs', n.told) || CASE WHEN single THEN '{}' ELSE jsonb_build_object('fusion', coalesce(f.name, method)) END ORDER BY n.ordinal)
+    INTO distances, row_details
+    FROM unnest(keys, row_details) WITH ORDINALITY AS n (key, told, ordinal)
+    LEFT JOIN unnest(dense_keys, dense_distances) AS d (key, distance) ON d.key = n.key;
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_fused IS
+    'A search by more than one vector: runs its legs, fuses what they gave, and keeps to distinct_on. A leg alone is not fused. With distinct_on the legs go deeper until k rows are found or nothing is left.';
+
+CREATE FUNCTION pgsim._search_legs(queried boolean, text_query text, h pgsim._fusion_request) RETURNS pgsim._search_leg[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_legs pgsim._search_leg[] := '{}';
+    given record;
+    known text[];
+    wrong text;
+    kind text;
+BEGIN
+    IF queried THEN
+        found_legs := found_legs || ROW('dense', 'dense', '{}', NULL)::pgsim._search_leg;
+    END IF;
+    IF text_query IS NOT NULL THEN
+        found_legs := found_legs || ROW('text', 'text', jsonb_build_object('text_query', text_query, 'text_form', h.text_form), NULL)::pgsim._search_leg;
+    ELSIF h.text_form IS DISTINCT FROM 'any' AND h.texts IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('text_form is %s, but there is no text_query', coalesce(quote_literal(left(h.text_form, 80)), 'NULL')), HINT = 'Give the text, or leave text_form out.';
+    END IF;
+    IF h.legs IS NOT NULL AND h.legs <> 'null' THEN
+        IF jsonb_typeof(h.legs) <> 'object' THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs is %s, not an object of legs by their names', left(h.legs::text, 200)),
+                HINT = 'For instance: legs => ''{"recent": {"column": "published", "half_life": "30 days"}}''.';
+        END IF;
+        FOR given IN SELECT l.key AS name, l.value AS spec FROM jsonb_each(h.legs) AS l LOOP
+            PERFORM pgsim._check_name('leg', given.name);
+            IF EXISTS (SELECT FROM unnest(found_legs) AS f WHERE f.name = given.name) THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' ELSE 'query' END),
+                    HINT = 'Give it another name, or leave the argument out.';
+            END IF;
+            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'column')::int <> 1 THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, or a column', given.name, left(given.spec::text, 200)),
+                    HINT = 'For instance: {"query": [0.1, 0.2], "embedding": "title"}, {"text_query": "red boat"} or {"column": "published", "half_life": "30 days"}.';
+            END IF;
+            IF given.spec ? 'query' THEN
+                kind := 'dense';
+                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance,minimum,maximum}';
+            ELSIF given.spec ? 'text_query' THEN
+                kind := 'text';
+                known := '{text_query,text_form}';
+            ELSE
+                kind := 'prior';
+                known := '{column,half_life,origin,pivot,order,minimum,maximum}';
+            END IF;
+            SELECT k INTO wrong FROM jsonb_object_keys(given.spec) AS k WHERE NOT k = ANY (known) LIMIT 1;
+            IF wrong IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no property %s; such a leg has %s', given.name, quote_literal(left(wrong, 80)), array_to_string(known, ', ')),
+                    HINT = 'docs/hybrid.md tells what each is.';
+            END IF;
+            IF kind = 'text' AND jsonb_typeof(given.spec -> 'text_query') <> 'string' OR kind = 'prior' AND jsonb_typeof(given.spec -> 'column') <> 'string' THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', CASE kind WHEN 'text' THEN 'text_query' ELSE 'column' END, given.name), HINT = 'Leave a leg out that has nothing to look for.';
+            END IF;
+            found_legs := found_legs || ROW(given.name, kind, given.spec, NULL)::pgsim._search_leg;
+        END LOOP;
+    END IF;
+    IF NOT EXISTS (SELECT FROM unnest(found_legs) AS f WHERE f.kind <> 'prior') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows',
+            HINT = 'A leg over a column ranks the rows that other legs find.';
+    END IF;
+    RETURN found_legs;
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_legs IS 'The legs of a search: query, text_query and those named in legs. Raises PS010 for what is none.';
+
+CREATE FUNCTION pgsim.create_fusion(
+    collection text, name text, method text = 'minmax', weights jsonb = '{"dense": 0.5, "text": 0.5}', rank_constant float8 = NULL, candidates int = NULL,
+    report jsonb = '{}', "replace" boolean = false
+) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._check_name('fusion', name);
+    IF name = ANY (pgsim._fusion_methods()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS011', MESSAGE = format('fusion name %L is a method''s', name), HINT = 'Take another name; a method needs no fusion of its name.';
+    END IF;
+    PERFORM pgsim._check_fusion(method, rank_constant);
+    IF weights IS NULL OR jsonb_typeof(weights) <> 'object' OR weights = '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, not an object of numbers', coalesce(left(weights::text, 200), 'NULL')),
+            HINT = 'Name each leg: weights => ''{"dense": 0.7, "text": 0.3}''.';
+    END IF;
+    PERFORM pgsim._fusion_weights(ARRAY(SELECT n FROM jsonb_object_keys(weights) AS n), weights, method);
+    IF NOT EXISTS (SELECT FROM jsonb_each(weights) AS w WHERE w.value > '0') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, which leaves every leg out', weights), HINT = 'Give one leg a weight above 0.';
+    END IF;
+    IF candidates NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('candidates is %s; it is a number of rows from 1 to 10000', candidates), HINT = 'Leave it out for 200, or twice k where that is more.';
+    END IF;
+    INSERT INTO pgsim._fusion (collection_id, name, method, weights, rank_constant, candidates, report)
+    VALUES (c.id, create_fusion.name, create_fusion.method, create_fusion.weights, create_fusion.rank_constant, create_fusion.candidates, coalesce(create_fusion.report, '{}'))
+    ON CONFLICT ON CONSTRAINT _fusion_collection_id_name_key DO UPDATE
+        SET method = excluded.method, weights = excluded.weights, rank_constant = excluded.rank_constant, candidates = excluded.candidates, report = excluded.report, created_at = excluded.created_at
+        WHERE create_fusion."replace";
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a fusion %L already', collection, name), HINT = 'Give "replace" => true, or take another name.';
+    END IF;
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION pgsim.create_fusion IS
+$$Keeps a fusion under a name, which searches of the collection give as fusion => 'name'; returns the name.
+
+method: minmax, relative_score, tmm, dbsf or rrf. weights: of every leg by its name; 0 leaves a leg out, and it is not even searched.
+rank_constant: of rrf. candidates: how many rows each leg gives. report: why it is so, for the view pgsim.fusions; `pgsim tune fusion`
+puts there what it measured. "replace": put it in the place of one of that name. Errors: PS001, PS010, PS011, PS020, PS032.$$;
+
+CREATE FUNCTION pgsim.drop_fusion(collection text, name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    f pgsim._fusion;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    f := pgsim._fusion_row(c, name);
+    DELETE FROM pgsim._fusion AS d WHERE d.id = f.id;
+END
+$$;
+COMMENT ON FUNCTION pgsim.drop_fusion IS 'Forgets a fusion of a collection; searches that name it fail from then on. Errors: PS001, PS009, PS032.';
+
+CREATE FUNCTION pgsim.fuse(legs pgsim.leg[], method text = 'minmax', weights jsonb = NULL, k int = 10, rank_constant float8 = NULL)
+RETURNS TABLE (key text, score float8, rank int, details jsonb)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fused record;
+BEGIN
+    PERFORM pgsim._check_fusion(method, rank_constant);
+    PERFORM pgsim._check_legs(legs, method);
+    IF k < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1, or NULL for all', k), HINT = 'Ask for the rows you will look at.';
+    END IF;
+    IF cardinality(legs) = 0 THEN
+        RETURN;
+    END IF;
+    fused := pgsim._fuse(
+        legs, method, pgsim._fusion_weights(ARRAY(SELECT l.name FROM unnest(legs) AS l), weights, method), coalesce(rank_constant, 60), k,
+        -- Longer ones are no keys of an integer type.
+        NOT EXISTS (SELECT FROM unnest(legs) AS l CROSS JOIN unnest(l.keys) AS n WHERE n !~ '^-?\d{1,19}$'));
+    RETURN QUERY SELECT f.key, f.score, f.ordinal::int, f.details FROM unnest(fused.keys, fused.scores, fused.details) WITH ORDINALITY AS f (key, score, details, ordinal);
+END
+$$;
+COMMENT ON FUNCTION pgsim.fuse IS
+$$Fuses any number of ranked lists into one, best first: a pure function, for lists from anywhere.
+
+legs: ARRAY[pgsim.leg('dense', keys, scores), pgsim.leg('text', keys, scores), ...]. method: minmax (relative_score is another name of
+it), tmm, dbsf or rrf; docs/hybrid.md has the formulas. weights: of every leg by its name, {"dense": 0.7, "text": 0.3}; without them equal
+shares that sum to 1, and for rrf 1 each. k: how many rows, NULL for all. rank_constant: of rrf, 60. A row that a leg lacks gets 0 from
+that leg; an empty leg gives nothing. details: by leg, its rank and score of the row, and the share that this has in the fused score.
+Ties go by key: as numbers where all keys are whole numbers, otherwise by their bytes. Errors: PS010, PS011, PS016.$$;
+
+CREATE FUNCTION pgsim.leg(name text, keys text[], scores float8[] = NULL, minimum float8 = NULL, maximum float8 = NULL) RETURNS pgsim.leg
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ROW(name, keys, scores, minimum, maximum)::pgsim.leg;
+COMMENT ON FUNCTION pgsim.leg IS
+$$Makes one leg of pgsim.fuse out of any ranked list: another engine's, a prior's, or what a search of your own gave.
+
+name: what weights and details call it. keys: best first, as array_agg(key ORDER BY rank) gives them; none is an empty leg.
+scores: one for each key, higher is better (give a distance as its negative); rrf needs none. minimum: the least score that
+the engine can give, which tmm needs: 0 of BM25, -1 of a cosine similarity. minimum and maximum: a fixed scale, on which a score
+means the same in every search, as a probability does; it is not stretched to what was found. pgsim.fuse checks all of it.$$;
+
+CREATE FUNCTION pgsim.mmr(
+    collection text, keys text[], scores float8[], k int = 10, diversity float8 = 0.5, model text = NULL, embedding text = 'default'
+) RETURNS TABLE (key text, score float8, rank int, details jsonb)
+LANGUAGE plpgsql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := pgsim._target(collection, model, embedding);
+    joined text := CASE WHEN t.adopted THEN format('JOIN %s AS s ON %s', t.base_sql, pgsim._key_join('s.', 'i.', t.key_columns, true))
+        ELSE format('JOIN %s AS b ON %s JOIN %s AS s ON %s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.version_sql, pgsim._key_join('b.', 's.', t.key_columns, true)) END;
+    relevance float8[];
+    places int[];
+    similarities float8[];
+    nearest float8[];
+    n int;
+    chosen int[] := '{}';
+    taken int;
+BEGIN
+    PERFORM pgsim._require_select(t.base, t.version);
+    PERFORM pgsim._check_k(k);
+    PERFORM pgsim._check_legs(ARRAY[pgsim.leg('mmr', keys, scores)], 'minmax');
+    IF diversity IS NULL OR diversity NOT BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('diversity is %s; it is a share from 0 to 1', coalesce(diversity::text, 'NULL')), HINT = '0 keeps the order of the scores, 1 looks at the vectors alone.';
+    END IF;
+    IF cardinality(keys) > 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there are %s keys; up to 1000 are compared with one another', cardinality(keys)), HINT = 'Give the best few hundred.';
+    END IF;
+    SELECT array_agg(CASE WHEN b.high > b.low THEN (s.score - b.low) / (b.high - b.low) ELSE 1 END ORDER BY s.ordinal) INTO relevance
+    FROM unnest(scores) WITH ORDINALITY AS s (score, ordinal)
+    CROSS JOIN (SELECT min(u) AS low, max(u) AS high FROM unnest(scores) AS u) AS b;
+    -- The vectors are read a single time, every pair is compared, and each step after that looks at numbers. A zero vector is similar to none.
+    EXECUTE format(
+        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.vector AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
+        'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o)',
+        t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
+        format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
+               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END))
+    INTO places, similarities USING keys;
+    n := coalesce(cardinality(places), 0);
+    nearest := array_fill(NULL::float8, ARRAY[n]);
+    FOR step IN 1 .. least(k, n) LOOP
+        SELECT p.i, (1 - diversity) * relevance[p.place] - diversity * coalesce(p.near, 0) INTO taken, score
+        FROM unnest(places, nearest) WITH ORDINALITY AS p (place, near, i)
+        WHERE NOT p.i = ANY (chosen)
+        ORDER BY (1 - diversity) * relevance[p.place] - diversity * coalesce(p.near, 0) DESC, p.place LIMIT 1;
+        chosen := chosen || taken;
+        key := keys[places[taken]];
+        rank := step;
+        details := jsonb_build_object('rank', places[taken], 'score', scores[places[taken]], 'similarity', nearest[taken]);
+        RETURN NEXT;
+        nearest := ARRAY(SELECT greatest(p.near, p.alike) FROM unnest(nearest, similarities[(taken - 1) * n + 1 : taken * n]) WITH ORDINALITY AS p (near, alike, i) ORDER BY p.i);
+    END LOOP;
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('a key cannot be read as %s: %s', pgsim._key_types(t.base, t.key_columns), SQLERRM), HINT = 'Give keys as pgsim.search returns them.';
+END
+$$;
+COMMENT ON FUNCTION pgsim.mmr IS
+$$Ranks rows found anew, so that they are good and unlike one another: maximal marginal relevance.
+
+keys, scores: what a search gave, some times k of them; scores are brought between 0 and 1 by their least and greatest. Each step takes the
+row whose (1 - diversity) * score - diversity * (its similarity to the nearest row taken so far) is greatest. Similarity is the cosine of the
+stored vectors, or 1 / (1 + distance) for l2 and l1. diversity: 0 keeps the order, 1 looks at vectors alone. Rows without a vector, or not visible
+to you, are left out. score is what the step gained; details: the rank and score the row had, and that similarity.
+Errors: PS001 to PS006, PS010, PS016, PS032.$$;
+
+CREATE FUNCTION pgsim.search_parents(
+    collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, aggregate text = 'max', top int = 3,
+    model text = NULL, embedding text = 'default', recall float8 = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any',
+    legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL
+) RETURNS TABLE (key text, score float8, rank int, details jsonb)
+LANGUAGE plpgsql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection := pgsim._collection_row(collection);
+    dense CONSTANT boolean := query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query');
+    -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
+    pool int := CASE aggregate WHEN 'max' THEN k ELSE least(1000, greatest(50, 5 * k)) END;
+    given jsonb := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
+    chunk_keys text[];
+    chunk_scores float8[];
+BEGIN
+    PERFORM pgsim._require_select(c.relation, c.relation);
+    PERFORM pgsim._check_columns(c.relation, 'parent', ARRAY[parent]);
+    PERFORM pgsim._check_k(k);
+    IF aggregate IS NULL OR aggregate NOT IN ('max', 'mean', 'sum') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('aggregate is %s; known are max, mean and sum', coalesce(quote_literal(left(aggregate, 80)), 'NULL')), HINT = 'max ranks a parent by its best chunk.';
+    END IF;
+    IF aggregate <> 'max' AND k > 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; by mean or sum it is up to 1000, since every chunk of as many parents is ranked', k), HINT = 'Ask for fewer, or take max.';
+    END IF;
+    IF top IS NULL OR top NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('top is %s; it is a number of chunks from 1 to 1000', coalesce(top::text, 'NULL')), HINT = 'So many of a parent''s best chunks count; the default is 3.';
+    END IF;
+    IF query IS NULL AND text_query IS NULL AND legs IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows', HINT = 'Give one of them.';
+    END IF;
+    given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
+    SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
+    FROM pgsim.search(
+        search_parents.collection, search_parents.query, pool, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
+        fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form, legs => search_parents.legs,
+        rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent) AS s;
+    IF aggregate <> 'max' AND chunk_keys IS NOT NULL THEN
+        EXECUTE format(
+            'SELECT jsonb_build_object(''$and'', jsonb_build_array($2, jsonb_build_object($3::text, jsonb_build_object(''$in'', jsonb_agg(DISTINCT b.%I))))) '
+            'FROM (SELECT %s FROM unnest($1) AS g (given)) AS i JOIN %s AS b ON %s',
+            parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
+        INTO given USING chunk_keys, given, parent;
+        SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
+        FROM pgsim.search(
+            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding,
+            mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
+            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END) AS s;
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT p.parent::text, p.score, (row_number() OVER (ORDER BY p.score DESC, p.parent))::int, jsonb_build_object(''chunks'', p.chunks) '
+        'FROM (SELECT n.parent, CASE $4 WHEN ''sum'' THEN sum(n.score) WHEN ''mean'' THEN avg(n.score) ELSE max(n.score) END AS score, '
+        '             jsonb_agg(jsonb_build_object(''key'', n.given, ''score'', n.score) ORDER BY n.nth) AS chunks '
+        '      FROM (SELECT b.%I AS parent, i.given, i.score, row_number() OVER (PARTITION BY b.%I ORDER BY i.ordinal) AS nth '
+        '            FROM (SELECT %s, g.given, g.score, g.ordinal FROM unnest($1, $2) WITH ORDINALITY AS g (given, score, ordinal)) AS i JOIN %s AS b ON %s) AS n '
+        '      WHERE n.nth <= $3 GROUP BY n.parent) AS p ORDER BY 3 LIMIT $5',
+        parent, parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
+    USING chunk_keys, chunk_scores, top, aggregate, k;
+END
+$$;
+COMMENT ON FUNCTION pgsim.search_parents IS
+$$Searches a collection of chunks and ranks what they are parts of: the k parents whose chunks match best.
+
+parent: the column of the chunks that names the parent, a foreign key as a rule; chunks without one are left out. key is its value as
+text. aggregate: max ranks a parent by its best chunk, mean and sum by its best ones, top of them (3). For mean and sum the parents of the best
+chunks, five times k and at least 50, are ranked by all of their chunks. Fewer than k parents come only when fewer have a chunk that
+matches. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
+Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
+
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -4300,7 +5192,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture and of codes, to what its versions need now.';
+COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture, of codes and of its text index, to what is needed now.';
 
 CREATE FUNCTION pgsim._sync_version_privileges(c pgsim._collection, version regclass) RETURNS void
 LANGUAGE plpgsql
@@ -4410,17 +5302,18 @@ AS $$
 BEGIN
     RETURN QUERY
         SELECT coalesce(w.relation, t.tgrelid), coalesce(w.name, t.tgname), t.tgname IS NOT NULL, w.definition
-        FROM (SELECT * FROM pgsim._capture_triggers(c) UNION ALL SELECT * FROM pgsim._codes_triggers(c)) AS w
+        FROM (SELECT * FROM pgsim._capture_triggers(c) UNION ALL SELECT * FROM pgsim._codes_triggers(c)
+              UNION ALL SELECT * FROM pgsim._text_triggers(c)) AS w
         FULL JOIN (
             SELECT g.tgrelid, g.tgname::text, g.tgenabled, g.tgargs FROM pg_trigger AS g
-            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
+            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc, 'pgsim._keep_text'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
         ) AS t ON t.tgrelid = w.relation AND t.tgname = w.name
         WHERE w.name IS NULL OR t.tgname IS NULL OR t.tgargs <> w.arguments OR t.tgenabled NOT IN ('O', 'A')
         ORDER BY 1, 2;
 END
 $$;
 COMMENT ON FUNCTION pgsim._trigger_drift IS
-    'Triggers of change capture and of codes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
+    'Triggers of change capture, of codes and of text indexes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
 
 CREATE FUNCTION pgsim._version_name(collection text, embedding text, model text, version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4466,6 +5359,7 @@ BEGIN
                         FROM pgsim.versions AS w JOIN pgsim.embeddings AS e ON e.collection = w.collection AND e.name = w.embedding
                         WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}'), '')
             FROM pgsim._trigger_drift(c) AS d HAVING count(*) > 0;
+        RETURN QUERY SELECT * FROM pgsim._text_problems(c, object);
         FOR v IN SELECT w.*, e.name AS embedding, r.relowner, b.relowner AS base_owner, r.oid IS NULL AS gone, m.name AS model
                  FROM pgsim._version AS w JOIN pgsim._embedding AS e ON e.id = w.embedding_id JOIN pgsim._model AS m ON m.id = w.model_id
                  LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation
@@ -4518,7 +5412,7 @@ $$Says what is wrong with one collection, or with all: nothing, when it returns 
 
 It compares the registry with the catalogue: dropped tables and columns, change capture that is missing or disabled, owners,
 grants and row-level security of version tables and codes that differ from the base table's, indexes and codes that are gone or
-invalid, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
+invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
 do. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.create_collection(
@@ -4829,6 +5723,7 @@ BEGIN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', c.relation);
     END IF;
     PERFORM pgsim._drop_version(v.id) FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = c.id;
+    PERFORM pgsim._drop_text(c);
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
     END IF;
@@ -4836,7 +5731,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_collection IS
-    'Forgets a collection: its versions with their tables and indexes, its triggers, its queue. The table itself and its columns stay as they are. Errors: PS001, PS032.';
+    'Forgets a collection: its versions with their tables and indexes, its text index, its triggers, its queue. The table itself and its columns stay as they are. Errors: PS001, PS032.';
 
 CREATE FUNCTION pgsim.drop_embedding(collection text, name text) RETURNS void
 LANGUAGE plpgsql
@@ -4993,6 +5888,7 @@ DECLARE
     version regclass;
     codes regclass;
     lapsed text[];
+    text_lapsed boolean := false;
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -5005,9 +5901,18 @@ BEGIN
                  JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method = 'codes' LOOP
         PERFORM pgsim._sync_codes_privileges(c, codes);
     END LOOP;
+    IF EXISTS (SELECT FROM pgsim._text AS x JOIN pg_class AS r ON r.oid = x.documents WHERE x.collection_id = c.id) THEN
+        PERFORM pgsim._sync_text_privileges(c);
+        text_lapsed := EXISTS (SELECT FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_text\_%' AND d.definition IS NOT NULL);
+    END IF;
     SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
     FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_codes\_%' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
+    IF text_lapsed AND row_security_active(c.relation) THEN
+        UPDATE pgsim._text AS x SET complete = false WHERE x.collection_id = c.id;
+    ELSIF text_lapsed THEN
+        PERFORM pgsim._fill_text(c, pgsim._text_row(c));
+    END IF;
     -- What was written while triggers were missing or off is not in the codes.
     UPDATE pgsim._index AS i SET complete = false WHERE i.method = 'codes' AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
     PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)
@@ -5018,7 +5923,7 @@ $$;
 COMMENT ON FUNCTION pgsim.sync_privileges IS
 $$Brings a collection's tables up to its base table, after GRANT, REVOKE, a change of owner or of row-level security, or a new partition.
 
-Version tables (and codes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
+Version tables (and codes and text indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
 the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.upsert(
@@ -5365,6 +6270,18 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_after IS 'Raises PS010 or PS016 for a cursor that is not the last row of a page.';
 
+CREATE FUNCTION pgsim._check_k(k int) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF k IS NULL OR k NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1 to 10000', coalesce(k::text, 'NULL')), HINT = 'Ask for the rows you will look at.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_k IS 'Raises PS010 for a number of rows that a search does not give.';
+
 CREATE FUNCTION pgsim._check_search(t pgsim._target, r pgsim._search_request) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -5372,8 +6289,9 @@ AS $$
 DECLARE
     d int;
 BEGIN
-    IF r.k IS NULL OR r.k NOT BETWEEN 1 AND 10000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1 to 10000', coalesce(r.k::text, 'NULL')), HINT = 'Ask for the rows you will look at.';
+    -- A search that looks at every row on its own behalf asks for more.
+    IF r.k IS NULL OR r.k < 1 THEN
+        PERFORM pgsim._check_k(r.k);
     END IF;
     IF r.mode IS NULL OR r.mode NOT IN ('auto', 'exact', 'ann', 'codes') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s; known are auto, exact, ann and codes', coalesce(quote_literal(left(r.mode, 80)), 'NULL')),
@@ -6037,7 +6955,8 @@ $$;
 COMMENT ON FUNCTION pgsim._record_some IS 'Records a share of searches, as pgsim.record_searches sets it, and of those audited how much of the exact answer they found.';
 
 CREATE FUNCTION pgsim._run_search(
-    r pgsim._search_request, queries vector[], explained boolean, OUT query int, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb
+    r pgsim._search_request, queries vector[], h pgsim._fusion_request, explained boolean,
+    OUT query int, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb, OUT scores float8[], OUT row_details jsonb[]
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -6045,9 +6964,31 @@ AS $$
 DECLARE
     started timestamptz := clock_timestamp();
     executed record;
-    p pgsim._search_plan := pgsim._plan_search(r, explained);
-    t pgsim._target := p.target;
+    p pgsim._search_plan;
+    t pgsim._target;
 BEGIN
+    IF r.k > 10000 THEN
+        PERFORM pgsim._check_k(r.k);
+    END IF;
+    IF num_nonnulls(h.texts, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
+        IF cardinality(queries) <> cardinality(h.texts) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there are %s queries and %s text_queries', cardinality(queries), cardinality(h.texts)), HINT = 'Give one of each for every search, or one kind alone.';
+        END IF;
+        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), 1) LOOP
+            query := i;
+            executed := pgsim._search_fused(r, queries[i], h.texts[i], h, explained);
+            keys := executed.keys;
+            distances := executed.distances;
+            metric := executed.metric;
+            details := executed.details;
+            scores := executed.scores;
+            row_details := executed.row_details;
+            RETURN NEXT;
+        END LOOP;
+        RETURN;
+    END IF;
+    p := pgsim._plan_search(r, explained);
+    t := p.target;
     metric := t.metric;
     IF queries IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'queries is NULL', HINT = 'Give an array of query vectors; an empty one has no answers.';
@@ -6068,7 +7009,8 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._run_search IS 'Plans a search once and runs it for each query vector; what search, search_batch and explain_search share.';
+COMMENT ON FUNCTION pgsim._run_search IS
+    'Runs a search for each query vector, planned once; what search, search_batch and explain_search share. Anything beyond one vector is fused by pgsim._search_fused, and has scores and row_details.';
 
 CREATE FUNCTION pgsim._sampled_share(sampled text, base regclass, predicate text, given jsonb, settings jsonb) RETURNS float8[]
 LANGUAGE plpgsql STABLE
@@ -6316,9 +7258,10 @@ $$;
 COMMENT ON FUNCTION pgsim._typical_distance IS 'How far the last of so many nearest rows lies for a typical query of the calibration; NULL where that was not measured.';
 
 CREATE FUNCTION pgsim.explain_search(
-    collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
-    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
+    rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
+    per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -6326,7 +7269,10 @@ BEGIN ATOMIC
     FROM pgsim._run_search(
         ROW(explain_search.collection, explain_search.k, explain_search.filter, explain_search.model, explain_search.embedding, explain_search.recall, explain_search.mode, explain_search.dims,
             explain_search.oversample, explain_search.max_distance, explain_search.after, explain_search.distinct_on, explain_search.where_sql, explain_search.where_values, explain_search.where_columns,
-            pg_catalog.current_setting('search_path'))::pgsim._search_request, ARRAY[explain_search.query], true) AS r;
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        ARRAY[explain_search.query],
+        ROW(CASE WHEN explain_search.text_query IS NOT NULL THEN ARRAY[explain_search.text_query] END, explain_search.text_form, explain_search.legs, explain_search.fusion, explain_search.weights, explain_search.rank_constant,
+            explain_search.candidates, explain_search.per_group)::pgsim._fusion_request, true) AS r;
 END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
@@ -6379,18 +7325,22 @@ COMMENT ON FUNCTION pgsim.score IS
     'Turns a distance into a score, higher being better: the cosine similarity, the inner product, or 1 / (1 + distance) for l2 and l1. NULL for a metric that is none of these.';
 
 CREATE FUNCTION pgsim.search(
-    collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
-    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
+    rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
+    per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
-    SELECT n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search.after ->> 'rank')::numeric::int, 0), r.details
+    SELECT n.key, coalesce(n.score, pgsim.score(r.metric, n.distance)), n.distance, n.rank::int + coalesce((search.after ->> 'rank')::numeric::int, 0), coalesce(n.details, r.details)
     FROM pgsim._run_search(
         ROW(search.collection, search.k, search.filter, search.model, search.embedding, search.recall, search.mode, search.dims,
             search.oversample, search.max_distance, search.after, search.distinct_on, search.where_sql, search.where_values, search.where_columns,
-            pg_catalog.current_setting('search_path'))::pgsim._search_request, ARRAY[search.query], false) AS r
-    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        ARRAY[search.query],
+        ROW(CASE WHEN search.text_query IS NOT NULL THEN ARRAY[search.text_query] END, search.text_form, search.legs, search.fusion, search.weights, search.rank_constant,
+            search.candidates, search.per_group)::pgsim._fusion_request, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search IS
@@ -6410,18 +7360,22 @@ one searches that prefix alone, of several each ranks what the shorter kept, ove
 Row-level security and grants of the table hold. Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
 
 CREATE FUNCTION pgsim.search_batch(
-    collection text, queries vector[], k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
-    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
+    rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
+    per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS TABLE (query int, key text, score float8, distance float8, rank int, details jsonb)
 LANGUAGE sql STABLE ROWS 100
 BEGIN ATOMIC
-    SELECT r.query, n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search_batch.after ->> 'rank')::numeric::int, 0), r.details
+    SELECT r.query, n.key, coalesce(n.score, pgsim.score(r.metric, n.distance)), n.distance, n.rank::int + coalesce((search_batch.after ->> 'rank')::numeric::int, 0), coalesce(n.details, r.details)
     FROM pgsim._run_search(
         ROW(search_batch.collection, search_batch.k, search_batch.filter, search_batch.model, search_batch.embedding, search_batch.recall, search_batch.mode, search_batch.dims,
             search_batch.oversample, search_batch.max_distance, search_batch.after, search_batch.distinct_on, search_batch.where_sql, search_batch.where_values, search_batch.where_columns,
-            pg_catalog.current_setting('search_path'))::pgsim._search_request, search_batch.queries, false) AS r
-    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        search_batch.queries,
+        ROW(search_batch.text_queries, search_batch.text_form, search_batch.legs, search_batch.fusion, search_batch.weights, search_batch.rank_constant,
+            search_batch.candidates, search_batch.per_group)::pgsim._fusion_request, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY r.query, n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search_batch IS
@@ -6429,6 +7383,1162 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows.
 Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
+
+CREATE FUNCTION pgsim._create_text(c pgsim._collection, text_config text, columns text[], weights float8[], k1 float8, b float8) RETURNS pgsim._text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._text;
+    stem text := pgsim._version_name(c.name, NULL, 'text', c.id);
+    persistence text := (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED ' ELSE '' END FROM pg_class AS r WHERE r.oid = c.relation);
+    made regclass;
+BEGIN
+    EXECUTE format('CREATE %sTABLE pgsim_data.%I (%s, length real NOT NULL, average real NOT NULL, impacts %s.sparsevec(1000000000) NOT NULL, PRIMARY KEY (%s))',
+        persistence, stem || '_documents', pgsim._column_definitions(c.relation, c.key_columns, pgsim._key_names(c.key_columns, true)), pgsim._vector_schema(),
+        pgsim._key_list('', c.key_columns, true));
+    EXECUTE format('CREATE %sTABLE pgsim_data.%I (lexeme text COLLATE "C" NOT NULL, term int GENERATED ALWAYS AS IDENTITY (MAXVALUE 1000000000), docs int NOT NULL, top real NOT NULL)',
+        persistence, stem || '_vocabulary');
+    EXECUTE format('CREATE %sTABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)', persistence, stem || '_changes');
+    SELECT c.id, format('pgsim_data.%I', stem || '_documents'), format('pgsim_data.%I', stem || '_vocabulary'), format('pgsim_data.%I', stem || '_changes'),
+           _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
+    INTO x;
+    INSERT INTO pgsim._text VALUES (x.*);
+    FOREACH made IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
+        EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('Text index of collection %s: pgsim keeps it, and reads it for text searches.', c.name));
+    END LOOP;
+    EXECUTE format('CREATE INDEX ON %s (term)', x.changes);
+    PERFORM pgsim._sync_text_privileges(c);
+    RETURN x;
+END
+$$;
+COMMENT ON FUNCTION pgsim._create_text IS
+    'Makes the tables of a text index, empty: a row of impacts for each document, a row for each word with its count at first, and the changes of these counts.';
+
+CREATE FUNCTION pgsim._drop_text(c pgsim._collection) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tables regclass[];
+BEGIN
+    SELECT array_agg(r.oid::regclass ORDER BY r.oid) INTO tables
+    FROM pgsim._text AS x JOIN pg_class AS r ON r.oid IN (x.documents, x.vocabulary, x.changes) WHERE x.collection_id = c.id;
+    -- The triggers go first, and writers wait until all of it is gone.
+    PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
+    WHERE cardinality(tables) > 0;
+    DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
+        PERFORM pgsim._sync_triggers(c);
+    END IF;
+    IF cardinality(tables) > 0 THEN
+        EXECUTE format('DROP TABLE %s', array_to_string(tables, ', '));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._drop_text IS 'Drops the text index of a collection, if it has one, and the triggers that kept it.';
+
+CREATE FUNCTION pgsim._edit_distance(one text, other text, most int) RETURNS int
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n int := length(one);
+    m int := length(other);
+    a text[] := string_to_array(one, NULL);
+    b text[] := string_to_array(other, NULL);
+    beyond int := most + 1;
+    before_last int[];
+    last int[];
+    this int[];
+    least_here int;
+    cost int;
+BEGIN
+    IF abs(n - m) > most THEN
+        RETURN beyond;
+    END IF;
+    last := ARRAY(SELECT j FROM generate_series(0, m) AS j);
+    FOR i IN 1 .. n LOOP
+        -- Places farther than most from the diagonal stay beyond.
+        this := array_fill(beyond, ARRAY[m + 1]);
+        this[1] := i;
+        least_here := i;
+        FOR j IN greatest(1, i - most) .. least(m, i + most) LOOP
+            cost := least(last[j] + CASE WHEN a[i] = b[j] THEN 0 ELSE 1 END, last[j + 1] + 1, this[j] + 1);
+            IF i > 1 AND j > 1 AND a[i] = b[j - 1] AND a[i - 1] = b[j] THEN
+                cost := least(cost, before_last[j - 1] + 1);
+            END IF;
+            this[j + 1] := cost;
+            least_here := least(least_here, cost);
+        END LOOP;
+        before_last := last;
+        last := this;
+        IF least_here > most THEN
+            RETURN beyond;
+        END IF;
+    END LOOP;
+    RETURN least(last[m + 1], beyond);
+END
+$$;
+COMMENT ON FUNCTION pgsim._edit_distance IS
+    'How many letters must be put in, taken out, replaced, or swapped with their neighbour to make one word of the other (optimal string alignment); most + 1 where it is more than that.';
+
+CREATE FUNCTION pgsim._fill_text(c pgsim._collection, x pgsim._text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET client_min_messages = warning
+AS $$
+DECLARE
+    index_name text;
+BEGIN
+    FOR index_name IN SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid IN (x.documents, x.vocabulary) AND NOT i.indisprimary LOOP
+        EXECUTE format('DROP INDEX %s', index_name);
+    END LOOP;
+    EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
+    EXECUTE pgsim._text_insertion(x, c.key_columns, format('%s AS r', c.relation), NULL) USING '{}'::int[], '{}'::int[], 0, 0::numeric, NULL::float8;
+    EXECUTE format('CREATE INDEX ON %s (lexeme)', x.vocabulary);
+    -- Without a list of pending entries, which each search would read through.
+    EXECUTE format('CREATE INDEX ON %s USING gin (pgsim._text_terms(impacts)) WITH (fastupdate = off)', x.documents);
+    EXECUTE format('CREATE INDEX ON %s USING gin (pgsim._text_trigrams(lexeme)) WITH (fastupdate = off) WHERE pgsim._is_fuzzy_word(lexeme)', x.vocabulary);
+    EXECUTE format('ALTER INDEX %s ALTER COLUMN 1 SET STATISTICS 0',
+        (SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid = x.documents AND i.indexprs IS NOT NULL));
+    EXECUTE format('ANALYZE %s, %s, %s', x.documents, x.vocabulary, x.changes);
+    UPDATE pgsim._text AS s SET complete = true WHERE s.collection_id = x.collection_id AND NOT s.complete;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fill_text IS 'Fills a text index from its base table, whatever was in it before, and makes its indexes.';
+
+CREATE FUNCTION pgsim._fold_text(x pgsim._text, terms int[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    many int[];
+BEGIN
+    EXECUTE format('SELECT array_agg(m.term) FROM (SELECT h.term FROM %s AS h WHERE h.term = ANY ($1) GROUP BY h.term HAVING count(*) >= 8) AS m', x.changes)
+    INTO many USING terms;
+    -- One at a time, and whoever finds another at it leaves it: it is no more than tidying. What others took meanwhile cannot be taken again, which a
+    -- transaction with one snapshot for all its statements would fail for.
+    IF many IS NULL OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted')
+       OR NOT pg_try_advisory_xact_lock('pgsim._text'::regclass::oid::int, x.collection_id) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('WITH taken AS (DELETE FROM %1$s AS h WHERE h.term = ANY ($1) RETURNING h.term, h.docs, h.top, h.length) '
+                   'INSERT INTO %1$s (term, docs, top, length) SELECT t.term, sum(t.docs), max(t.top), sum(t.length) FROM taken AS t GROUP BY t.term', x.changes)
+    USING many;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fold_text IS 'Adds up the changes of words'' counts where a word has many of them.';
+REVOKE ALL ON FUNCTION pgsim._fold_text FROM PUBLIC;
+
+CREATE FUNCTION pgsim._is_fuzzy_word(word text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN length(word) BETWEEN 3 AND 24 AND translate(word, '0123456789._-/:@+', '') = word;
+END
+$$;
+COMMENT ON FUNCTION pgsim._is_fuzzy_word IS
+    'Whether a word is looked for by its like: numbers, versions, addresses and names of files are meant as they are written. An index is made of it, so it never changes. (Inlined into a query it is not known again as the condition of that index.)';
+
+CREATE FUNCTION pgsim._keep_text() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET client_min_messages = warning
+AS $$
+DECLARE
+    x pgsim._text;
+    key_columns text[];
+    usable boolean;
+    matched text;
+    same text;
+    removed_terms int[] := '{}';
+    removed_docs int[] := '{}';
+    removed int := 0;
+    removed_length numeric := 0;
+    terms int[];
+BEGIN
+    SELECT s.* INTO x FROM pgsim._text AS s WHERE s.collection_id = TG_ARGV[0]::int;
+    IF NOT FOUND OR NOT x.complete THEN
+        RETURN NULL;
+    END IF;
+    SELECT c.key_columns,
+           -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
+           c.key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped)
+           AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config)
+    INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
+    IF NOT usable THEN
+        BEGIN
+            UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = x.collection_id;
+        EXCEPTION WHEN serialization_failure THEN
+            -- Another writer was first.
+            RETURN NULL;
+        END;
+        RAISE WARNING USING MESSAGE = format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass),
+            HINT = 'Run SELECT * FROM pgsim.check().';
+        RETURN NULL;
+    END IF;
+    matched := pgsim._key_join('r.', 'd.', key_columns, true);
+
+    IF TG_OP = 'TRUNCATE' THEN
+        IF TG_ARGV[1] = 'part' THEN
+            -- Which rows were there is known by those that are left; who may not read them leaves what is gone to pgsim.check.
+            IF NOT has_table_privilege((SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id), 'SELECT')
+               OR row_security_active((SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id)) THEN
+                RETURN NULL;
+            END IF;
+            EXECUTE pgsim._text_removal(x, format('%s AS o', x.documents), format('o.ctid = d.ctid AND NOT EXISTS (SELECT FROM %s AS r WHERE %s)',
+                (SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id), matched))
+            INTO removed_terms, removed_docs, removed, removed_length;
+        ELSE
+            EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
+            RETURN NULL;
+        END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+        EXECUTE pgsim._text_removal(x, 'pgsim_before AS r', matched) INTO removed_terms, removed_docs, removed, removed_length;
+    ELSIF TG_LEVEL = 'ROW' THEN
+        EXECUTE pgsim._text_removal(x, '(SELECT ($1).* UNION ALL SELECT ($2).*) AS r', matched) INTO removed_terms, removed_docs, removed, removed_length USING OLD, NEW;
+    ELSIF TG_OP = 'INSERT' THEN
+        -- A trigger of the user's may have changed a row again before the statement that brought it gets here. What this transaction wrote of it is the newer then.
+        EXECUTE pgsim._text_removal(x, 'pgsim_rows AS r', matched || ' AND age(d.xmin) > 0') INTO removed_terms, removed_docs, removed, removed_length;
+    ELSE
+        same := format('(SELECT FROM %%s AS s WHERE NOT record_image_ne(ROW(%s), ROW(%s)))', pgsim._key_list('s.', key_columns || x.columns, false),
+                       pgsim._key_list('o.', key_columns || x.columns, false));
+        EXECUTE pgsim._text_removal(x, format('(SELECT * FROM pgsim_before AS o WHERE NOT EXISTS %s) AS r', format(same, 'pgsim_rows')), matched)
+        INTO removed_terms, removed_docs, removed, removed_length;
+    END IF;
+
+    IF TG_OP IN ('DELETE', 'TRUNCATE') THEN
+        IF removed > 0 THEN
+            EXECUTE format('INSERT INTO %s (term, docs, top, length) SELECT g.term, -g.docs, 0, NULL FROM unnest($1, $2) AS g (term, docs) UNION ALL SELECT 0, -$3, 0, -$4', x.changes)
+            USING removed_terms, removed_docs, removed, removed_length;
+        END IF;
+        terms := removed_terms;
+    ELSIF TG_LEVEL = 'ROW' THEN
+        EXECUTE pgsim._text_insertion(x, key_columns, '(SELECT ($6).*) AS r', NULL)
+        INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x), NEW;
+    ELSE
+        EXECUTE pgsim._text_insertion(x, key_columns,
+            CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE format('(SELECT * FROM pgsim_rows AS o WHERE NOT EXISTS %s) AS r', format(same, 'pgsim_before')) END,
+            CASE TG_OP WHEN 'INSERT' THEN format('NOT EXISTS (SELECT FROM %s AS d WHERE %s)', x.documents, matched) END)
+        INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x);
+    END IF;
+    IF removed > 0 OR terms IS NOT NULL THEN
+        PERFORM pgsim._fold_text(x, 0 || terms);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._keep_text IS
+    'Trigger: keeps a text index up with its base table, in the writer''s own transaction. It runs as its owner, to whom the index belongs, reads only what was changed, and writes nothing else.';
+REVOKE ALL ON FUNCTION pgsim._keep_text FROM PUBLIC;
+
+CREATE FUNCTION pgsim._read_text_query(c pgsim._collection, x pgsim._text, query text, form text) RETURNS pgsim._text_query
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    q pgsim._text_query;
+    w record;
+    inverse float8;
+    lexemes text[];
+    terms int[];
+    docs float8[];
+    tops float8[];
+    units text[];
+    vector text;
+BEGIN
+    w := pgsim._text_words(c, x, query, form);
+    q.bound := row_security_active(c.relation);
+    IF q.bound THEN
+        PERFORM set_config('pgsim.text_lexemes', w.lexemes::text, true);
+    END IF;
+    EXECUTE format('SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) FROM %s AS h WHERE h.term = 0', x.changes)
+    INTO q.rows, q.average, inverse;
+    q.spread := greatest(1, inverse * q.average);
+    EXECUTE format(
+        'SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) FROM unnest($1) AS w (lexeme) '
+        'CROSS JOIN LATERAL (SELECT v.* FROM %s AS v WHERE v.lexeme = w.lexeme) AS v '
+        'CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %s AS h WHERE h.term = v.term) AS h', x.vocabulary, x.changes)
+    INTO lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
+    -- Static SQL, whose plan is kept: the session plans it once.
+    SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
+           array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
+    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    FROM (
+        SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
+               row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
+        FROM (
+            SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
+            FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
+                  FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
+            JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
+        ) AS g
+    ) AS m
+    WHERE m.place <= 8000;
+    q.units := units;
+    q.vector := vector;
+    IF form IN ('all', 'phrase') THEN
+        IF cardinality(q.lexemes) < cardinality(w.lexemes) AND cardinality(q.lexemes) < 8000 THEN
+            -- No row has a word that is not known.
+            q.vector := NULL;
+        END IF;
+        q.condition := (SELECT string_agg(format('[%s]', i), ' AND ') FROM generate_subscripts(q.lexemes, 1) AS i);
+    ELSIF w.condition IS NOT NULL THEN
+        -- The same word may stand in a condition twice.
+        q.condition := w.condition;
+        FOR i IN 1 .. cardinality(w.lexemes) LOOP
+            q.condition := replace(q.condition, format('{%s}', i), coalesce(format('[%s]', array_position(q.lexemes, w.lexemes[i])), 'false'));
+        END LOOP;
+        q.condition := replace(q.condition, '[]', 'false');
+    END IF;
+    IF w.recheck IS NOT NULL THEN
+        q.recheck := format('pgsim._text_vector(%L, ARRAY[%s]) OPERATOR(pg_catalog.@@) %L::pg_catalog.tsquery', x.text_config,
+            (SELECT string_agg(format('pg_catalog.concat(%I)', n.name), ', ' ORDER BY n.ordinal) FROM unnest(x.columns) WITH ORDINALITY AS n (name, ordinal)), w.recheck);
+    END IF;
+    RETURN q;
+END
+$$;
+COMMENT ON FUNCTION pgsim._read_text_query IS 'A text query with all that its index knows of its words; of more than 8000 different ones the rarest.';
+
+CREATE FUNCTION pgsim._run_text(
+    c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text, caller_path text,
+    OUT keys text[], OUT scores float8[], OUT details jsonb
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started timestamptz := clock_timestamp();
+    read_at timestamptz;
+    x pgsim._text := pgsim._text_row(c);
+    q pgsim._text_query;
+    settings jsonb := '{}';
+    previous jsonb;
+    clauses text[] := '{}';
+    n int;
+    reach int := 0;
+    reached float8 := 0;
+    wanted float8 := greatest(50, 5 * depth);
+    all_docs float8;
+    found bigint;
+    least_score float8 := 0;
+    matches float8;
+    candidates bigint;
+    admitted bigint;
+    filter_first boolean := false;
+    rounds int := 0;
+    scored bigint := 0;
+BEGIN
+    IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
+       OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
+        PERFORM pgsim._require_select(c.relation, x.documents);
+    END IF;
+    IF NOT x.complete THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is not kept up: a column that it reads was renamed or dropped, or its triggers were off', c.name),
+            HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    END IF;
+    q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
+    read_at := clock_timestamp();
+    keys := '{}';
+    scores := '{}';
+    n := coalesce(cardinality(q.ids), 0);
+    IF q.vector IS NOT NULL AND depth > 0 THEN
+        all_docs := (SELECT sum(d) FROM unnest(q.docs) AS d);
+        IF predicate IS NOT NULL THEN
+            settings := jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')));
+        END IF;
+        IF current_setting('jit') = 'on' THEN
+            settings := settings || '{"jit": "off"}';
+        END IF;
+        filter_first := q.bound;
+        IF predicate IS NOT NULL AND NOT q.bound AND all_docs > 1000 THEN
+            previous := pgsim._set(settings);
+            matches := (pgsim._plan(format(E'SELECT FROM %s WHERE %s', c.relation, predicate), given, NULL) ->> 'Plan Rows')::float8;
+            PERFORM pgsim._set(previous);
+            -- To rank all that match costs four times as much a row as to score one by its words, of which there are more the fewer of them match.
+            filter_first := 4 * matches < least(all_docs, 300 + 30 * depth * q.rows / greatest(matches, 1));
+        END IF;
+        IF filter_first THEN
+            previous := pgsim._set(settings);
+            EXECUTE pgsim._text_statement(c, x, q, depth, predicate, '{}', true, CASE WHEN NOT q.bound THEN (all_docs + 1)::bigint END, true)
+            INTO keys, scores, candidates, admitted USING given, q.units, q.vector, q.weights, q.average, least_score;
+            PERFORM pgsim._set(previous);
+            rounds := 1;
+            scored := candidates;
+            -- False where more rows match than was expected.
+            filter_first := q.bound OR admitted <= all_docs;
+        END IF;
+        IF NOT filter_first THEN
+            -- No scan of all rows: each would have its words' ids taken from its impacts.
+            previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
+            -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
+            WHILE form NOT IN ('all', 'phrase') AND all_docs > 300 AND reach < n AND clauses = '{}' LOOP
+                WHILE reach < n AND reached < wanted LOOP
+                    reach := reach + 1;
+                    reached := reached + q.docs[reach];
+                END LOOP;
+                EXIT WHEN reach = n;
+                EXECUTE pgsim._text_statement(c, x, q, depth, predicate, ARRAY[array_to_string(q.ids[1 : reach], ',')], false, NULL, false)
+                INTO found, least_score, candidates USING given, q.units, q.vector, q.weights, q.average;
+                rounds := rounds + 1;
+                scored := scored + candidates;
+                IF found < depth THEN
+                    least_score := 0;
+                    wanted := 8 * reached;
+                ELSE
+                    least_score := least_score * (1 - 1e-6);
+                    clauses := pgsim._text_clauses(q, least_score);
+                    EXIT;
+                END IF;
+            END LOOP;
+            IF clauses = '{}' AND form NOT IN ('all', 'phrase') THEN
+                clauses := ARRAY[array_to_string(q.ids, ',')];
+            END IF;
+            EXECUTE pgsim._text_statement(c, x, q, depth, predicate, clauses, false, NULL, true)
+            INTO keys, scores, candidates, admitted USING given, q.units, q.vector, q.weights, q.average, least_score;
+            PERFORM pgsim._set(previous);
+            rounds := rounds + 1;
+            scored := scored + candidates;
+        END IF;
+    END IF;
+    keys := coalesce(keys, '{}');
+    scores := coalesce(scores, '{}');
+    details := jsonb_build_object('words', n, 'candidates', scored, 'rounds', rounds,
+                                  'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
+    IF explained THEN
+        details := details || jsonb_build_object(
+            'form', form, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'rows', q.rows, 'mean_length', q.average,
+            'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
+                           FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_text IS
+    'Runs a text search. Rows that have the rarest words are ranked at first; then those that might still be better, by the most that each word can add to a score, so that the answer is that of ranking all.';
+
+CREATE FUNCTION pgsim._search_text(
+    c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text = 'any',
+    OUT keys text[], OUT scores float8[], OUT details jsonb
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.keys, r.scores, r.details
+    FROM pgsim._run_text(c, query, depth, predicate, given, explained, form, pg_catalog.current_setting('search_path')) AS r;
+END;
+COMMENT ON FUNCTION pgsim._search_text IS
+    'The best rows of a collection by BM25, of those that a predicate over the base table admits, ties in the order of their keys: fewer than depth only where fewer match.';
+
+CREATE FUNCTION pgsim._sync_text_privileges(c pgsim._collection) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._text := pgsim._text_row(c);
+    registrar name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'pgsim');
+    base pg_class;
+    held regclass;
+    policy text;
+    drift record;
+BEGIN
+    SELECT * INTO base FROM pg_class AS r WHERE r.oid = c.relation;
+    -- Only the trigger that keeps it writes a text index; it runs as the owner of pgsim.
+    FOREACH held IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', held, registrar);
+        FOR drift IN SELECT * FROM pgsim._privilege_drift(c.relation, held, '{SELECT}') LOOP
+            EXECUTE format(CASE WHEN drift.missing THEN 'GRANT %s ON %s TO %s' ELSE 'REVOKE %s ON %s FROM %s' END, drift.privilege, held, drift.grantee);
+        END LOOP;
+    END LOOP;
+    IF NOT pgsim._text_security_drift(c, x) THEN
+        RETURN;
+    END IF;
+    FOREACH held IN ARRAY ARRAY[x.documents, x.vocabulary] LOOP
+        FOR policy IN SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = held LOOP
+            EXECUTE format('DROP POLICY %I ON %s', policy, held);
+        END LOOP;
+        EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY', held, CASE WHEN base.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END);
+        CONTINUE WHEN NOT base.relrowsecurity;
+        -- Of documents each sees those whose rows it sees. Words of others' rows nobody bound by a policy sees, but may ask how many rows have one it names.
+        EXECUTE format('CREATE POLICY pgsim_read ON %s FOR SELECT USING (%s)', held, CASE held
+            WHEN x.documents THEN format('EXISTS (SELECT FROM %s AS b WHERE %s)', c.relation, pgsim._key_join('b.', held || '.', c.key_columns, true))
+            ELSE 'lexeme OPERATOR(pg_catalog.=) ANY (nullif(pg_catalog.current_setting(''pgsim.text_lexemes'', true), '''')::text[])' END);
+        -- A condition that is plainly true leaves the owner, whom the policies of the base table do not bind, the use of indexes.
+        IF NOT base.relforcerowsecurity THEN
+            EXECUTE format('CREATE POLICY pgsim_owner ON %s FOR SELECT TO %I USING (true)', held, pg_get_userbyid(base.relowner));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._sync_text_privileges IS
+    'Gives a text index to the owner of pgsim, with the grants to read of its base table; under row-level security who is bound by it sees the documents of the rows it may see.';
+
+CREATE FUNCTION pgsim._text_average(x pgsim._text) RETURNS float8
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    average float8;
+BEGIN
+    EXECUTE format('SELECT sum(h.length)::float8 / nullif(sum(h.docs), 0) FROM %s AS h WHERE h.term = 0', x.changes) INTO average;
+    RETURN CASE WHEN average > 0 THEN average END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_average IS 'The mean length of the rows of a text index; NULL of an empty one.';
+
+CREATE FUNCTION pgsim._text_clauses(q pgsim._text_query, least_score float8) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n int := cardinality(q.ids);
+    total float8 := (SELECT sum(u) FROM unnest(q.bounds) AS u);
+    clauses text[] := '{}';
+    clause text;
+    rest float8;
+BEGIN
+    -- The words that are left out of a clause cannot make the score together, so a row must have one of those in it. Rarest first; then each
+    -- time without one of the rarest, which asks for another beside it. (Measured: four rows of five need not be read then.)
+    FOR skipped IN 0 .. CASE WHEN n <= 24 THEN n - 1 ELSE 0 END LOOP
+        rest := total;
+        clause := '';
+        FOR i IN 1 .. n LOOP
+            EXIT WHEN rest < least_score;
+            IF i <> skipped AND q.weights[i] > 0 THEN
+                clause := clause || ',' || q.ids[i];
+                rest := rest - q.bounds[i];
+            END IF;
+        END LOOP;
+        IF rest < least_score AND clause <> ALL (clauses) THEN
+            clauses := clauses || clause;
+        END IF;
+    END LOOP;
+    RETURN ARRAY(SELECT substr(u, 2) FROM unnest(clauses) AS u);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_clauses IS 'Lists of ids, of each of which a row must have one to reach a score. None: every row that has a word of the query may reach it.';
+
+CREATE FUNCTION pgsim._text_drift(c pgsim._collection, x pgsim._text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counted record;
+    lost bigint;
+    bad text;
+    previous jsonb;
+BEGIN
+    EXECUTE format('SELECT d.rows, d.length, coalesce(h.rows, 0) AS said_rows, coalesce(h.length, 0) AS said_length '
+                   'FROM (SELECT count(*) AS rows, coalesce(sum(round(length::float8::numeric, 2)), 0) AS length FROM %s) AS d, '
+                   '(SELECT sum(docs) AS rows, sum(length) AS length FROM %s WHERE term = 0) AS h', x.documents, x.changes) INTO counted;
+    IF counted.rows <> counted.said_rows OR counted.length <> counted.said_length THEN
+        RETURN format('it has %s rows of %s words together, and counts %s of %s', counted.rows, counted.length, counted.said_rows, counted.said_length);
+    END IF;
+    EXECUTE format('SELECT count(*) FROM %s AS d WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)', x.documents, c.relation, pgsim._key_join('b.', 'd.', c.key_columns, true)) INTO lost;
+    IF lost > 0 AND NOT row_security_active(c.relation) THEN
+        RETURN format('it has %s rows that the table has not', lost);
+    END IF;
+    -- A few hundred words stand for all, or a table of a million rows would take minutes.
+    previous := pgsim._set('{"enable_seqscan": "off"}');
+    EXECUTE format('SELECT string_agg(quote_literal(w.lexeme), '', '') FROM ('
+                   '  SELECT v.lexeme FROM (SELECT v.lexeme, v.term, v.docs FROM %s AS v ORDER BY hashint4(v.term) LIMIT 300) AS v '
+                   '  WHERE v.docs + (SELECT coalesce(sum(h.docs), 0) FROM %s AS h WHERE h.term = v.term) '
+                   '        <> (SELECT count(*) FROM %s AS d WHERE pgsim._text_terms(d.impacts) && ARRAY[v.term]) LIMIT 5) AS w', x.vocabulary, x.changes, x.documents) INTO bad;
+    PERFORM pgsim._set(previous);
+    IF bad IS NOT NULL THEN
+        RETURN format('the counts of %s are wrong', bad);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_drift IS 'How a text index disagrees with itself or with its base table: in its rows, their lengths, or how many rows have a word, of which some are looked at. NULL when it does not.';
+
+CREATE FUNCTION pgsim._text_insertion(x pgsim._text, key_columns text[], source text, condition text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    keys text := pgsim._key_list('c.', key_columns, true);
+    impact text;
+BEGIN
+    impact := format('(c.tf * %s / (c.tf + %s * (%s + %s * c.length / r.average)))::real', x.k1 + 1, x.k1, 1 - x.b, x.b);
+    -- Every word has its id: a FULL JOIN is one that is never made row against row, as it would be for a row of which few words are expected.
+    -- A writer waits for no other: new words are added without a unique index, so that two who meet one at once give it two ids, of which a query
+    -- asks for both; and counts are changed by rows that are appended.
+    RETURN format(
+        'WITH pgsim_counted AS MATERIALIZED ('
+        '  SELECT %1$s, w.lexeme, w.tf, w.length, w.place FROM %2$s '
+        '  CROSS JOIN LATERAL (SELECT k.lexeme, pg_catalog.sum(k.tf)::float8 AS tf, (pg_catalog.sum(pg_catalog.sum(k.tf)) OVER ())::real::float8 AS length, '
+        '      pg_catalog.row_number() OVER (ORDER BY pg_catalog.sum(k.tf) DESC, k.lexeme COLLATE "C") AS place FROM (%3$s) AS k GROUP BY k.lexeme) AS w '
+        '  WHERE w.place <= 16000%4$s), '
+        'pgsim_reference AS MATERIALIZED (SELECT greatest(coalesce($5, (SELECT pg_catalog.avg(c.length) FROM pgsim_counted AS c WHERE c.place = 1)), 1e-3)::real::float8 AS average), '
+        'pgsim_weighed AS MATERIALIZED (SELECT c.*, %5$s AS impact, r.average FROM pgsim_counted AS c CROSS JOIN pgsim_reference AS r), '
+        'pgsim_words AS MATERIALIZED (SELECT c.lexeme, pg_catalog.count(*)::int AS docs, pg_catalog.max(c.impact) AS top FROM pgsim_weighed AS c GROUP BY c.lexeme), '
+        'pgsim_known AS MATERIALIZED (SELECT w.*, v.term, v.top AS had FROM pgsim_words AS w '
+        '  LEFT JOIN LATERAL (SELECT v.term, v.top FROM %6$s AS v WHERE v.lexeme = w.lexeme ORDER BY v.term LIMIT 1) AS v ON true), '
+        'pgsim_made AS (INSERT INTO %6$s AS v (lexeme, docs, top) SELECT k.lexeme, k.docs, k.top FROM pgsim_known AS k WHERE k.term IS NULL RETURNING v.lexeme, v.term), '
+        'pgsim_terms AS (SELECT k.lexeme, k.term FROM pgsim_known AS k WHERE k.term IS NOT NULL UNION ALL SELECT m.lexeme, m.term FROM pgsim_made AS m), '
+        'pgsim_stored AS (INSERT INTO %7$s AS d (%8$s, length, average, impacts) '
+        '  SELECT %9$s, c.length, c.average, (''{'' || pg_catalog.string_agg(t.term || '':'' || c.impact, '','') || ''}/1000000000'')::%10$s.sparsevec '
+        '  FROM pgsim_weighed AS c FULL JOIN pgsim_terms AS t ON t.lexeme = c.lexeme GROUP BY %9$s, c.length, c.average RETURNING d.length, d.average), '
+        'pgsim_changed AS (INSERT INTO %11$s AS h (term, docs, top) '
+        '  SELECT s.term, pg_catalog.sum(s.docs), pg_catalog.max(s.top) FROM ('
+        '    SELECT k.term, k.docs, k.top, k.had FROM pgsim_known AS k WHERE k.term IS NOT NULL '
+        '    UNION ALL SELECT g.term, -g.docs, 0, NULL FROM unnest($1, $2) AS g (term, docs)) AS s '
+        '  GROUP BY s.term HAVING pg_catalog.sum(s.docs) <> 0 OR pg_catalog.max(s.top) > coalesce(pg_catalog.max(s.had), 0) RETURNING h.term), '
+        'pgsim_totals AS (INSERT INTO %11$s AS h (term, docs, top, length) '
+        '  SELECT 0, pg_catalog.count(*) - $3, coalesce(pg_catalog.max(1 / s.average), 0), coalesce(pg_catalog.sum(pg_catalog.round(s.length::float8::numeric, 2)), 0) - $4 FROM pgsim_stored AS s '
+        '  HAVING pg_catalog.count(*) > 0 OR $3 > 0) '
+        'SELECT pg_catalog.array_agg(h.term) FROM pgsim_changed AS h',
+        (SELECT string_agg(format('r.%I AS %I', k.name, n.name), ', ' ORDER BY k.ordinal)
+         FROM unnest(key_columns) WITH ORDINALITY AS k (name, ordinal) JOIN unnest(pgsim._key_names(key_columns, true)) WITH ORDINALITY AS n (name, ordinal) USING (ordinal)),
+        source, pgsim._text_tokens(x.text_config, x.columns, x.weights, 'r.'), coalesce(' AND ' || condition, ''), impact,
+        x.vocabulary, x.documents, pgsim._key_list('', key_columns, true), keys, pgsim._vector_schema(), x.changes);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_insertion IS
+    'The statement that puts rows into a text index, over $1 to $4, what _text_removal returned, and $5, the mean length that impacts are reckoned with. It returns the ids whose counts changed.';
+
+CREATE FUNCTION pgsim._text_likes(c pgsim._collection, x pgsim._text, query text, lexemes text[], form text) RETURNS TABLE (lexeme text, part int, boost float8)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source text := format('SELECT v.lexeme, v.docs FROM %s AS v', x.vocabulary);
+    config regconfig := x.text_config::regconfig;
+    word record;
+    most int;
+BEGIN
+    IF row_security_active(c.relation) THEN
+        -- Who may not see all rows may not learn their words, and gets those of the rows it sees; others would find it nothing.
+        source := format('SELECT w.lexeme, count(*)::int AS docs FROM %s AS r CROSS JOIN LATERAL (%s) AS w GROUP BY w.lexeme', c.relation,
+                         pgsim._text_tokens(x.text_config, x.columns, x.weights, 'r.'));
+    END IF;
+    IF form = 'prefix' THEN
+        FOR word IN
+            SELECT w.ordinal, ARRAY(SELECT DISTINCT s FROM unnest(ARRAY[lower(w.word)] || ARRAY(SELECT u.lexeme FROM unnest(to_tsvector(config, w.word)) AS u)) AS s) AS starts
+            FROM (SELECT m.m[1] AS word, min(m.ordinal) AS ordinal FROM regexp_matches(left(query, 100000), '[^[:space:][:punct:]]+', 'g') WITH ORDINALITY AS m (m, ordinal) GROUP BY m.m[1] ORDER BY 2 LIMIT 100) AS w
+        LOOP
+            RETURN QUERY EXECUTE format(
+                'SELECT e.lexeme, $2, 1::float8 FROM (SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v WHERE %s GROUP BY v.lexeme ORDER BY docs DESC, v.lexeme LIMIT 100) AS e', source,
+                -- The first characters beyond a prefix, in the order of their bytes.
+                (SELECT string_agg(format('v.lexeme COLLATE "C" >= %L AND v.lexeme COLLATE "C" < %L', s, s || chr(1114111)), ' OR ') FROM unnest(word.starts) AS s))
+            USING word.starts, word.ordinal::int;
+        END LOOP;
+        RETURN;
+    END IF;
+    FOR word IN SELECT w.word, w.ordinal::int AS ordinal FROM unnest(lexemes) WITH ORDINALITY AS w (word, ordinal) LOOP
+        lexeme := word.word;
+        part := word.ordinal;
+        boost := 1;
+        RETURN NEXT;
+        CONTINUE WHEN word.ordinal > 100 OR NOT pgsim._is_fuzzy_word(word.word);
+        most := CASE WHEN length(word.word) <= 5 THEN 1 ELSE 2 END;
+        RETURN QUERY EXECUTE format(
+            'SELECT d.lexeme, $3, 1 - d.distance::float8 / (pg_catalog.length($1) + 1) FROM ('
+            '  SELECT l.lexeme, l.docs, pgsim._edit_distance($1, l.lexeme, $2) AS distance FROM ('
+            '    SELECT v.lexeme, sum(v.docs) AS docs FROM (%s) AS v '
+            '    WHERE pgsim._is_fuzzy_word(v.lexeme) AND pgsim._text_trigrams(v.lexeme) && $4 AND length(v.lexeme) BETWEEN length($1) - $2 AND length($1) + $2 AND v.lexeme <> $1 '
+            '    GROUP BY v.lexeme '
+            '    ORDER BY (SELECT count(*) FROM unnest($4) AS g WHERE position(g IN '' '' || v.lexeme || '' '') > 0) DESC, v.lexeme LIMIT 200) AS l) AS d '
+            'WHERE d.distance <= $2 ORDER BY d.distance, d.docs DESC, d.lexeme LIMIT 20', source)
+        USING word.word, most, word.ordinal, pgsim._text_trigrams(word.word);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_likes IS
+    'The words that text_form prefix or fuzzy looks for beside those of the query: the 100 most frequent that begin so, or the 20 nearest of the 200 with most trigrams in common, within one edit up to five letters and two beyond. Of a query of more than 100 words, of the first 100.';
+
+CREATE FUNCTION pgsim._text_pieces(content text) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pieces text[] := '{}';
+    rest text := content;
+    piece text;
+    cut int;
+BEGIN
+    WHILE length(rest) > 12000 LOOP
+        piece := left(rest, 12000);
+        cut := 12000 - coalesce(length(substring(piece FROM '\S*$')), 0);
+        cut := CASE WHEN cut < 6000 THEN 12000 ELSE cut END;
+        pieces := pieces || left(piece, cut);
+        rest := substr(rest, cut + 1);
+    END LOOP;
+    RETURN pieces || rest;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_pieces IS
+    'A long text cut between words: a tsvector holds one megabyte and 16383 positions, and raises an error or counts too little beyond.';
+
+CREATE FUNCTION pgsim._text_problems(c pgsim._collection, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._text;
+    problems text;
+    again text := format('SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L)', c.name);
+BEGIN
+    SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF (SELECT count(*) FROM pg_class AS r WHERE r.oid IN (x.documents, x.vocabulary, x.changes)) < 3 THEN
+        RETURN QUERY SELECT 'error', subject, 'tables of its text index were dropped', again;
+        RETURN;
+    ELSIF NOT x.complete THEN
+        RETURN QUERY SELECT 'error', subject, 'its text index is not kept up: a column that it reads was renamed or dropped, or its triggers were off', again;
+        RETURN;
+    END IF;
+    SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
+    FROM unnest(ARRAY[x.documents, x.vocabulary, x.changes]) AS t (held) CROSS JOIN LATERAL pgsim._privilege_drift(c.relation, t.held, '{SELECT}') AS d;
+    IF problems IS NOT NULL OR pgsim._text_security_drift(c, x) THEN
+        RETURN QUERY SELECT 'error', subject, format('its text index is not as open as %s is: it %s', c.relation, coalesce(problems, 'differs in row-level security')),
+            format('SELECT pgsim.sync_privileges(%L)', c.name);
+    END IF;
+    problems := pgsim._text_drift(c, x);
+    IF problems IS NOT NULL THEN
+        RETURN QUERY SELECT 'error', subject, 'its text index does not agree with the table: ' || problems, again;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_problems IS 'What is wrong with the text index of a collection, for pgsim.check.';
+
+CREATE FUNCTION pgsim._text_terms(impacts sparsevec) RETURNS int[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.string_to_array(pg_catalog.regexp_replace(pg_catalog.ltrim(pg_catalog.split_part(impacts::text, '}', 1), '{'), ':[^,]+', '', 'g'), ',')::int[];
+COMMENT ON FUNCTION pgsim._text_terms IS
+    'The ids of a row''s words. An index is made of it, so it never changes. (A column of their own beside the impacts would take a fifth more of all bytes.)';
+
+CREATE FUNCTION pgsim._text_removal(x pgsim._text, source text, condition text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT format(
+        'WITH pgsim_gone AS (DELETE FROM %s AS d USING %s WHERE %s RETURNING d.impacts, d.length), '
+        'pgsim_terms AS (SELECT u.term, pg_catalog.count(*)::int AS docs FROM pgsim_gone AS g CROSS JOIN LATERAL pg_catalog.unnest(pgsim._text_terms(g.impacts)) AS u (term) GROUP BY u.term), '
+        'pgsim_counted AS (SELECT pg_catalog.count(*)::int AS docs, coalesce(pg_catalog.sum(pg_catalog.round(g.length::float8::numeric, 2)), 0) AS length FROM pgsim_gone AS g) '
+        'SELECT pg_catalog.array_agg(t.term), pg_catalog.array_agg(t.docs), c.docs, c.length FROM pgsim_counted AS c LEFT JOIN pgsim_terms AS t ON true GROUP BY c.docs, c.length',
+        x.documents, source, condition);
+END;
+COMMENT ON FUNCTION pgsim._text_removal IS 'The statement that takes rows out of a text index; it returns their words'' ids, in how many of them each was, how many rows there were, and their lengths'' sum.';
+
+CREATE FUNCTION pgsim._text_row(c pgsim._collection) RETURNS pgsim._text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._text;
+BEGIN
+    SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
+    IF x.collection_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has no text index', c.name), HINT = format('Make it with pgsim.enable_text(%L).', c.name);
+    END IF;
+    RETURN x;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_row IS 'The text index of a collection, or PS035.';
+
+CREATE FUNCTION pgsim._text_security_drift(c pgsim._collection, x pgsim._text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT count(*) < 2 OR bool_or(t.relrowsecurity <> r.relrowsecurity
+        OR r.relrowsecurity <> EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname = 'pgsim_read'
+               AND (t.oid = x.vocabulary OR EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refobjid = r.oid)))
+        OR (r.relrowsecurity AND NOT r.relforcerowsecurity)
+           <> EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname = 'pgsim_owner' AND p.polroles = ARRAY[r.relowner])
+        OR EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname NOT IN ('pgsim_read', 'pgsim_owner')))
+    FROM pg_class AS r JOIN pg_class AS t ON t.oid IN (x.documents, x.vocabulary)
+    WHERE r.oid = c.relation;
+END;
+COMMENT ON FUNCTION pgsim._text_security_drift IS 'Whether the row-level security of a text index is other than what its base table''s asks for.';
+
+CREATE FUNCTION pgsim._text_statement(
+    c pgsim._collection, x pgsim._text, q pgsim._text_query, depth int, predicate text, clauses text[], filter_first boolean, most bigint, scored boolean
+) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n int := cardinality(c.key_columns);
+    vectors text := pgsim._vector_schema();
+    -- A factor between weights of whole numbers and of hundredths, to which what is read back from an impact is rounded.
+    unit text := CASE WHEN (SELECT bool_and(w = trunc(w)) FROM unnest(x.weights) AS w) THEN '1' ELSE '0.01' END;
+    -- Impacts are added as single-precision numbers.
+    slack float8 := 2e-7 * (8 + cardinality(q.ids));
+    condition text := q.condition;
+    keys text := '';
+    named text := '';
+    key_order text := '';
+    of_base text := '';
+    of_documents text := '';
+    key_text text := '';
+    admits text;
+    source text;
+    norm text := format('(%s * (%s + %s * d.length / %%s))', x.k1, 1 - x.b, x.b);
+    frequency text;
+    score text;
+BEGIN
+    FOR i IN 1 .. n LOOP
+        keys := keys || format('d.%I AS k_%s, ', pgsim._key_column(i, n), i);
+        named := named || format('k_%s, ', i);
+        key_order := key_order || format(', k_%s', i);
+        of_base := of_base || format('%I OPERATOR(pg_catalog.=) pgsim_c.k_%s AND ', c.key_columns[i], i);
+        of_documents := of_documents || format('d.%I OPERATOR(pg_catalog.=) pgsim_best.k_%s AND ', pgsim._key_column(i, n), i);
+        key_text := key_text || format(', %L, k_%s', c.key_columns[i], i);
+    END LOOP;
+    key_text := CASE n WHEN 1 THEN 'k_1::text' ELSE format('pg_catalog.jsonb_build_object(%s)::text', substr(key_text, 3)) END;
+    FOR i IN REVERSE CASE WHEN condition IS NULL THEN 0 ELSE cardinality(q.ids) END .. 1 LOOP
+        condition := replace(condition, format('[%s]', i), CASE WHEN filter_first
+            THEN format('(d.impacts OPERATOR(%s.<#>) ($2)[%s] < 0)', vectors, i)
+            ELSE format('(pgsim._text_terms(d.impacts) OPERATOR(pg_catalog.&&) ''{%s}'')', q.ids[i]) END);
+    END LOOP;
+    IF filter_first THEN
+        source := format('pgsim_b AS b JOIN %s AS d ON %s WHERE d.impacts OPERATOR(%s.<#>) $3 < 0', x.documents, pgsim._key_join('b.', 'd.', c.key_columns, true), vectors);
+    ELSE
+        source := format('%s AS d WHERE true%s', x.documents,
+            (SELECT string_agg(format(' AND pgsim._text_terms(d.impacts) OPERATOR(pg_catalog.&&) ''{%s}''', u), '') FROM unnest(clauses) AS u));
+    END IF;
+    source := source || coalesce(' AND (' || condition || ')', '');
+    -- The base table has the last word on whether a row is there and matches. One row at a time by its key, best first.
+    admits := format('%%s CROSS JOIN LATERAL (SELECT FROM %s WHERE %s%s LIMIT 1) AS b', c.relation, replace(left(of_base, -5), '%', '%%'),
+                     replace(coalesce(CASE WHEN NOT filter_first THEN E' AND (' || predicate || E'\n)' END, '') || coalesce(' AND ' || q.recheck, ''), '%', '%%'));
+    IF NOT scored THEN
+        RETURN format('WITH pgsim_c AS MATERIALIZED (SELECT %s a * least(1, $5 / average) * %s AS l FROM (SELECT %s d.average, -(d.impacts OPERATOR(%s.<#>) $3) AS a FROM %s OFFSET 0) AS s WHERE a > 0 ORDER BY l DESC) '
+                      'SELECT pg_catalog.count(*), pg_catalog.min(l), (SELECT pg_catalog.count(*) FROM pgsim_c) FROM (SELECT l FROM %s LIMIT %s) AS n',
+                      named, 1 - slack, keys, vectors, source, format(admits, 'pgsim_c'), depth);
+    END IF;
+    -- An impact is stored for a mean length that has moved since. The factor by which it has changed lies between one and the ratio of both means, so
+    -- the bounds of a score are exact; those few rows that may be among the best are scored anew, from the frequencies that their impacts were made of.
+    frequency := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, 'd.average'), x.k1 + 1, unit, unit);
+    score := CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
+                  ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, '$5')) END;
+    RETURN CASE WHEN filter_first THEN format(E'WITH pgsim_b AS MATERIALIZED (SELECT %s FROM %s%s\n%s), ', pgsim._key_list('', c.key_columns, false), c.relation, ' WHERE ' || predicate, 'LIMIT ' || most)
+                ELSE 'WITH ' END
+        || format('pgsim_c AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER (ORDER BY u DESC%1$s) AS place FROM ('
+                  '  SELECT %2$s a * greatest(1, $5 / average) * %3$s AS u, a * least(1, $5 / average) * %4$s AS l FROM (SELECT %5$s d.average, -(d.impacts OPERATOR(%6$s.<#>) $3) AS a FROM %7$s OFFSET 0) AS s) AS r '
+                  '  WHERE u >= $6 AND u > 0 ORDER BY place), ', key_order, named, 1 + slack, 1 - slack, keys, vectors, source)
+        || format('pgsim_first AS MATERIALIZED (SELECT %s l, place FROM %s LIMIT %s), ', named, format(admits, 'pgsim_c'), depth)
+        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) < %s THEN NULL ELSE pg_catalog.min(l) END AS l, pg_catalog.max(place) AS place FROM pgsim_first), ', depth)
+        || format('pgsim_best AS (SELECT %1$s place FROM pgsim_first UNION ALL SELECT %1$s place FROM %2$s), ', named,
+                  format(admits, '(SELECT c.* FROM pgsim_c AS c CROSS JOIN pgsim_bound AS o WHERE c.place > o.place AND c.u >= o.l) AS pgsim_c'))
+        || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM unnest($2, $4) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact) AS i) AS score '
+                  'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, score, vectors, x.documents, left(of_documents, -5))
+        || format('SELECT pg_catalog.array_agg(%s ORDER BY score DESC%s), pg_catalog.array_agg(score ORDER BY score DESC%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c), %3$s FROM (SELECT * FROM pgsim_scored ORDER BY score DESC%2$s LIMIT %4$s) AS n',
+                  key_text, key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, depth);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_statement IS
+    'The statement of a text search, over $1, the filter''s values, and the query: $2 units, $3 vector, $4 weights, $5 mean length, $6 the least score of use. It gives, not scored, how many rows of the best there are, a score that each reaches, and how many candidates there were; or keys and scores of the best, how many candidates were scored, and, filter first, how many rows the filter gave.';
+
+CREATE FUNCTION pgsim._text_tokens(text_config text, columns text[], weights float8[], prefix text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT string_agg(format(
+        'SELECT u.lexeme, %3$s * pg_catalog.cardinality(u.positions) AS tf '
+        'FROM pg_catalog.unnest(CASE WHEN pg_catalog.octet_length(pg_catalog.concat(%1$s)) <= 12000 THEN ARRAY[pg_catalog.concat(%1$s)] ELSE pgsim._text_pieces(pg_catalog.concat(%1$s)) END) AS p (piece) '
+        'CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.to_tsvector(%2$L::pg_catalog.regconfig, p.piece)) AS u',
+        format('%s%I', prefix, f.name), text_config, f.weight), ' UNION ALL ' ORDER BY f.ordinal)
+    FROM unnest(columns, weights) WITH ORDINALITY AS f (name, weight, ordinal);
+END;
+COMMENT ON FUNCTION pgsim._text_tokens IS 'The query that gives the words of a row, a row for each column and piece of it that has the word, and how much it counts there.';
+
+CREATE FUNCTION pgsim._text_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    watched text[];
+    is_parted boolean := EXISTS (SELECT FROM pg_partitioned_table AS p WHERE p.partrelid = c.relation);
+BEGIN
+    SELECT c.key_columns || x.columns INTO watched FROM pgsim._text AS x JOIN pg_class AS d ON d.oid = x.documents WHERE x.collection_id = c.id;
+    -- Of an index whose columns are gone no trigger can be made, and none is of use.
+    IF watched IS NULL OR EXISTS (SELECT FROM unnest(watched) AS w WHERE NOT EXISTS (
+        SELECT FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = w AND NOT a.attisdropped)) THEN
+        RETURN;
+    END IF;
+    -- Their names begin with !: triggers fire in the order of their names, and what a trigger of the user's changes further must get here later.
+    RETURN QUERY
+        SELECT p.relation, '!pgsim_text_' || t.name,
+               format('AFTER %s ON %s %s EXECUTE FUNCTION pgsim._keep_text(%L, %L)', t.event, p.relation, t.condition, c.id, p.part),
+               convert_to(c.id::text, 'UTF8') || '\x00' || convert_to(p.part, 'UTF8') || '\x00'
+        FROM (SELECT s.relid::regclass AS relation, CASE WHEN s.relid::regclass = c.relation THEN 'all' ELSE 'part' END AS part
+              FROM pg_partition_tree(c.relation) AS s JOIN pg_class AS r ON r.oid = s.relid AND r.relkind IN ('r', 'p')
+              UNION SELECT c.relation, 'all') AS p
+        CROSS JOIN (VALUES
+            ('insert', 'INSERT', 'REFERENCING NEW TABLE AS pgsim_rows FOR EACH STATEMENT', NULL),
+            ('delete', 'DELETE', 'REFERENCING OLD TABLE AS pgsim_before FOR EACH STATEMENT', NULL),
+            ('truncate', 'TRUNCATE', 'FOR EACH STATEMENT', NULL),
+            -- A row trigger with a condition costs an update of other columns next to nothing, where one of a statement copies every row. But it is told
+            -- nothing of rows that move to another partition.
+            ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched), false),
+            ('update', 'UPDATE', 'REFERENCING OLD TABLE AS pgsim_before NEW TABLE AS pgsim_rows FOR EACH STATEMENT', true)
+        ) AS t (name, event, condition, parted)
+        WHERE t.parted IS NULL OR t.parted = is_parted;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_triggers IS 'The triggers that keep the text index of a collection, on its base table and each partition.';
+
+CREATE FUNCTION pgsim._text_trigrams(word text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY(SELECT pg_catalog.substr(' ' || word || ' ', i, 3) FROM pg_catalog.generate_series(1, pg_catalog.length(word)) AS i);
+COMMENT ON FUNCTION pgsim._text_trigrams IS 'The trigrams of a word, a space before and after it. An index is made of it, so it never changes.';
+
+CREATE FUNCTION pgsim._text_vector(config regconfig, contents text[]) RETURNS tsvector
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    content text;
+    piece text;
+    whole tsvector := '';
+BEGIN
+    FOREACH content IN ARRAY contents LOOP
+        FOREACH piece IN ARRAY pgsim._text_pieces(content) LOOP
+            whole := whole || to_tsvector(config, piece);
+        END LOOP;
+        -- So that no phrase runs from one column into the next.
+        whole := whole || ''' '':1'::tsvector;
+    END LOOP;
+    RETURN whole;
+EXCEPTION WHEN program_limit_exceeded THEN
+    RETURN whole;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_vector IS 'The tsvector of a row''s columns, one after another; of a text of more than a megabyte what comes first.';
+
+CREATE FUNCTION pgsim._text_words(
+    c pgsim._collection, x pgsim._text, query text, form text,
+    OUT lexemes text[], OUT parts int[], OUT boosts float8[], OUT condition text, OUT recheck tsquery
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    config regconfig := x.text_config::regconfig;
+    pieces text[] := CASE WHEN octet_length(query) <= 12000 THEN ARRAY[query] ELSE pgsim._text_pieces(query) END;
+    token text;
+    likes record;
+BEGIN
+    IF form IS NULL OR form NOT IN ('any', 'all', 'phrase', 'websearch', 'prefix', 'fuzzy') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('text_form is %s; known are any, all, phrase, websearch, prefix and fuzzy', coalesce(quote_literal(left(form, 80)), 'NULL')),
+            HINT = 'Leave it out for rows that have any of the words.';
+    END IF;
+    lexemes := '{}';
+    IF form IN ('phrase', 'websearch') THEN
+        BEGIN
+            recheck := CASE form WHEN 'phrase' THEN phraseto_tsquery(config, query) ELSE websearch_to_tsquery(config, query) END;
+        EXCEPTION WHEN program_limit_exceeded THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a query of %s characters is too long for text_form %L: %s', length(query), form, SQLERRM),
+                HINT = 'Shorten it, or leave text_form out.';
+        END;
+        IF form = 'phrase' THEN
+            SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
+            parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
+            boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
+            RETURN;
+        END IF;
+        condition := '';
+        FOR token IN SELECT m[1] FROM regexp_matches(recheck::text, $re$('(?:[^'\\]|''|\\\\)*'(?::[*A-D]+)?|<->|<\d+>|[&|!()])$re$, 'g') AS m LOOP
+            IF token ~ '^''' THEN
+                lexemes := lexemes || replace(replace(substring(token FROM '^''(.*)''[^'']*$'), '''''', ''''), '\\', '\');
+                boosts := boosts || CASE WHEN condition ~ '! $' THEN 0 ELSE 1 END::float8;
+                condition := condition || format('{%s} ', cardinality(lexemes));
+            ELSE
+                condition := condition || CASE WHEN token ~ '^<' THEN 'AND ' WHEN token = '&' THEN 'AND ' WHEN token = '|' THEN 'OR ' ELSE token || ' ' END;
+            END IF;
+        END LOOP;
+        boosts := coalesce(boosts, '{}');
+        IF recheck::text !~ '<(-|\d+)>' THEN
+            recheck := NULL;
+        ELSE
+            -- What is not to be next to something may be elsewhere in the row: the text itself tells.
+            condition := CASE WHEN condition !~ '! \(' THEN regexp_replace(condition, '! {\d+}', 'true', 'g') END;
+        END IF;
+        condition := replace(condition, '! ', 'NOT ');
+        parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
+        RETURN;
+    END IF;
+    SELECT coalesce(array_agg(DISTINCT u.lexeme), '{}') INTO lexemes FROM unnest(pieces) AS p (piece) CROSS JOIN LATERAL unnest(to_tsvector(config, p.piece)) AS u;
+    parts := ARRAY(SELECT i FROM generate_subscripts(lexemes, 1) AS i);
+    boosts := array_fill(1::float8, ARRAY[cardinality(lexemes)]);
+    IF form IN ('prefix', 'fuzzy') THEN
+        SELECT coalesce(array_agg(l.lexeme), '{}') AS lexemes, coalesce(array_agg(l.part), '{}') AS parts, coalesce(array_agg(l.boost), '{}') AS boosts INTO likes
+        FROM pgsim._text_likes(c, x, query, lexemes, form) AS l;
+        lexemes := likes.lexemes;
+        parts := likes.parts;
+        boosts := likes.boosts;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_words IS
+    'What a text query asks for: words, which of them stand for one word of the query and how much each counts; a condition over their numbers in braces, and a tsquery that the text is to match where only the text can tell.';
+
+CREATE FUNCTION pgsim.disable_text(collection text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._text_row(c);
+    PERFORM pgsim._drop_text(c);
+END
+$$;
+COMMENT ON FUNCTION pgsim.disable_text IS 'Drops the text index of a collection; the table itself stays as it is. Errors: PS001, PS006, PS032, PS035.';
+
+CREATE FUNCTION pgsim.enable_text(collection text, text_config regconfig = NULL, weights jsonb = NULL, k1 float8 = 1.2, b float8 = 0.75) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    x pgsim._text;
+    columns text[];
+    column_weights float8[];
+    bad text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
+            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make it in a READ COMMITTED transaction.';
+    ELSIF row_security_active(c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
+            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
+    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
+            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
+    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    END IF;
+    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
+    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
+            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
+    END IF;
+    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
+    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
+    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
+    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
+    IF columns IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
+            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
+    END IF;
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
+            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    END IF;
+    x := pgsim._create_text(c, coalesce(
+        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
+        c.text_config), columns, column_weights, k1, b);
+    -- Writers wait from here until the transaction ends.
+    PERFORM pgsim._sync_triggers(c);
+    PERFORM pgsim._fill_text(c, x);
+END
+$$;
+COMMENT ON FUNCTION pgsim.enable_text IS
+$$Makes a text index of a collection, so that its rows can be ranked by BM25: a query's words against the words of the row.
+
+text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
+columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
+The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
+Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.snippet(collection text, key text, query text, options jsonb = '{}', text_form text = 'any') RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection := pgsim._collection_row(collection);
+    x pgsim._text := pgsim._text_row(c);
+    w record;
+    shown text[] := x.columns;
+    settings text;
+    bad text;
+    terms text;
+    content text;
+BEGIN
+    IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'options is not a JSON object', HINT = 'For instance: options => ''{"start": "<mark>", "stop": "</mark>", "max_words": 30}''.';
+    END IF;
+    SELECT left(o.key, 80) INTO bad FROM jsonb_each(options) AS o
+    WHERE CASE WHEN o.key IN ('start', 'stop', 'delimiter', 'column') THEN jsonb_typeof(o.value) <> 'string'
+               WHEN o.key = 'whole' THEN jsonb_typeof(o.value) <> 'boolean'
+               WHEN o.key IN ('max_words', 'min_words', 'fragments')
+               THEN CASE jsonb_typeof(o.value) WHEN 'number' THEN o.value::text !~ '^\d{1,4}$' ELSE true END
+               ELSE true END LIMIT 1;
+    IF FOUND OR coalesce((options ->> 'max_words')::int, 35) <= coalesce((options ->> 'min_words')::int, least(15, coalesce((options ->> 'max_words')::int, 35) - 1))
+       OR coalesce((options ->> 'min_words')::int, 1) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('options: %s', coalesce(format('%L is not known or not of its type: %s', bad, left((options -> bad)::text, 80)), 'max_words is not above min_words, or this is 0')),
+            HINT = 'Known are start, stop, delimiter and column (texts), max_words, min_words and fragments (whole numbers to 9999), and whole (a boolean).';
+    END IF;
+    IF options ? 'column' THEN
+        shown := ARRAY[options ->> 'column'];
+        PERFORM pgsim._check_columns(c.relation, 'options', shown);
+    END IF;
+    w := pgsim._text_words(c, x, coalesce(query, ''), text_form);
+    SELECT string_agg(format('''%s''', replace(replace(l, '\', '\\'), '''', '''''')), ' | ') INTO terms FROM (SELECT l FROM unnest(w.lexemes) AS l LIMIT 1000) AS s (l);
+    SELECT string_agg(format('%s="%s"', CASE o.key WHEN 'start' THEN 'StartSel' WHEN 'stop' THEN 'StopSel' WHEN 'delimiter' THEN 'FragmentDelimiter' WHEN 'max_words' THEN 'MaxWords'
+                                             WHEN 'min_words' THEN 'MinWords' WHEN 'fragments' THEN 'MaxFragments' ELSE 'HighlightAll' END, replace(o.value, '"', '""')), ', ')
+    INTO settings
+    FROM jsonb_each_text(options || CASE WHEN options ? 'max_words' AND NOT options ? 'min_words' THEN jsonb_build_object('min_words', least(15, (options ->> 'max_words')::int - 1)) ELSE '{}' END) AS o
+    WHERE o.key <> 'column';
+    EXECUTE format('SELECT concat_ws(E''\n'', %s) FROM (SELECT * FROM %s) AS b JOIN (SELECT %s FROM (SELECT $1 AS given) AS k) AS g ON %s',
+        (SELECT string_agg(format('b.%I', n.name), ', ' ORDER BY n.ordinal) FROM unnest(shown) WITH ORDINALITY AS n (name, ordinal)), c.relation,
+        pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), pgsim._key_join('b.', 'g.', c.key_columns, true)) INTO content USING snippet.key;
+    RETURN ts_headline(x.text_config::regconfig, content, coalesce(terms, ''' ''')::tsquery, coalesce(settings, ''));
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('key %L is not %s: %s', left(snippet.key, 200), pgsim._key_types(c.relation, c.key_columns), SQLERRM), HINT = 'Searches return keys in this form.';
+END
+$$;
+COMMENT ON FUNCTION pgsim.snippet IS
+$$Shows where a row has the words of a query: a piece of its text with the words marked, or NULL for a row that is not there or not yours to see.
+
+options: start and stop, what stands around a word (default <b> and </b>); max_words and min_words (35, 15); fragments, how many pieces at most, and
+the delimiter between them; whole (true): all of the text; column: of this column alone. text_form: as the search had it.
+The text is given as it is: where it goes into HTML, choose start and stop that survive escaping, and escape the snippet before you replace them.
+Errors: PS001, PS005, PS006, PS010, PS016, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.text_statistics(collection text, OUT rows bigint, OUT words bigint, OUT mean_length float8, OUT bytes bigint, OUT pending bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection := pgsim._collection_row(collection);
+    x pgsim._text := pgsim._text_row(c);
+BEGIN
+    PERFORM pgsim._require_select(c.relation, x.documents);
+    EXECUTE format('SELECT coalesce(sum(h.docs), 0), sum(h.length)::float8 / nullif(sum(h.docs), 0) FROM %s AS h WHERE h.term = 0', x.changes) INTO rows, mean_length;
+    EXECUTE format('SELECT count(DISTINCT v.lexeme) FROM %s AS v', x.vocabulary) INTO words;
+    EXECUTE format('SELECT count(*) FROM %s', x.changes) INTO pending;
+    bytes := pg_total_relation_size(x.documents) + pg_total_relation_size(x.vocabulary) + pg_total_relation_size(x.changes);
+END
+$$;
+COMMENT ON FUNCTION pgsim.text_statistics IS
+$$Says what a collection's text index holds: rows with text, different words, mean length, bytes, and changes of counts not yet added up.
+
+Rows and mean length are those of this moment, this transaction's own writes included; words that no row has any more are counted still.
+Errors: PS001, PS006, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._check_vector(v vector, what text, model text, dim int, metric text, element text = 'vector') RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -6509,6 +8619,11 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._vector_expression IS
     'A vector, or its first dims dimensions, as an element type. An index is used only where a query repeats its expression to the letter: both are made here.';
+
+CREATE FUNCTION pgsim._vector_of(given text) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN given::vector;
+COMMENT ON FUNCTION pgsim._vector_of IS 'A vector read from its text, wherever the extension lives.';
 
 CREATE FUNCTION pgsim._vector_problem(v vector, dim int, metric text, element text = 'vector') RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -179,11 +179,15 @@ def test_help_shows_every_option_with_its_default() -> None:
     shown = inspect.signature(pgsim.Database.search).parameters
     assert list(shown) == [
         *("self", "collection", "query", "k", "filter", "model", "embedding", "recall", "mode"),
-        *("dims", "oversample", "max_distance", "after", "where_sql", "where_values", "where_columns", "distinct_on"),
+        *("fusion", "weights", "text_form", "legs", "rank_constant", "candidates", "text_query"),
+        *("dims", "oversample", "max_distance", "after", "per_group"),
+        *("where_sql", "where_values", "where_columns", "distinct_on"),
     ]
     assert [shown[name].default for name in ("k", "mode", "embedding", "recall")] == [10, "auto", "default", None]
-    for call in (calls.search_batch, calls.explain_search, calls.search_text):
-        assert list(inspect.signature(call).parameters)[-14:] == list(shown)[-14:]
+    for call in (calls.explain_search, calls.search_text):
+        assert list(inspect.signature(call).parameters)[-22:] == list(shown)[-22:]
+    batched = inspect.signature(calls.search_batch).parameters
+    assert set(batched) == set(shown) - {"self", "query", "text_query"} | {"queries", "text_queries"}
 
 
 def test_recall_of_exact_searches_is_one(db: pgsim.Database) -> None:

@@ -319,7 +319,8 @@ def test_help_shows_every_option() -> None:
     for function in (search, hits):
         assert list(inspect.signature(function).parameters) == [
             *("entity", "vector", "k", "filter", "model", "embedding", "recall", "mode"),
-            *("dims", "oversample", "max_distance", "after", "where", "collection", "distinct_on"),
+            *("fusion", "weights", "text_form", "legs", "rank_constant", "candidates", "text_query"),
+            *("dims", "oversample", "max_distance", "after", "per_group", "where", "collection", "distinct_on"),
         ]
 
 

@@ -16,4 +16,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture and of codes, to what its versions need now.';
+COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture, of codes and of its text index, to what is needed now.';

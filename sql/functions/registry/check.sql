@@ -36,6 +36,7 @@ BEGIN
                         FROM pgsim.versions AS w JOIN pgsim.embeddings AS e ON e.collection = w.collection AND e.name = w.embedding
                         WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}'), '')
             FROM pgsim._trigger_drift(c) AS d HAVING count(*) > 0;
+        RETURN QUERY SELECT * FROM pgsim._text_problems(c, object);
         FOR v IN SELECT w.*, e.name AS embedding, r.relowner, b.relowner AS base_owner, r.oid IS NULL AS gone, m.name AS model
                  FROM pgsim._version AS w JOIN pgsim._embedding AS e ON e.id = w.embedding_id JOIN pgsim._model AS m ON m.id = w.model_id
                  LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation
@@ -88,5 +89,5 @@ $$Says what is wrong with one collection, or with all: nothing, when it returns 
 
 It compares the registry with the catalogue: dropped tables and columns, change capture that is missing or disabled, owners,
 grants and row-level security of version tables and codes that differ from the base table's, indexes and codes that are gone or
-invalid, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
+invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
 do. Errors: PS001, PS032.$$;

@@ -16,6 +16,7 @@ BEGIN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', c.relation);
     END IF;
     PERFORM pgsim._drop_version(v.id) FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = c.id;
+    PERFORM pgsim._drop_text(c);
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
     END IF;
@@ -23,4 +24,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_collection IS
-    'Forgets a collection: its versions with their tables and indexes, its triggers, its queue. The table itself and its columns stay as they are. Errors: PS001, PS032.';
+    'Forgets a collection: its versions with their tables and indexes, its text index, its triggers, its queue. The table itself and its columns stay as they are. Errors: PS001, PS032.';

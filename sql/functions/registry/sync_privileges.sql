@@ -7,6 +7,7 @@ DECLARE
     version regclass;
     codes regclass;
     lapsed text[];
+    text_lapsed boolean := false;
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -19,9 +20,18 @@ BEGIN
                  JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method = 'codes' LOOP
         PERFORM pgsim._sync_codes_privileges(c, codes);
     END LOOP;
+    IF EXISTS (SELECT FROM pgsim._text AS x JOIN pg_class AS r ON r.oid = x.documents WHERE x.collection_id = c.id) THEN
+        PERFORM pgsim._sync_text_privileges(c);
+        text_lapsed := EXISTS (SELECT FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_text\_%' AND d.definition IS NOT NULL);
+    END IF;
     SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
     FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_codes\_%' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
+    IF text_lapsed AND row_security_active(c.relation) THEN
+        UPDATE pgsim._text AS x SET complete = false WHERE x.collection_id = c.id;
+    ELSIF text_lapsed THEN
+        PERFORM pgsim._fill_text(c, pgsim._text_row(c));
+    END IF;
     -- What was written while triggers were missing or off is not in the codes.
     UPDATE pgsim._index AS i SET complete = false WHERE i.method = 'codes' AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
     PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)
@@ -32,5 +42,5 @@ $$;
 COMMENT ON FUNCTION pgsim.sync_privileges IS
 $$Brings a collection's tables up to its base table, after GRANT, REVOKE, a change of owner or of row-level security, or a new partition.
 
-Version tables (and codes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
+Version tables (and codes and text indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
 the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;

@@ -5,8 +5,9 @@ AS $$
 DECLARE
     d int;
 BEGIN
-    IF r.k IS NULL OR r.k NOT BETWEEN 1 AND 10000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; it is a number of rows from 1 to 10000', coalesce(r.k::text, 'NULL')), HINT = 'Ask for the rows you will look at.';
+    -- A search that looks at every row on its own behalf asks for more.
+    IF r.k IS NULL OR r.k < 1 THEN
+        PERFORM pgsim._check_k(r.k);
     END IF;
     IF r.mode IS NULL OR r.mode NOT IN ('auto', 'exact', 'ann', 'codes') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s; known are auto, exact, ann and codes', coalesce(quote_literal(left(r.mode, 80)), 'NULL')),

@@ -1,5 +1,6 @@
 CREATE FUNCTION pgsim._run_search(
-    r pgsim._search_request, queries vector[], explained boolean, OUT query int, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb
+    r pgsim._search_request, queries vector[], h pgsim._fusion_request, explained boolean,
+    OUT query int, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb, OUT scores float8[], OUT row_details jsonb[]
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -7,9 +8,31 @@ AS $$
 DECLARE
     started timestamptz := clock_timestamp();
     executed record;
-    p pgsim._search_plan := pgsim._plan_search(r, explained);
-    t pgsim._target := p.target;
+    p pgsim._search_plan;
+    t pgsim._target;
 BEGIN
+    IF r.k > 10000 THEN
+        PERFORM pgsim._check_k(r.k);
+    END IF;
+    IF num_nonnulls(h.texts, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
+        IF cardinality(queries) <> cardinality(h.texts) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there are %s queries and %s text_queries', cardinality(queries), cardinality(h.texts)), HINT = 'Give one of each for every search, or one kind alone.';
+        END IF;
+        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), 1) LOOP
+            query := i;
+            executed := pgsim._search_fused(r, queries[i], h.texts[i], h, explained);
+            keys := executed.keys;
+            distances := executed.distances;
+            metric := executed.metric;
+            details := executed.details;
+            scores := executed.scores;
+            row_details := executed.row_details;
+            RETURN NEXT;
+        END LOOP;
+        RETURN;
+    END IF;
+    p := pgsim._plan_search(r, explained);
+    t := p.target;
     metric := t.metric;
     IF queries IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'queries is NULL', HINT = 'Give an array of query vectors; an empty one has no answers.';
@@ -30,4 +53,5 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._run_search IS 'Plans a search once and runs it for each query vector; what search, search_batch and explain_search share.';
+COMMENT ON FUNCTION pgsim._run_search IS
+    'Runs a search for each query vector, planned once; what search, search_batch and explain_search share. Anything beyond one vector is fused by pgsim._search_fused, and has scores and row_details.';

@@ -1,16 +1,20 @@
 CREATE FUNCTION pgsim.search(
-    collection text, query vector, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
-    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
+    rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
+    per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
-    SELECT n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search.after ->> 'rank')::numeric::int, 0), r.details
+    SELECT n.key, coalesce(n.score, pgsim.score(r.metric, n.distance)), n.distance, n.rank::int + coalesce((search.after ->> 'rank')::numeric::int, 0), coalesce(n.details, r.details)
     FROM pgsim._run_search(
         ROW(search.collection, search.k, search.filter, search.model, search.embedding, search.recall, search.mode, search.dims,
             search.oversample, search.max_distance, search.after, search.distinct_on, search.where_sql, search.where_values, search.where_columns,
-            pg_catalog.current_setting('search_path'))::pgsim._search_request, ARRAY[search.query], false) AS r
-    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        ARRAY[search.query],
+        ROW(CASE WHEN search.text_query IS NOT NULL THEN ARRAY[search.text_query] END, search.text_form, search.legs, search.fusion, search.weights, search.rank_constant,
+            search.candidates, search.per_group)::pgsim._fusion_request, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search IS

