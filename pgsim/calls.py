@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pgsim.tuning import FusionReport
     from pgsim.vectors import Vector, Vectors
 
-_SHARES = frozenset({"recall", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
+_SHARES = frozenset({"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
 _CANDIDATES = 200
 _TAKEN = (str, bytes, datetime.datetime, type(None))
 _CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s"
@@ -125,6 +125,17 @@ class Advice:
     build_seconds: float | None
     reason: str
     arguments: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class TextStatistics:
+    """What a text index holds. ``mean_length`` in words; ``pending``: changes of counts not yet added up."""
+
+    rows: int
+    words: int
+    mean_length: float | None
+    bytes: int
+    pending: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -618,6 +629,72 @@ def create_model(
         properties=json_text(properties),
     )
     return cast("str", rows[0][0])
+
+
+def enable_text(
+    collection: str,
+    *,
+    text_config: str | None = None,
+    weights: Mapping[str, float] | None = None,
+    k1: float = 1.2,
+    b: float = 0.75,
+) -> Steps[None]:
+    """Make a text index of a collection, so that ``text_query`` ranks its rows by BM25; while it is made writers wait.
+
+    Args:
+        collection: the collection's name.
+        text_config: a text search configuration; by default the collection's.
+        weights: how often a word of each column counts: ``{"title": 3, "body": 1}``.
+        k1: how much more a word counts that comes again.
+        b: how much less a word counts in a longer text, 0 to 1.
+    """
+    yield from _rows(
+        "pgsim.enable_text",
+        collection=collection,
+        text_config=text_config,
+        weights=json_text(weights),
+        k1=finite_number("k1", k1),
+        b=finite_number("b", b),
+    )
+
+
+def disable_text(collection: str) -> Steps[None]:
+    """Drop the text index of a collection; the table stays as it is."""
+    yield from _rows("pgsim.disable_text", collection=collection)
+
+
+def text_statistics(collection: str) -> Steps[TextStatistics]:
+    """What the text index of a collection holds."""
+    rows = yield from _rows("pgsim.text_statistics", collection=collection)
+    return TextStatistics(*cast("tuple[int, int, float | None, int, int]", rows[0]))
+
+
+def snippet(
+    collection: str,
+    key: object,
+    query: str,
+    *,
+    options: Mapping[str, object] | None = None,
+    text_form: str = "any",
+) -> Steps[str | None]:
+    """A piece of a row's text with the words of a query marked; None of a row that is not there, or not to be seen.
+
+    Args:
+        collection: the collection's name.
+        key: the row's key, as searches return it.
+        query: the words, as the search had them.
+        options: ``start`` and ``stop`` of a mark, ``max_words``, ``fragments``, ``whole``, ``column``.
+        text_form: as the search had it.
+    """
+    rows = yield from _rows(
+        "pgsim.snippet",
+        collection=collection,
+        key=_key(key),
+        query=query,
+        options=json_text(options),
+        text_form=text_form,
+    )
+    return cast("str | None", rows[0][0])
 
 
 def create_embedding(collection: str, name: str, source_columns: Sequence[str]) -> Steps[str]:

@@ -229,3 +229,12 @@ def test_a_filter_is_written_as_a_person_would(written: list[str], meant: dict[s
 def test_what_is_no_filter_is_refused(written: str) -> None:
     with pytest.raises(InvalidFilter):
         parse_filter([written])
+
+
+def test_a_text_index_is_made_told_of_and_dropped(pgsim: Pgsim, notes: str) -> None:
+    assert "3 rows, 5 words" in pgsim("text", "enable", "notes", "--weight", "body=2", "--k1", "1")
+    assert "a red boat" in pgsim("search", "boats", "--by", "words", "--collection", "notes", "-k", "1")
+    assert "5 different words" in pgsim("text", "show", "notes")
+    assert "no text index any more" in pgsim("text", "disable", "notes")
+    assert "PS035" not in pgsim("text", "show", "notes", status=1)
+    assert "--weight 'body' is not COLUMN=NUMBER" in pgsim("text", "enable", "notes", "--weight", "body", status=1)

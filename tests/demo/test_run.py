@@ -49,6 +49,7 @@ def test_the_demo_can_be_seen_twice_and_searched_afterwards(
             "exact, since",
             "ann, since",
             "pgvector as it comes",
+            "csv.Dialect",
         ):
             assert said in shown.out
     assert "fileinput" in command_line("search", "read a file line by line", "--filter", "kind=function").out
