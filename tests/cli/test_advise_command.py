@@ -36,7 +36,7 @@ def fill(db: Database, connection: psycopg.Connection[Any]) -> None:
     db.create_version("notes", "m", column_name="e")
     connection.execute(
         "INSERT INTO pgsim._calibration SELECT v.id, %s, 60, '{-1,0,1,2,2.5,3,3.5,4}', "
-        "'{1.95,0.85,1.85,2.6,3.65}', '{1.35,1.0,1.1,1.15,1.25}' FROM pgsim.versions AS v",
+        "'{1.2,1.6,2.1,2.5,2.9}', 1.1 FROM pgsim.versions AS v",
         [ROWS],
     )
     connection.execute(
