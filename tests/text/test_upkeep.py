@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from library import create, insert, search, statistics, true_statistics
+from texts import create, insert, search, statistics, true_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
