@@ -846,7 +846,7 @@ def calibrate(
     *,
     model: str | None = None,
     embedding: str = "default",
-    sample: int = 60,
+    sample: int = 200,
     progress: Callable[[int, int], None] | None = None,
 ) -> Steps[dict[str, object]]:
     """Measure what searches of a version cost and find, for the planner to know; a summary of it.

@@ -39,7 +39,7 @@ def calibrate(
     collection: str,
     model: Model = None,
     embedding: str = "default",
-    sample: Annotated[int, typer.Option(help="How many rows are queries, when none are given.")] = 60,
+    sample: Annotated[int, typer.Option(help="How many rows are queries, when none are given.")] = 200,
     queries: Queries = None,
     dsn: Dsn = None,
 ) -> None:

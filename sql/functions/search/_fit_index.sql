@@ -23,7 +23,7 @@ BEGIN
     END IF;
     SELECT greatest(0, regr_intercept(s.seconds, s.ef)), greatest(1e-7, regr_slope(s.seconds, s.ef)) INTO ann_start, ann_candidate
     FROM (SELECT (m ->> 'ef')::float8 AS ef, percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'seconds')::float8) AS seconds
-          FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' GROUP BY 1) AS s;
+          FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' AND m ->> 'seconds' IS NOT NULL GROUP BY 1) AS s;
     SELECT avg((m ->> 'distance')::float8), greatest(1e-9, stddev_pop((m ->> 'distance')::float8)) INTO middle, spread FROM unnest(measured) AS m;
     SELECT array_agg((m ->> 'depth')::int), array_agg(((m ->> 'distance')::float8 - middle) / spread), array_agg(ln((m ->> 'ef')::float8)), array_agg(1 - (m ->> 'recall')::float8),
            array_agg((m ->> 'asked')::boolean)
