@@ -1770,7 +1770,7 @@ BEGIN
                        (SELECT string_agg(quote_ident(n), ', ') FROM unnest(met.columns) AS n), t.base_sql) END, t.base_sql),
             16384.0::float8, 2e-5 * least(t.rows, 30000),
             format('PostgreSQL takes these columns for independent: it expects %s rows where %s match%s', expected::bigint, matches::bigint, CASE WHEN share < 1 THEN ' (in a sample of pages)' END),
-            NULL::jsonb, met.asked, (CASE taken WHEN 'ann' THEN pgsim._ann_seconds(c, p, least(matches, p.reachable))::text ELSE p.costs ->> taken END)::float8,
+            NULL::jsonb, met.asked, CASE taken WHEN 'ann' THEN pgsim._ann_seconds(c, p, least(matches, p.reachable)) WHEN 'exact' THEN p.scanned * c.scan_row + matches * c.exact_row ELSE (p.costs ->> taken)::float8 END,
             (p.costs ->> CASE WHEN p.strategy IN ('exact', 'codes') THEN p.strategy ELSE 'ann' END)::float8;
     END LOOP;
 END
@@ -6400,7 +6400,7 @@ BEGIN
     p.doubtful := p.predicate IS NOT NULL AND (cardinality(p.columns) IS DISTINCT FROM 1 OR strpos(p.predicate, 'EXISTS (SELECT') > 0);
     exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
     p.margin := pgsim._at_recall(1 - .4 * (1 - p.recall), c.margins);
-    p.shortlist := pgsim._last_shortlist(p.depth, p.recall, n);
+    p.shortlist := pgsim._last_shortlist(p.depth, 1 - .4 * (1 - p.recall), n);
     p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
     IF p.codes_second THEN
         codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);

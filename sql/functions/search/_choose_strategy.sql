@@ -27,7 +27,7 @@ BEGIN
     p.doubtful := p.predicate IS NOT NULL AND (cardinality(p.columns) IS DISTINCT FROM 1 OR strpos(p.predicate, 'EXISTS (SELECT') > 0);
     exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
     p.margin := pgsim._at_recall(1 - .4 * (1 - p.recall), c.margins);
-    p.shortlist := pgsim._last_shortlist(p.depth, p.recall, n);
+    p.shortlist := pgsim._last_shortlist(p.depth, 1 - .4 * (1 - p.recall), n);
     p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
     IF p.codes_second THEN
         codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
