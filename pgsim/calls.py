@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _SHARES = frozenset({"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
 _CANDIDATES = 200
 _TAKEN = (str, bytes, datetime.datetime, type(None))
-_CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s"
+_CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s::int"
 
 
 @dataclass(frozen=True, slots=True)
@@ -846,7 +846,7 @@ def calibrate(
     *,
     model: str | None = None,
     embedding: str = "default",
-    sample: int = 200,
+    sample: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Steps[dict[str, object]]:
     """Measure what searches of a version cost and find, for the planner to know; a summary of it.
@@ -856,11 +856,11 @@ def calibrate(
         queries: vectors ``(n, d)`` as your users send; without them those of sampled rows.
         model: the model whose version is measured; by default the active one's.
         embedding: the embedding of the collection.
-        sample: how many rows are sampled.
+        sample: how many rows are sampled; by default 200, and of large tables fewer.
         progress: called with the steps done and the steps there are, at first with 0.
     """
     of = {"collection": collection, "model": model, "embedding": embedding, "queries": _queries(queries)}
-    given = _checked(of | {"sample": whole_number("sample", sample)})
+    given = _checked(of | {"sample": None if sample is None else whole_number("sample", sample)})
     parts = yield from _query(f"SELECT part, first, last FROM pgsim._calibration_parts({_CALIBRATED})", given)
     measured: list[object] = []
     if progress:

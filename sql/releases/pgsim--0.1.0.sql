@@ -1301,7 +1301,7 @@ $$;
 COMMENT ON FUNCTION pgsim._usable_index IS
     'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. rows is how many it holds, negative when not known.';
 
-CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = 200) RETURNS jsonb
+CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = NULL) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1318,8 +1318,9 @@ $$;
 COMMENT ON FUNCTION pgsim.calibrate IS
 $$Measures on a collection's own rows what searches cost and find, and stores it: by this the planner chooses, and keeps the recall asked for.
 
-queries: vectors to measure with, best those that your users ask; default a sample of rows, each turned some way off, since an index
-finds its own rows more easily than anything else. Each is ranked exactly too: some seconds per hundred thousand rows. It blocks
+queries: vectors to measure with, best those that your users ask; default a sample of rows (200, of tables beyond 200,000
+rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
+exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
 Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
@@ -6155,7 +6156,7 @@ DECLARE
     asked queries%TYPE;
     turns CONSTANT float8[] := '{0.3,0.6,0.9,1.2}';
     turned float8[];
-    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, sample, 0);
+    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0);
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._require_all_rows(t);
@@ -6244,7 +6245,7 @@ BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
     PERFORM pgsim._require_all_rows(t);
-    given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, sample, 0));
+    given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0));
     IF given < 10 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has %s queries to be calibrated with, and ten are the least', collection, given),
             HINT = 'Store vectors first: until then the defaults serve. Or give more queries.';
@@ -6256,6 +6257,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibration_parts IS 'The steps of a calibration, each a call of pgsim._calibrate_part, for those who want to show how far it is.';
+
+CREATE FUNCTION pgsim._calibration_sample(t pgsim._target) RETURNS int
+LANGUAGE sql IMMUTABLE
+RETURN greatest(60, least(200, 200 * 2e5 / greatest(t.rows, 1)))::int;
+COMMENT ON FUNCTION pgsim._calibration_sample IS 'How many rows a calibration takes for queries: each is compared with every row.';
 
 CREATE FUNCTION pgsim._check_after(t pgsim._target, after jsonb) RETURNS void
 LANGUAGE plpgsql STABLE

@@ -7,7 +7,7 @@ DECLARE
     asked queries%TYPE;
     turns CONSTANT float8[] := '{0.3,0.6,0.9,1.2}';
     turned float8[];
-    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, sample, 0);
+    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0);
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._require_all_rows(t);
