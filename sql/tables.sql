@@ -163,12 +163,16 @@ CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
 
--- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts.
+-- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts. So are the functions, which name the
+-- base table as it was called then.
 CREATE TABLE pgsim._text (
     collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
     documents regclass NOT NULL,
     vocabulary regclass NOT NULL,
     changes regclass NOT NULL,
+    words_function text NOT NULL,
+    best_function text NOT NULL,
+    base_name text NOT NULL,
     text_config text NOT NULL,
     columns text[] NOT NULL,
     weights float8[] NOT NULL,

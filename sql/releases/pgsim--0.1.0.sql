@@ -210,12 +210,16 @@ CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
 
--- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts.
+-- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts. So are the functions, which name the
+-- base table as it was called then.
 CREATE TABLE pgsim._text (
     collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
     documents regclass NOT NULL,
     vocabulary regclass NOT NULL,
     changes regclass NOT NULL,
+    words_function text NOT NULL,
+    best_function text NOT NULL,
+    base_name text NOT NULL,
     text_config text NOT NULL,
     columns text[] NOT NULL,
     weights float8[] NOT NULL,
@@ -7435,7 +7439,7 @@ BEGIN
         persistence, stem || '_vocabulary');
     EXECUTE format('CREATE %sTABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)', persistence, stem || '_changes');
     SELECT c.id, format('pgsim_data.%I', stem || '_documents'), format('pgsim_data.%I', stem || '_vocabulary'), format('pgsim_data.%I', stem || '_changes'),
-           _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
+           format('pgsim_data.%I', stem || '_words'), format('pgsim_data.%I', stem || '_best'), c.relation::text, _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
     INTO x;
     INSERT INTO pgsim._text VALUES (x.*);
     FOREACH made IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
@@ -7455,12 +7459,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     tables regclass[];
+    made text;
 BEGIN
     SELECT array_agg(r.oid::regclass ORDER BY r.oid) INTO tables
     FROM pgsim._text AS x JOIN pg_class AS r ON r.oid IN (x.documents, x.vocabulary, x.changes) WHERE x.collection_id = c.id;
     -- The triggers go first, and writers wait until all of it is gone.
     PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
     WHERE cardinality(tables) > 0;
+    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)']) AS f WHERE x.collection_id = c.id LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', made);
+    END LOOP;
     DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
@@ -7688,6 +7696,126 @@ COMMENT ON FUNCTION pgsim._keep_text IS
     'Trigger: keeps a text index up with its base table, in the writer''s own transaction. It runs as its owner, to whom the index belongs, reads only what was changed, and writes nothing else.';
 REVOKE ALL ON FUNCTION pgsim._keep_text FROM PUBLIC;
 
+CREATE FUNCTION pgsim._make_text_functions(c pgsim._collection, x pgsim._text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $make$
+DECLARE
+    n int := cardinality(c.key_columns);
+    vectors text := pgsim._vector_schema();
+    -- A statement of a function is planned once a session, and not for the words of one query.
+    -- A sequential scan or a hash would be chosen for what is not known yet, or for tables as small as they are now.
+    settings text := 'SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off '
+                     'SET enable_mergejoin = off SET jit = off';
+    key_text text;
+    ranking text;
+    rankings text := '';
+    made text;
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
+        'LANGUAGE plpgsql STABLE %s AS %L', x.words_function, settings, format($body$
+BEGIN
+    SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
+    SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
+    FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+    CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h;
+END
+$body$, x.vocabulary, x.changes));
+
+    key_text := CASE n WHEN 1 THEN 'f.key::text' ELSE (SELECT format('jsonb_build_object(%s)::text', string_agg(format('%L, f.%I', k.name, pgsim._key_column(k.ordinal, n)), ', ' ORDER BY k.ordinal))
+                                                       FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)) END;
+    ranking := format($body$
+    SELECT array_agg(%1$s ORDER BY f.score DESC, %2$s), array_agg(f.score ORDER BY f.score DESC, %2$s),
+           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
+    INTO keys, scores, proven
+    FROM (
+        SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
+               (SELECT sum(%5$s) FROM unnest(q.units, q.weights) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact) AS i) AS score
+        FROM (
+            SELECT m.*, min(m.l) FILTER (WHERE m.place <= depth) OVER () AS floor, min(m.u) OVER () AS lowest, count(*) OVER () AS passed
+            FROM (
+                SELECT r.*, row_number() OVER (ORDER BY r.u DESC) AS place
+                FROM (
+                    SELECT s.*, s.a * greatest(1, q.average / s.average) * (1 + slack) AS u, s.a * least(1, q.average / s.average) * (1 - slack) AS l
+                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) q.vector) AS a FROM %7$s AS d WHERE %%1$s OFFSET 0) AS s
+                    WHERE s.a * greatest(1, q.average / s.average) * (1 + slack) >= least_score AND s.a > 0
+                    ORDER BY u DESC LIMIT kept
+                ) AS r
+            ) AS m
+        ) AS o
+        WHERE o.u >= o.floor
+        ORDER BY score DESC, %8$s LIMIT depth
+    ) AS f;
+    IF counted THEN
+        candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
+    END IF;
+$body$, key_text, pgsim._key_list('f.', c.key_columns, true), c.relation, pgsim._key_join('b.', 'o.', c.key_columns, true), pgsim._text_score(x, 'o.', 'q.average'),
+        vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
+    FOR i IN 1 .. 4 LOOP
+        rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,
+            (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
+    END LOOP;
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %s(q pgsim._text_query, depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT candidates bigint, OUT rounds int, OUT proven boolean) '
+        'LANGUAGE plpgsql STABLE %s AS %L', x.best_function, settings, format($body$
+DECLARE
+    n int := cardinality(q.ids);
+    kept int := 2 * depth + 60;
+    slack float8 := 2e-7 * (8 + n);
+    reach int := 0;
+    reached float8 := 0;
+    wanted float8 := greatest(50, 5 * depth);
+    least_score float8 := 0;
+    found bigint;
+    clauses text[];
+    parts_1 int[];
+    parts_2 int[];
+    parts_3 int[];
+    parts_4 int[];
+BEGIN
+    rounds := 1;
+    WHILE reach < n LOOP
+        WHILE reach < n AND reached < wanted LOOP
+            reach := reach + 1;
+            reached := reached + q.docs[reach];
+        END LOOP;
+        EXIT WHEN reach = n;
+        rounds := rounds + 1;
+        parts_1 := ('{' || array_to_string(q.ids[1 : reach], ',') || '}')::int[];
+        SELECT count(*), min(r.l) INTO found, least_score
+        FROM (SELECT s.a * least(1, q.average / s.average) * (1 - slack) AS l
+              FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) q.vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
+              WHERE s.a > 0 ORDER BY l DESC LIMIT depth) AS r;
+        EXIT WHEN found = depth;
+        least_score := 0;
+        wanted := 8 * reached;
+    END LOOP;
+    least_score := coalesce(least_score, 0) * (1 - 1e-6);
+    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) END;
+    IF coalesce(clauses, '{}') = '{}' THEN
+        clauses := ARRAY[array_to_string(q.ids, ',')];
+    END IF;
+    parts_1 := ('{' || clauses[1] || '}')::int[];
+    parts_2 := ('{' || clauses[2] || '}')::int[];
+    parts_3 := ('{' || clauses[3] || '}')::int[];
+    parts_4 := ('{' || clauses[4] || '}')::int[];
+    CASE least(cardinality(clauses), 4)
+    %3$s
+    END CASE;
+END
+$body$, vectors, x.documents, rankings));
+    UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
+    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
+        -- It reads tables by its caller's rights.
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made);
+    END LOOP;
+END
+$make$;
+COMMENT ON FUNCTION pgsim._make_text_functions IS
+    'Makes the two functions of a text index, whose statements a session plans once: one reads what it knows of words, the other finds the best rows for a query without a filter.';
+
 CREATE FUNCTION pgsim._read_text_query(c pgsim._collection, x pgsim._text, query text, form text) RETURNS pgsim._text_query
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -7708,14 +7836,9 @@ BEGIN
     IF q.bound THEN
         PERFORM set_config('pgsim.text_lexemes', w.lexemes::text, true);
     END IF;
-    EXECUTE format('SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) FROM %s AS h WHERE h.term = 0', x.changes)
-    INTO q.rows, q.average, inverse;
+    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
+    INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
-    EXECUTE format(
-        'SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) FROM unnest($1) AS w (lexeme) '
-        'CROSS JOIN LATERAL (SELECT v.* FROM %s AS v WHERE v.lexeme = w.lexeme) AS v '
-        'CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %s AS h WHERE h.term = v.term) AS h', x.vocabulary, x.changes)
-    INTO lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     -- Static SQL, whose plan is kept: the session plans it once.
     SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
            array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
@@ -7785,6 +7908,7 @@ DECLARE
     filter_first boolean := false;
     rounds int := 0;
     scored bigint := 0;
+    proven boolean := false;
 BEGIN
     IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
@@ -7825,7 +7949,10 @@ BEGIN
             -- False where more rows match than was expected.
             filter_first := q.bound OR admitted <= all_docs;
         END IF;
-        IF NOT filter_first THEN
+        IF form = 'any' AND predicate IS NULL AND NOT q.bound AND x.base_name = c.relation::text THEN
+            EXECUTE format('SELECT r.keys, r.scores, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function) INTO keys, scores, scored, rounds, proven USING q, depth, explained;
+        END IF;
+        IF NOT filter_first AND NOT proven THEN
             -- No scan of all rows: each would have its words' ids taken from its impacts.
             previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
             -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
@@ -7860,11 +7987,10 @@ BEGIN
     END IF;
     keys := coalesce(keys, '{}');
     scores := coalesce(scores, '{}');
-    details := jsonb_build_object('words', n, 'candidates', scored, 'rounds', rounds,
-                                  'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
+    details := jsonb_build_object('words', n, 'rounds', rounds, 'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
     IF explained THEN
         details := details || jsonb_build_object(
-            'form', form, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
             'rows', q.rows, 'mean_length', q.average,
             'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
                            FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));
@@ -7906,6 +8032,7 @@ BEGIN
             EXECUTE format(CASE WHEN drift.missing THEN 'GRANT %s ON %s TO %s' ELSE 'REVOKE %s ON %s FROM %s' END, drift.privilege, held, drift.grantee);
         END LOOP;
     END LOOP;
+    PERFORM pgsim._make_text_functions(c, x);
     IF NOT pgsim._text_security_drift(c, x) THEN
         RETURN;
     END IF;
@@ -8148,6 +8275,9 @@ BEGIN
         RETURN QUERY SELECT 'error', subject, 'its text index is not kept up: a column that it reads was renamed or dropped, or its triggers were off', again;
         RETURN;
     END IF;
+    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(pgsim._text_query, int, boolean)') IS NULL THEN
+        RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
+    END IF;
     SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
     FROM unnest(ARRAY[x.documents, x.vocabulary, x.changes]) AS t (held) CROSS JOIN LATERAL pgsim._privilege_drift(c.relation, t.held, '{SELECT}') AS d;
     IF problems IS NOT NULL OR pgsim._text_security_drift(c, x) THEN
@@ -8253,6 +8383,23 @@ COMMENT ON FUNCTION pgsim._text_row_words IS
     'What _text_insertion does for rows of a statement, for one row, but storing it: its impacts, and the counts that it changes. Several short statements are planned sooner than one long one.';
 REVOKE ALL ON FUNCTION pgsim._text_row_words FROM PUBLIC;
 
+CREATE FUNCTION pgsim._text_score(x pgsim._text, prefix text, average text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- A factor between weights of whole numbers and of hundredths, to which what is read back from an impact is rounded.
+    unit text := CASE WHEN (SELECT bool_and(w = trunc(w)) FROM unnest(x.weights) AS w) THEN '1' ELSE '0.01' END;
+    norm text := format('(%s * (%s + %s * %slength / %%s))', x.k1, 1 - x.b, x.b, prefix);
+    frequency text := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, prefix || 'average'), x.k1 + 1, unit, unit);
+BEGIN
+    RETURN CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
+                ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, average)) END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_score IS
+    'The expression of what a word adds to a row''s score, over i.impact and w.weight: the impact is stored for a mean length that has moved since, so it is reckoned anew from the frequency that it was made of.';
+
 CREATE FUNCTION pgsim._text_security_drift(c pgsim._collection, x pgsim._text) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -8277,8 +8424,6 @@ AS $$
 DECLARE
     n int := cardinality(c.key_columns);
     vectors text := pgsim._vector_schema();
-    -- A factor between weights of whole numbers and of hundredths, to which what is read back from an impact is rounded.
-    unit text := CASE WHEN (SELECT bool_and(w = trunc(w)) FROM unnest(x.weights) AS w) THEN '1' ELSE '0.01' END;
     -- Impacts are added as single-precision numbers.
     slack float8 := 2e-7 * (8 + cardinality(q.ids));
     condition text := q.condition;
@@ -8290,9 +8435,6 @@ DECLARE
     key_text text := '';
     admits text;
     source text;
-    norm text := format('(%s * (%s + %s * d.length / %%s))', x.k1, 1 - x.b, x.b);
-    frequency text;
-    score text;
 BEGIN
     FOR i IN 1 .. n LOOP
         keys := keys || format('d.%I AS k_%s, ', pgsim._key_column(i, n), i);
@@ -8324,10 +8466,7 @@ BEGIN
                       named, 1 - slack, keys, vectors, source, format(admits, 'pgsim_c'), depth);
     END IF;
     -- An impact is stored for a mean length that has moved since. The factor by which it has changed lies between one and the ratio of both means, so
-    -- the bounds of a score are exact; those few rows that may be among the best are scored anew, from the frequencies that their impacts were made of.
-    frequency := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, 'd.average'), x.k1 + 1, unit, unit);
-    score := CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
-                  ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, '$5')) END;
+    -- the bounds of a score are exact; those few rows that may be among the best are scored anew.
     RETURN CASE WHEN filter_first THEN format(E'WITH pgsim_b AS MATERIALIZED (SELECT %s FROM %s%s\n%s), ', pgsim._key_list('', c.key_columns, false), c.relation, ' WHERE ' || predicate, 'LIMIT ' || most)
                 ELSE 'WITH ' END
         || format('pgsim_c AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER (ORDER BY u DESC%1$s) AS place FROM ('
@@ -8338,7 +8477,7 @@ BEGIN
         || format('pgsim_best AS (SELECT %1$s place FROM pgsim_first UNION ALL SELECT %1$s place FROM %2$s), ', named,
                   format(admits, '(SELECT c.* FROM pgsim_c AS c CROSS JOIN pgsim_bound AS o WHERE c.place > o.place AND c.u >= o.l) AS pgsim_c'))
         || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM unnest($2, $4) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact) AS i) AS score '
-                  'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, score, vectors, x.documents, left(of_documents, -5))
+                  'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, pgsim._text_score(x, 'd.', '$5'), vectors, x.documents, left(of_documents, -5))
         || format('SELECT pg_catalog.array_agg(%s ORDER BY score DESC%s), pg_catalog.array_agg(score ORDER BY score DESC%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c), %3$s FROM (SELECT * FROM pgsim_scored ORDER BY score DESC%2$s LIMIT %4$s) AS n',
                   key_text, key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, depth);
 END
