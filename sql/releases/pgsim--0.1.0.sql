@@ -305,7 +305,7 @@ CREATE TYPE pgsim._search_request AS (
     search_path text
 );
 
--- The arguments of a search by more than one vector. texts: one for each query vector, or in their place.
+-- The arguments of a search by more than one vector. texts and sparse: one for each query vector, or in their place.
 CREATE TYPE pgsim._fusion_request AS (
     texts text[],
     text_form text,
@@ -314,10 +314,11 @@ CREATE TYPE pgsim._fusion_request AS (
     weights jsonb,
     rank_constant float8,
     candidates int,
-    per_group int
+    per_group int,
+    sparse sparsevec[]
 );
 
--- One leg of a search: its kind (dense, text, prior), what it searches, and its part in the fusion.
+-- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
@@ -508,6 +509,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_dense(t, 'codes are');
     IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
             HINT = 'Leave dims and element out.';
@@ -1092,7 +1094,7 @@ CREATE FUNCTION pgsim._wants_codes(t pgsim._target, dims int, where_filter jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT coalesce(dims, t.dim) = t.dim AND where_filter IS NULL AND c.filter_columns <> '{}' AND r.relkind = 'r'
+    SELECT coalesce(dims, t.dim) = t.dim AND t.element <> 'sparsevec' AND where_filter IS NULL AND c.filter_columns <> '{}' AND r.relkind = 'r'
            AND 'code' <> ALL (c.key_columns || c.filter_columns)
            AND cardinality(c.filter_columns) = (SELECT count(*) FROM pg_attribute AS a
                                                 WHERE a.attrelid = c.relation AND a.attname = ANY (c.filter_columns) AND a.attgenerated <> 'v' AND NOT a.attisdropped)
@@ -1130,6 +1132,7 @@ BEGIN
             HINT = 'For instance pg_size_bytes(''2GB''). Leave it out for all that is worth its bytes.';
     END IF;
     t := pgsim._target(_advise.collection, _advise.model, _advise.embedding);
+    PERFORM pgsim._require_dense(t, 'advice is');
     PERFORM pgsim._require_select(t.base, t.version);
     PERFORM pgsim._require_all_rows(t);
     rank := 1;
@@ -2328,6 +2331,7 @@ AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
 BEGIN
+    PERFORM pgsim._require_dense(t, 'recall is measured');
     PERFORM pgsim._require_select(t.base, t.version);
     IF seed IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
@@ -2541,6 +2545,7 @@ DECLARE
     s record;
     g record;
 BEGIN
+    PERFORM pgsim._require_dense(t, 'health is measured');
     PERFORM pgsim._require_select(t.base, t.version);
     IF sample IS NULL OR sample NOT BETWEEN 1 AND 5000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 1 to 5000', coalesce(sample::text, 'NULL')),
@@ -3762,7 +3767,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF l.spec ? 'query' THEN
+    IF l.spec ?| '{query,sparse_query}' THEN
         r.model := l.spec ->> 'model';
         r.embedding := coalesce(l.spec ->> 'embedding', 'default');
         r.recall := coalesce((l.spec ->> 'recall')::float8, r.recall);
@@ -3776,7 +3781,7 @@ EXCEPTION WHEN data_exception THEN
     RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L cannot be read: %s', l.name, SQLERRM), HINT = 'Its properties are those of pgsim.search''s arguments.';
 END
 $$;
-COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a dense leg: what the search asks of all, and what the leg says of itself.';
+COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a leg over vectors: what the search asks of all, and what the leg says of itself.';
 
 CREATE FUNCTION pgsim._leg_vector(l pgsim._search_leg, query vector) RETURNS vector
 LANGUAGE plpgsql STABLE
@@ -3890,7 +3895,7 @@ $$;
 COMMENT ON FUNCTION pgsim._sample_queries IS 'Texts of a column, each with the keys of the rows that it stands in. The same seed takes the same ones.';
 
 CREATE FUNCTION pgsim._search_fused(
-    r pgsim._search_request, query vector, text_query text, h pgsim._fusion_request, explained boolean,
+    r pgsim._search_request, query vector, text_query text, sparse_query sparsevec, h pgsim._fusion_request, explained boolean,
     OUT keys text[], OUT scores float8[], OUT distances float8[], OUT metric text, OUT details jsonb, OUT row_details jsonb[]
 )
 LANGUAGE plpgsql STABLE
@@ -3902,7 +3907,10 @@ DECLARE
     started CONSTANT timestamptz := clock_timestamp();
     leg_started timestamptz;
     c pgsim._collection := pgsim._collection_row(r.collection);
-    legs pgsim._search_leg[] := pgsim._search_legs(query IS NOT NULL, text_query, h);
+    legs pgsim._search_leg[] := pgsim._search_legs(query IS NOT NULL, text_query,
+        -- Beside a dense query model and embedding are that query's.
+        CASE WHEN sparse_query IS NOT NULL THEN jsonb_build_object('sparse_query', sparse_query::text)
+            || CASE WHEN query IS NULL THEN jsonb_build_object('model', r.model, 'embedding', r.embedding) ELSE '{}' END END, h);
     f pgsim._fusion;
     method text;
     weights float8[];
@@ -3931,12 +3939,12 @@ DECLARE
 BEGIN
     IF h.fusion IS NULL OR h.fusion = ANY (pgsim._fusion_methods()) THEN
         method := coalesce(h.fusion, 'minmax');
-        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}');
+        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}');
     ELSE
         f := pgsim._fusion_row(c, h.fusion);
         method := f.method;
         weights := CASE WHEN h.weights IS NULL THEN pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), f.weights, method, ARRAY(SELECT n FROM jsonb_object_keys(f.weights) AS n))
-                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}') END;
+                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}') END;
         IF h.weights IS NULL AND NOT EXISTS (SELECT FROM unnest(legs, weights) AS g (name, kind, spec, none, weight) WHERE g.kind <> 'prior' AND g.weight > 0) THEN
             -- What it was made for is not in this call, and what is must not go unanswered.
             weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), NULL, method);
@@ -3954,9 +3962,9 @@ BEGIN
     END IF;
 
     -- What is asked of vectors, in a search without any.
-    IF num_nonnulls(r.model, r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL
-       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM jsonb_each(h.legs) AS g WHERE g.value ? 'query') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL OR r.model IS NOT NULL AND query IS NULL AND sparse_query IS NULL
+       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
     END IF;
     single := cardinality(legs) = 1 AND coalesce(h.per_group, 1) = 1;
     grouped := r.distinct_on IS NOT NULL AND NOT (single AND legs[1].kind = 'dense');
@@ -3978,7 +3986,7 @@ BEGIN
     PERFORM pgsim._check_search(t, leg_request);
     PERFORM pgsim._require_select(c.relation, c.relation);
 
-    IF finders < cardinality(legs) OR EXISTS (SELECT FROM unnest(legs) AS g WHERE g.kind = 'text') THEN
+    IF finders < cardinality(legs) OR EXISTS (SELECT FROM unnest(legs) AS g WHERE g.kind IN ('text', 'sparse')) THEN
         compiled := pgsim._compile_filter(c.relation, r.filter, coalesce(r.where_values, '{}'), false);
         predicate := CASE WHEN r.where_sql IS NULL THEN compiled.predicate ELSE concat_ws(' AND ', compiled.predicate, format(E'(%s\n)', r.where_sql)) END;
     END IF;
@@ -4022,6 +4030,22 @@ BEGIN
                 list.keys := executed.keys;
                 list.scores := executed.scores;
                 list.minimum := 0;
+            ELSIF l.kind = 'sparse' THEN
+                leg_request := pgsim._leg_request(r, l);
+                leg_request.k := depth;
+                leg_request.distinct_on := NULL;
+                leg_request.after := NULL;
+                IF query IS NOT NULL AND leg_request.mode = 'codes' AND NOT l.spec ? 'mode' THEN
+                    leg_request.mode := 'auto';
+                END IF;
+                executed := pgsim._run_sparse(leg_request, l.spec ->> 'sparse_query', predicate, compiled."values", explained);
+                list.keys := executed.keys;
+                list.scores := ARRAY(SELECT pgsim.score(executed.metric, d.distance) FROM unnest(executed.distances) WITH ORDINALITY AS d (distance, ordinal) ORDER BY d.ordinal);
+                list.minimum := 0;
+                IF query IS NULL AND l.name = 'sparse' THEN
+                    dense_keys := executed.keys;
+                    dense_distances := executed.distances;
+                END IF;
             ELSE
                 SELECT array_agg(u.key ORDER BY CASE WHEN whole THEN u.key::numeric END, u.key COLLATE "C") INTO found_keys
                 FROM (SELECT DISTINCT n AS key FROM unnest(lists) AS g CROSS JOIN unnest(g.keys) AS n) AS u;
@@ -4043,7 +4067,7 @@ BEGIN
             keys := list.keys;
             scores := list.scores;
             row_details := NULL;
-            IF l.kind = 'text' THEN
+            IF l.kind IN ('text', 'sparse') THEN
                 row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_build_object('rank', s.ordinal, 'score', s.score)) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
             END IF;
         ELSE
@@ -4087,7 +4111,7 @@ $$;
 COMMENT ON FUNCTION pgsim._search_fused IS
     'A search by more than one vector: runs its legs, fuses what they gave, and keeps to distinct_on. A leg alone is not fused. With distinct_on the legs go deeper until k rows are found or nothing is left.';
 
-CREATE FUNCTION pgsim._search_legs(queried boolean, text_query text, h pgsim._fusion_request) RETURNS pgsim._search_leg[]
+CREATE FUNCTION pgsim._search_legs(queried boolean, text_query text, sparse_spec jsonb, h pgsim._fusion_request) RETURNS pgsim._search_leg[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -4106,6 +4130,9 @@ BEGIN
     ELSIF h.text_form IS DISTINCT FROM 'any' AND h.texts IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('text_form is %s, but there is no text_query', coalesce(quote_literal(left(h.text_form, 80)), 'NULL')), HINT = 'Give the text, or leave text_form out.';
     END IF;
+    IF sparse_spec IS NOT NULL THEN
+        found_legs := found_legs || ROW('sparse', 'sparse', sparse_spec, NULL)::pgsim._search_leg;
+    END IF;
     IF h.legs IS NOT NULL AND h.legs <> 'null' THEN
         IF jsonb_typeof(h.legs) <> 'object' THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs is %s, not an object of legs by their names', left(h.legs::text, 200)),
@@ -4114,11 +4141,11 @@ BEGIN
         FOR given IN SELECT l.key AS name, l.value AS spec FROM jsonb_each(h.legs) AS l LOOP
             PERFORM pgsim._check_name('leg', given.name);
             IF EXISTS (SELECT FROM unnest(found_legs) AS f WHERE f.name = given.name) THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' ELSE 'query' END),
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' WHEN 'sparse' THEN 'sparse_query' ELSE 'query' END),
                     HINT = 'Give it another name, or leave the argument out.';
             END IF;
-            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'column')::int <> 1 THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, or a column', given.name, left(given.spec::text, 200)),
+            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'sparse_query')::int + (given.spec ? 'column')::int <> 1 THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, a sparse_query, or a column', given.name, left(given.spec::text, 200)),
                     HINT = 'For instance: {"query": [0.1, 0.2], "embedding": "title"}, {"text_query": "red boat"} or {"column": "published", "half_life": "30 days"}.';
             END IF;
             IF given.spec ? 'query' THEN
@@ -4127,6 +4154,9 @@ BEGIN
             ELSIF given.spec ? 'text_query' THEN
                 kind := 'text';
                 known := '{text_query,text_form}';
+            ELSIF given.spec ? 'sparse_query' THEN
+                kind := 'sparse';
+                known := '{sparse_query,model,embedding,recall,mode}';
             ELSE
                 kind := 'prior';
                 known := '{column,half_life,origin,pivot,order,minimum,maximum}';
@@ -4136,20 +4166,20 @@ BEGIN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no property %s; such a leg has %s', given.name, quote_literal(left(wrong, 80)), array_to_string(known, ', ')),
                     HINT = 'docs/hybrid.md tells what each is.';
             END IF;
-            IF kind = 'text' AND jsonb_typeof(given.spec -> 'text_query') <> 'string' OR kind = 'prior' AND jsonb_typeof(given.spec -> 'column') <> 'string' THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', CASE kind WHEN 'text' THEN 'text_query' ELSE 'column' END, given.name), HINT = 'Leave a leg out that has nothing to look for.';
+            IF kind <> 'dense' AND jsonb_typeof(given.spec -> known[1]) <> 'string' THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', known[1], given.name), HINT = 'Leave a leg out that has nothing to look for.';
             END IF;
             found_legs := found_legs || ROW(given.name, kind, given.spec, NULL)::pgsim._search_leg;
         END LOOP;
     END IF;
     IF NOT EXISTS (SELECT FROM unnest(found_legs) AS f WHERE f.kind <> 'prior') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows',
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, no sparse_query, and no leg that finds rows',
             HINT = 'A leg over a column ranks the rows that other legs find.';
     END IF;
     RETURN found_legs;
 END
 $$;
-COMMENT ON FUNCTION pgsim._search_legs IS 'The legs of a search: query, text_query and those named in legs. Raises PS010 for what is none.';
+COMMENT ON FUNCTION pgsim._search_legs IS 'The legs of a search: query, text_query, sparse_query and those named in legs. Raises PS010 for what is none.';
 
 CREATE FUNCTION pgsim.create_fusion(
     collection text, name text, method text = 'minmax', weights jsonb = '{"dense": 0.5, "text": 0.5}', rank_constant float8 = NULL, candidates int = NULL,
@@ -4288,11 +4318,12 @@ BEGIN
     CROSS JOIN (SELECT min(u) AS low, max(u) AS high FROM unnest(scores) AS u) AS b;
     -- The vectors are read a single time, every pair is compared, and each step after that looks at numbers. A zero vector is similar to none.
     EXECUTE format(
-        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.vector AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
+        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.%6$s AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
         'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o)',
         t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
         format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
-               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END))
+               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END),
+        CASE t.element WHEN 'sparsevec' THEN 'sparsevec' ELSE 'vector' END)
     INTO places, similarities USING keys;
     n := coalesce(cardinality(places), 0);
     nearest := array_fill(NULL::float8, ARRAY[n]);
@@ -4322,7 +4353,7 @@ to you, are left out. score is what the step gained; details: the rank and score
 Errors: PS001 to PS006, PS010, PS016, PS032.$$;
 
 CREATE FUNCTION pgsim.search_parents(
-    collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, aggregate text = 'max', top int = 3,
+    collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, aggregate text = 'max', top int = 3,
     model text = NULL, embedding text = 'default', recall float8 = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any',
     legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL
 ) RETURNS TABLE (key text, score float8, rank int, details jsonb)
@@ -4331,7 +4362,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c pgsim._collection := pgsim._collection_row(collection);
-    dense CONSTANT boolean := query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query');
+    dense CONSTANT boolean := query IS NOT NULL OR sparse_query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query') OR jsonb_path_exists(legs, '$.*.sparse_query');
     -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
     pool int := CASE aggregate WHEN 'max' THEN k ELSE least(1000, greatest(50, 5 * k)) END;
     given jsonb := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
@@ -4350,13 +4381,13 @@ BEGIN
     IF top IS NULL OR top NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('top is %s; it is a number of chunks from 1 to 1000', coalesce(top::text, 'NULL')), HINT = 'So many of a parent''s best chunks count; the default is 3.';
     END IF;
-    IF query IS NULL AND text_query IS NULL AND legs IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows', HINT = 'Give one of them.';
+    IF query IS NULL AND text_query IS NULL AND sparse_query IS NULL AND legs IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, no sparse_query, and no leg that finds rows', HINT = 'Give one of them.';
     END IF;
     given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
     SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
     FROM pgsim.search(
-        search_parents.collection, search_parents.query, pool, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
+        search_parents.collection, search_parents.query, pool, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
         fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form, legs => search_parents.legs,
         rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent) AS s;
     IF aggregate <> 'max' AND chunk_keys IS NOT NULL THEN
@@ -4367,7 +4398,7 @@ BEGIN
         INTO given USING chunk_keys, given, parent;
         SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
         FROM pgsim.search(
-            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding,
+            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding,
             mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
             legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END) AS s;
     END IF;
@@ -5542,16 +5573,16 @@ AS $$
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._check_name('model', name);
-    IF dim IS NULL OR dim NOT BETWEEN 1 AND 16000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dim is %s; a model has 1 to 16000 dimensions', coalesce(dim::text, 'NULL')),
-            HINT = 'Give the width of the vectors that the model makes.';
+    IF dim IS NULL OR dim NOT BETWEEN 1 AND (CASE element WHEN 'sparsevec' THEN 1000000000 ELSE 16000 END) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dim is %s; a model has 1 to 16000 dimensions, a sparse one up to 1000000000', coalesce(dim::text, 'NULL')),
+            HINT = 'Give the width of the vectors that the model makes; of sparse ones it is the size of the vocabulary, and element is ''sparsevec''.';
     END IF;
     IF metric IS NULL OR metric NOT IN ('cosine', 'l2', 'ip', 'l1') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('metric is %s; known are cosine, l2, ip and l1', coalesce(quote_literal(left(metric, 80)), 'NULL')),
             HINT = 'The model''s card says which it was trained for; cosine suits most.';
     END IF;
-    IF element IS NULL OR element NOT IN ('vector', 'halfvec') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %s; known are vector (4 bytes a dimension) and halfvec (2 bytes)', coalesce(quote_literal(left(element, 80)), 'NULL')),
+    IF element IS NULL OR element NOT IN ('vector', 'halfvec', 'sparsevec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %s; known are vector (4 bytes a dimension), halfvec (2 bytes) and sparsevec (8 bytes a number that is not zero)', coalesce(quote_literal(left(element, 80)), 'NULL')),
             HINT = 'It says how vectors are stored; an index may use another.';
     END IF;
     matryoshka := coalesce(matryoshka, '{}');
@@ -5560,6 +5591,9 @@ BEGIN
        OR matryoshka <> coalesce((SELECT array_agg(DISTINCT d ORDER BY d) FROM unnest(matryoshka) AS d), '{}') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; it lists prefix lengths of 1 to %s, each longer than the one before', matryoshka, dim),
             HINT = 'For instance: matryoshka => ''{64,128,256,384}''.';
+    END IF;
+    IF element = 'sparsevec' AND matryoshka <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; sparse vectors have no prefixes', matryoshka), HINT = 'Leave it out.';
     END IF;
     IF layer < 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('layer is %s; it is 0 or more', layer), HINT = 'Leave it out for the last layer.';
@@ -5581,8 +5615,8 @@ $$;
 COMMENT ON FUNCTION pgsim.create_model IS
 $$Registers an embedding model, at one revision, and returns its name.
 
-dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector
-or halfvec. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
+dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector,
+halfvec or sparsevec: of a sparse model (SPLADE, uniCOIL) dim is the size of its vocabulary, up to 1000000000. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
 query_prefix, document_prefix: text set before what is embedded. properties: anything you want to keep with it.
 Errors: PS010, PS011, PS020, PS032.$$;
 
@@ -5610,6 +5644,11 @@ BEGIN
     IF EXISTS (SELECT FROM pgsim._version AS v WHERE v.embedding_id = e.id AND v.model_id = m.id) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('embedding %L of collection %L has a version under model %L already', embedding, collection, model),
             HINT = 'Use it, or drop it first with pgsim.drop_version.';
+    END IF;
+    IF EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._model AS o ON o.id = v.model_id WHERE v.embedding_id = e.id AND (o.element = 'sparsevec') <> (m.element = 'sparsevec')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('embedding %L of collection %L has %s vectors, and model %L makes %s ones', embedding, collection,
+                CASE m.element WHEN 'sparsevec' THEN 'dense' ELSE 'sparse' END, model, CASE m.element WHEN 'sparsevec' THEN 'sparse' ELSE 'dense' END),
+            HINT = format('Give them an embedding of their own, which is searched beside it: pgsim.create_embedding(%L, ''sparse'', source_columns), then pgsim.create_version(%1$L, %L, embedding => ''sparse'').', collection, model);
     END IF;
 
     wanted_type := format('%s.%I(%s)', pgsim._vector_schema(), m.element, m.dim);
@@ -5651,7 +5690,7 @@ $$Gives an embedding a version under a model, and returns the version's id. The 
 column_name NULL: a table of its own in schema pgsim_data, empty at first, with the base table's owner, grants and row-level
 security; its rows go with the base rows. Otherwise: adopts that vector column of the base table where it stands, moving nothing.
 From here on changes of the source columns are queued; pgsim.enqueue_missing queues what has no vector yet.
-Errors: PS001, PS002, PS003, PS005, PS006, PS012, PS020, PS032.$$;
+Errors: PS001, PS002, PS003, PS005, PS006, PS010, PS012, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.drop_collection(name text) RETURNS void
 LANGUAGE plpgsql
@@ -5875,8 +5914,8 @@ Version tables (and codes and text indexes, to read) take the base table's owner
 the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.upsert(
-    collection text, model text, keys text[], vectors vector[], embedding text = 'default', source_hashes bytea[] = NULL,
-    skip_absent boolean = false
+    collection text, model text, keys text[], vectors vector[] = NULL, embedding text = 'default', source_hashes bytea[] = NULL,
+    skip_absent boolean = false, sparse_vectors sparsevec[] = NULL
 ) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -5888,20 +5927,34 @@ DECLARE
     rows_named bigint;
     stored bigint;
     offered bigint := cardinality(keys);
+    sparse boolean;
+    statement text;
 BEGIN
     IF model IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the model that made the vectors: nothing else tells one model''s vectors from another''s.';
     END IF;
     t := pgsim._target(collection, model, embedding);
-    IF keys IS NULL OR vectors IS NULL OR array_ndims(keys) > 1 OR array_ndims(vectors) > 1 OR offered <> cardinality(vectors)
-       OR offered <> coalesce(cardinality(source_hashes), offered) THEN
+    sparse := t.element = 'sparsevec';
+    IF sparse AND vectors IS NOT NULL THEN
+        PERFORM pgsim._require_dense(t, 'vectors is');
+    ELSIF NOT sparse AND sparse_vectors IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('sparse_vectors is given; model %L is dense, of %s numbers each', t.model, t.dim), HINT = 'Give dense vectors as vectors, or name the sparse model.';
+    END IF;
+    IF keys IS NULL OR num_nonnulls(vectors, sparse_vectors) = 0 OR array_ndims(keys) > 1 OR greatest(array_ndims(vectors), array_ndims(sparse_vectors)) > 1
+       OR offered <> coalesce(cardinality(vectors), cardinality(sparse_vectors)) OR offered <> coalesce(cardinality(source_hashes), offered) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',
-            MESSAGE = format('%s keys, %s vectors%s; there must be as many of each', coalesce(offered::text, 'NULL'), coalesce(cardinality(vectors)::text, 'NULL'),
+            MESSAGE = format('%s keys, %s vectors%s; there must be as many of each', coalesce(offered::text, 'NULL'), coalesce(coalesce(cardinality(vectors), cardinality(sparse_vectors))::text, 'NULL'),
                              coalesce(' and ' || cardinality(source_hashes) || ' source_hashes', '')),
             HINT = 'Give two flat arrays of one length: the i-th vector belongs to the i-th key.';
     END IF;
+    IF sparse THEN
+        SELECT i.key, i.v INTO bad FROM unnest(keys, sparse_vectors) AS i (key, v) WHERE pgsim._sparse_problem(i.v, t.dim, t.metric) IS NOT NULL LIMIT 1;
+        IF FOUND THEN
+            PERFORM pgsim._check_sparse(bad.v, format('the vector of key %s', coalesce(quote_literal(left(bad.key, 200)), 'NULL')), t.model, t.dim, t.metric);
+        END IF;
+    END IF;
     SELECT i.key, i.v INTO bad
-    FROM unnest(keys, vectors) AS i (key, v) WHERE pgsim._vector_problem(i.v, t.dim, t.metric, t.element) IS NOT NULL LIMIT 1;
+    FROM unnest(keys, vectors) AS i (key, v) WHERE NOT sparse AND pgsim._vector_problem(i.v, t.dim, t.metric, t.element) IS NOT NULL LIMIT 1;
     IF FOUND THEN
         PERFORM pgsim._check_vector(bad.v, format('the vector of key %s', coalesce(quote_literal(left(bad.key, 200)), 'NULL')), t.model, t.dim, t.metric, t.element);
     END IF;
@@ -5922,14 +5975,13 @@ BEGIN
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
     BEGIN
         IF t.adopted THEN
-            EXECUTE format(
+            statement := format(
                 'UPDATE %1$s AS b SET %2$I = i.v::%3$s.%4$I '
                 'FROM (SELECT %5$s, k.v FROM unnest($1, $2) AS k (given, v)) AS i WHERE %6$s',
                 t.base_sql, t.column_name, t.vector_schema, t.element, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                pgsim._key_join('b.', 'i.', t.key_columns, true))
-            USING keys, vectors;
+                pgsim._key_join('b.', 'i.', t.key_columns, true));
         ELSE
-            EXECUTE format(
+            statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
                 'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s FOR KEY SHARE OF b '
@@ -5937,8 +5989,12 @@ BEGIN
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),
                 t.vector_schema, t.element, hash, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true))
-            USING keys, vectors, source_hashes;
+                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true));
+        END IF;
+        IF sparse THEN
+            EXECUTE statement USING keys, sparse_vectors, source_hashes;
+        ELSE
+            EXECUTE statement USING keys, vectors, source_hashes;
         END IF;
         GET DIAGNOSTICS stored = ROW_COUNT;
     EXCEPTION
@@ -5960,7 +6016,8 @@ $$;
 COMMENT ON FUNCTION pgsim.upsert IS
 $$Stores vectors under a model, replacing what a key had, and returns how many. All of them, or none.
 
-keys: base keys as text (of a composite key a JSON object). vectors: one for each, of the model's width.
+keys: base keys as text (of a composite key a JSON object). vectors: one for each, of the model's width; under a sparse model
+sparse_vectors instead.
 source_hashes: SHA-256 of the text each vector was made from, when it was read earlier; default the row's text of now (an adopted
 column keeps none).
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.
@@ -6725,6 +6782,9 @@ DECLARE
     settings jsonb := CASE WHEN current_setting('jit') = 'on' THEN '{"jit": "off"}' ELSE '{}' END;
     previous jsonb;
 BEGIN
+    IF t.element = 'sparsevec' THEN
+        PERFORM pgsim._require_dense(t, 'query is');
+    END IF;
     IF NOT has_table_privilege(t.base, 'SELECT') OR NOT has_schema_privilege(t.base_schema, 'USAGE') OR NOT has_table_privilege(t.version, 'SELECT') THEN
         PERFORM pgsim._require_select(t.base, t.version);
     END IF;
@@ -6847,13 +6907,14 @@ BEGIN
     IF r.k > 10000 THEN
         PERFORM pgsim._check_k(r.k);
     END IF;
-    IF num_nonnulls(h.texts, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
-        IF cardinality(queries) <> cardinality(h.texts) THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there are %s queries and %s text_queries', cardinality(queries), cardinality(h.texts)), HINT = 'Give one of each for every search, or one kind alone.';
+    IF num_nonnulls(h.texts, h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
+        IF EXISTS (SELECT FROM unnest(ARRAY[cardinality(queries), cardinality(h.texts), cardinality(h.sparse)]) AS n HAVING min(n) <> max(n)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = concat_ws(' and ', format('there are %s queries', cardinality(queries)), cardinality(h.texts) || ' text_queries', cardinality(h.sparse) || ' sparse_queries'),
+                HINT = 'Give one of each for every search, or leave a kind out.';
         END IF;
-        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), 1) LOOP
+        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), cardinality(h.sparse), 1) LOOP
             query := i;
-            executed := pgsim._search_fused(r, queries[i], h.texts[i], h, explained);
+            executed := pgsim._search_fused(r, queries[i], h.texts[i], h.sparse[i], h, explained);
             keys := executed.keys;
             distances := executed.distances;
             metric := executed.metric;
@@ -7014,7 +7075,8 @@ BEGIN
         -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
         -- adding 0 keeps an exact scan off every vector index, and the key settles ties.
         FOR i IN 1 .. rungs LOOP
-            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) $2%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
+            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) %s%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
+                                                             CASE t.element WHEN 'sparsevec' THEN '($1 ->> ''$sparse'')' ELSE '$2' END,
                                                              CASE t.element WHEN 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
@@ -7113,7 +7175,7 @@ $$;
 COMMENT ON FUNCTION pgsim._store_calibration IS 'Puts the parts of a calibration together and stores it, for the searches that follow.';
 
 CREATE FUNCTION pgsim.explain_search(
-    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -7127,7 +7189,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         ARRAY[explain_search.query],
         ROW(CASE WHEN explain_search.text_query IS NOT NULL THEN ARRAY[explain_search.text_query] END, explain_search.text_form, explain_search.legs, explain_search.fusion, explain_search.weights, explain_search.rank_constant,
-            explain_search.candidates, explain_search.per_group)::pgsim._fusion_request, true) AS r;
+            explain_search.candidates, explain_search.per_group, CASE WHEN explain_search.sparse_query IS NOT NULL THEN ARRAY[explain_search.sparse_query] END)::pgsim._fusion_request, true) AS r;
 END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
@@ -7180,7 +7242,7 @@ COMMENT ON FUNCTION pgsim.score IS
     'Turns a distance into a score, higher being better: the cosine similarity, the inner product, or 1 / (1 + distance) for l2 and l1. NULL for a metric that is none of these.';
 
 CREATE FUNCTION pgsim.search(
-    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -7194,7 +7256,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         ARRAY[search.query],
         ROW(CASE WHEN search.text_query IS NOT NULL THEN ARRAY[search.text_query] END, search.text_form, search.legs, search.fusion, search.weights, search.rank_constant,
-            search.candidates, search.per_group)::pgsim._fusion_request, false) AS r
+            search.candidates, search.per_group, CASE WHEN search.sparse_query IS NOT NULL THEN ARRAY[search.sparse_query] END)::pgsim._fusion_request, false) AS r
     CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY n.rank;
 END;
@@ -7215,7 +7277,7 @@ one searches that prefix alone, of several each ranks what the shorter kept, ove
 Row-level security and grants of the table hold. Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
 
 CREATE FUNCTION pgsim.search_batch(
-    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, model text = NULL, embedding text = 'default',
+    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -7229,7 +7291,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         search_batch.queries,
         ROW(search_batch.text_queries, search_batch.text_form, search_batch.legs, search_batch.fusion, search_batch.weights, search_batch.rank_constant,
-            search_batch.candidates, search_batch.per_group)::pgsim._fusion_request, false) AS r
+            search_batch.candidates, search_batch.per_group, search_batch.sparse_queries)::pgsim._fusion_request, false) AS r
     CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY r.query, n.rank;
 END;
@@ -7238,6 +7300,165 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows.
 Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
+
+CREATE FUNCTION pgsim._check_sparse(v sparsevec, what text, model text, dim int, metric text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    problem text := pgsim._sparse_problem(v, dim, metric);
+BEGIN
+    IF problem IS NULL THEN
+        RETURN;
+    ELSIF problem LIKE 'has %' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012',
+            MESSAGE = format('%s %s; model %L has %s', what, problem, model, dim),
+            HINT = 'The number after the slash is the model''s width, the size of its vocabulary as a rule: {1:0.5,7:1.25}/30522. Or name the model that made it.';
+    ELSE
+        RAISE EXCEPTION USING ERRCODE = 'PS013',
+            MESSAGE = format('%s %s; model %L takes sparse vectors%s', what, problem, model,
+                             CASE metric WHEN 'cosine' THEN ' with at least one number that is not zero (one of zeros has no direction)' ELSE '' END),
+            HINT = CASE WHEN v IS NULL THEN 'Leave out what has no vector: a row without one is not found, and nothing else is lost.'
+                        ELSE 'Leave the row out: the model found nothing to say of its text, and nothing finds it.' END;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_sparse IS 'Raises PS012 or PS013 for a sparse vector that a model cannot have made.';
+
+CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF t.element = 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('%s for dense vectors; model %L is sparse', what, t.model),
+            HINT = 'Name a dense model or its embedding. Sparse vectors are stored by pgsim.upsert(..., sparse_vectors => ...) and searched by pgsim.search(..., sparse_query => ...).';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._require_dense IS 'Raises PS012 where a call that knows dense vectors alone is asked about a sparse model.';
+
+CREATE FUNCTION pgsim._run_sparse(
+    r pgsim._search_request, query text, predicate text, given jsonb, explained boolean,
+    OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started timestamptz := clock_timestamp();
+    stage_started timestamptz;
+    t pgsim._target := pgsim._sparse_target(r.collection, r.model, r.embedding);
+    p pgsim._search_plan;
+    vector text;
+    -- A row that shares nothing with the query has this distance: it does not match.
+    apart float8 := CASE t.metric WHEN 'ip' THEN 0 WHEN 'cosine' THEN 1 END;
+    statement text;
+    previous jsonb;
+    found int;
+    stages jsonb := '[]';
+    fallbacks text[] := '{}';
+BEGIN
+    PERFORM pgsim._require_select(t.base, t.version);
+    BEGIN
+        PERFORM pgsim._check_sparse(pgsim._sparse_of(query), 'the query', t.model, t.dim, t.metric);
+        vector := pgsim._sparse_of(query);
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the sparse query is no sparse vector: %s', SQLERRM),
+            HINT = format('Give pgvector''s text, indices from 1 and the width after a slash: {1:0.5,7:1.25}/%s.', t.dim);
+    END;
+    IF r.mode NOT IN ('auto', 'exact', 'ann') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %L; of sparse vectors it is auto, exact or ann', r.mode), HINT = 'Leave it out: auto takes what costs least.';
+    END IF;
+    metric := t.metric;
+    p.target := t;
+    p.request := r;
+    p.predicate := predicate;
+    p.given := given || jsonb_build_object('$sparse', vector);
+    p.depth := r.k;
+    p.recall := coalesce(r.recall, .95);
+    p.settings := CASE WHEN current_setting('jit') = 'on' THEN '{"jit": "off"}' ELSE '{}' END::jsonb;
+    IF r.where_sql IS NOT NULL THEN
+        p.settings := p.settings || jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(r.search_path, '')));
+    END IF;
+    p.through_base := t.adopted OR predicate IS NOT NULL OR row_security_active(t.base);
+    p.strategy := 'exact';
+    statement := pgsim._search_statement(p);
+    previous := pgsim._set(p.settings);
+    stage_started := clock_timestamp();
+    EXECUTE statement INTO keys, distances USING p.given, NULL::text;
+    IF explained THEN
+        stages := stages || (jsonb_build_object('strategy', p.strategy, 'seconds', extract(epoch FROM clock_timestamp() - stage_started)) || pgsim._explain_stage(p, statement, p.settings, NULL));
+    END IF;
+    PERFORM pgsim._set(previous);
+    -- A row without a vector has no distance, and one of zeros no direction: NULL and NaN come last.
+    found := (SELECT count(*) FROM unnest(distances) AS d WHERE d < coalesce(apart, 'NaN'));
+    keys := coalesce(keys[:found], '{}');
+    distances := coalesce(distances[:found], '{}');
+    details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
+    IF fallbacks <> '{}' THEN
+        details := details || jsonb_build_object('fallbacks', to_jsonb(fallbacks));
+    END IF;
+    IF explained THEN
+        details := details || jsonb_build_object('version', t.version_id, 'recall', p.recall, 'stages', stages, 'statement', statement,
+                                                 'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_sparse IS
+    'Searches sparse vectors. By an inner product or cosine a row matches when that is above zero; by a distance every row does. Fewer than k rows come only where fewer match.';
+
+CREATE FUNCTION pgsim._sparse_of(given text) RETURNS sparsevec
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN given::sparsevec;
+COMMENT ON FUNCTION pgsim._sparse_of IS 'A sparse vector read from its text, wherever the extension lives.';
+
+CREATE FUNCTION pgsim._sparse_problem(v sparsevec, dim int, metric text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN v IS NULL THEN 'is NULL'
+    -- pgvector has no function for it.
+    WHEN pg_catalog.split_part(v::text, '/', 2)::int <> dim THEN 'has ' || pg_catalog.split_part(v::text, '/', 2) || ' dimensions'
+    WHEN metric = 'cosine' AND NOT l2_norm(v) > 0 THEN 'is all zeros'
+END;
+COMMENT ON FUNCTION pgsim._sparse_problem IS 'Why a sparse vector cannot be stored or searched under a model, or NULL. (pgvector itself refuses NaN and infinity.)';
+
+CREATE FUNCTION pgsim._sparse_target(collection text, model text, embedding text) RETURNS pgsim._target
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    c pgsim._collection := pgsim._collection_row(collection);
+    found_models text[];
+    found_embeddings text[];
+BEGIN
+    -- Sparse vectors are an embedding of their own. Where there is one alone nobody need name it.
+    SELECT array_agg(m.name ORDER BY e.name <> _sparse_target.embedding, e.name), array_agg(e.name ORDER BY e.name <> _sparse_target.embedding, e.name)
+    INTO found_models, found_embeddings
+    FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._model AS m ON m.id = v.model_id
+    WHERE e.collection_id = c.id AND m.element = 'sparsevec'
+      AND CASE WHEN _sparse_target.model IS NULL THEN v.state = 'active' ELSE m.name = _sparse_target.model END
+      AND (_sparse_target.embedding = 'default' OR e.name = _sparse_target.embedding);
+    IF cardinality(found_models) = 1 OR found_embeddings[1] = embedding THEN
+        RETURN pgsim._target(collection, found_models[1], found_embeddings[1]);
+    ELSIF cardinality(found_models) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('collection %L has several embeddings of sparse vectors, and none is named: %s', collection, array_to_string(found_embeddings, ', ')),
+            HINT = 'Name it: embedding => ... where there is no dense query, or legs => ''{"sparse": {"sparse_query": "...", "embedding": "..."}}''.';
+    END IF;
+    IF model IS NULL AND embedding = 'default' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS004', MESSAGE = format('collection %L has no active version under a sparse model', collection),
+            DETAIL = coalesce('It has: ' || (SELECT string_agg(format('%L (embedding %L, %s)', v.model, v.embedding, v.state), ', ' ORDER BY v.id)
+                                             FROM pgsim.versions AS v WHERE v.collection = c.name), 'It has none.'),
+            HINT = format('Make one: pgsim.create_model(name, dim => 30522, metric => ''ip'', element => ''sparsevec''), pgsim.create_embedding(%L, ''sparse'', source_columns), pgsim.create_version(%1$L, name, embedding => ''sparse'').', collection);
+    END IF;
+    t := pgsim._target(collection, model, embedding);
+    RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('the query is sparse; model %L of embedding %L is dense: %s numbers each', t.model, embedding, t.dim),
+        HINT = 'Give a dense vector as query, or name the embedding of the sparse model.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._sparse_target IS
+    'The version that a sparse query searches: the one named, or where none is that of the embedding default, if it is sparse, or the only sparse one. PS010 where there are several.';
 
 CREATE FUNCTION pgsim._create_text(c pgsim._collection, text_config text, columns text[], weights float8[], k1 float8, b float8) RETURNS pgsim._text
 LANGUAGE plpgsql

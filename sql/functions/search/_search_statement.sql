@@ -53,7 +53,8 @@ BEGIN
         -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
         -- adding 0 keeps an exact scan off every vector index, and the key settles ties.
         FOR i IN 1 .. rungs LOOP
-            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) $2%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
+            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) %s%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
+                                                             CASE t.element WHEN 'sparsevec' THEN '($1 ->> ''$sparse'')' ELSE '$2' END,
                                                              CASE t.element WHEN 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
