@@ -114,14 +114,14 @@ def tune(
     test = order[: max(1, round(held_out * len(judged)))]
     fit = order[len(test) :]
 
-    single = _reciprocal_ranks(judged, minima, "leg", [(np.eye(len(names))[i], 0.0) for i in range(len(names))], k)
+    single = reciprocal_ranks(judged, minima, "leg", [(np.eye(len(names))[i], 0.0) for i in range(len(names))], k)
     best_leg = int(np.argmax(single[fit].mean(axis=0)))
     fitted, fitted_value, tuned = Fusion("minmax", {}), -1.0, np.zeros(len(judged))
     for method in ("minmax", "tmm", "dbsf", "rrf"):
         if method == "tmm" and None in minima.values():
             continue
         settings = list(_settings(method, len(names)))
-        ranks = _reciprocal_ranks(judged, minima, method, settings, k)
+        ranks = reciprocal_ranks(judged, minima, method, settings, k)
         means = ranks[fit].mean(axis=0)
         best = int(np.argmax(means))
         if means[best] > fitted_value + 1e-9:
@@ -129,7 +129,7 @@ def tune(
             named = {name: round(float(weight), 6) for name, weight in zip(names, weights, strict=True)}
             fitted = Fusion(method, named, constant if method == "rrf" else None)
             fitted_value, tuned = float(means[best]), ranks[:, best]
-    equal = _reciprocal_ranks(judged, minima, "minmax", [(np.full(len(names), 1 / len(names)), 0.0)], k)[:, 0]
+    equal = reciprocal_ranks(judged, minima, "minmax", [(np.full(len(names), 1 / len(names)), 0.0)], k)[:, 0]
     gain = _mean(tuned[test] - single[test, best_leg], rng)
     helps = gain.low > 0
     alone = Fusion("minmax", {name: float(name == names[best_leg]) for name in names})
@@ -158,7 +158,7 @@ def _settings(method: str, legs: int) -> Iterator[tuple[Floats, float]]:
             yield np.array(each) / parts, constant
 
 
-def _reciprocal_ranks(
+def reciprocal_ranks(
     judged: Sequence[Judged],
     minima: Mapping[str, float | None],
     method: str,

@@ -7198,7 +7198,8 @@ strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds
 stages: each that was run, with what it read (index, tuples), its settings (ef, keep, margin), its seconds, and the fallback taken after it;
 complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
 $1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
-Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
+Of several legs: fusion (name, method, rank_constant, candidates), and legs: the kind, weight, rows, seconds and details of each, the details of a vector
+being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.fetch(collection text, keys text[], columns text[] = NULL) RETURNS TABLE (key text, data jsonb)
 LANGUAGE plpgsql STABLE
@@ -7261,10 +7262,10 @@ BEGIN ATOMIC
     ORDER BY n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search IS
-$$Finds the k rows of a collection nearest to a query vector, among those that a filter admits, in rank order.
+$$Finds the k rows of a collection that answer a query vector, a text, or both best, among those that a filter admits, in rank order.
 
-Returns key (the base key as text; a JSON object of a composite one), score (higher is better), distance (the metric's own),
-rank (from 1) and details. Fewer than k rows come back only when fewer match. Rows at one distance come in the order of their keys.
+Returns key (the base key as text; a JSON object of a composite one), score (higher is better), distance (the metric's own; NULL where the
+vector did not find the row), rank (from 1) and details. Fewer than k rows come back only when fewer match. Ties come in the order of their keys.
 
 query: a vector of the model's width. k: 1 to 10000. filter: conditions as JSON, {"section": "games", "size": {"$lt": 100}}.
 where_sql, where_values: a condition as SQL over the table, its values read as ($1->>'name')::type; never build it from what
@@ -7272,9 +7273,15 @@ users type; where_columns: the columns it reads, if you want codes to serve it. 
 recall: the share of the exact answer that is to be found, on average, .5 to 1 (default .95). mode: auto takes what costs least at
 that recall; exact ranks every match; codes and ann use just these, and exact when they give too few. max_distance: rows farther away
 are left out. after: the last row of the page before, {"distance": ..., "key": ..., "rank": ...}. distinct_on: a column, of whose every
-value only the nearest row comes. dims: prefix lengths that the model declares;
+value only the best row comes, or the best per_group. dims: prefix lengths that the model declares;
 one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
-Row-level security and grants of the table hold. Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
+
+text_query: words, ranked by BM25 (pgsim.enable_text first); text_form: how they are read. Alone, they answer alone; with query, both are
+legs, each gives candidates rows (200, or twice k where that is more), and these are fused. fusion: minmax (default), relative_score,
+tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
+one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
+"recent": {"column": "published", "half_life": "30 days"}}; docs/hybrid.md tells all.
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.search_batch(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
@@ -7298,8 +7305,9 @@ END;
 COMMENT ON FUNCTION pgsim.search_batch IS
 $$Searches for many query vectors in one call: planned once, answered each as by pgsim.search, whose arguments it takes.
 
-query is the place of the vector in queries, from 1; a query that finds nothing has no rows.
-Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
+query is the place of the vector in queries, from 1; a query that finds nothing has no rows. text_queries: a text for each vector, or in
+their place; NULL in either leaves that one out. legs are the same for all.
+Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._check_sparse(v sparsevec, what text, model text, dim int, metric text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -7636,6 +7644,9 @@ DECLARE
     removed int := 0;
     removed_length numeric := 0;
     terms int[];
+    contents text[];
+    moved boolean;
+    w record;
 BEGIN
     SELECT s.* INTO x FROM pgsim._text AS s WHERE s.collection_id = TG_ARGV[0]::int;
     IF NOT FOUND OR NOT x.complete THEN
@@ -7676,7 +7687,16 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         EXECUTE pgsim._text_removal(x, 'pgsim_before AS r', matched) INTO removed_terms, removed_docs, removed, removed_length;
     ELSIF TG_LEVEL = 'ROW' THEN
-        EXECUTE pgsim._text_removal(x, '(SELECT ($1).* UNION ALL SELECT ($2).*) AS r', matched) INTO removed_terms, removed_docs, removed, removed_length USING OLD, NEW;
+        EXECUTE format('SELECT ARRAY[%s], %s', (SELECT string_agg(format('pg_catalog.concat(($2).%I)', f.name), ', ' ORDER BY f.ordinal) FROM unnest(x.columns) WITH ORDINALITY AS f (name, ordinal)),
+                       format('record_image_ne(ROW(%s), ROW(%s))', pgsim._key_list('($1).', key_columns, false), pgsim._key_list('($2).', key_columns, false))) INTO contents, moved USING OLD, NEW;
+        IF moved THEN
+            EXECUTE pgsim._text_removal(x, '(SELECT ($1).* UNION ALL SELECT ($2).*) AS r', matched) INTO removed_terms, removed_docs, removed, removed_length USING OLD, NEW;
+        ELSE
+            EXECUTE format('DELETE FROM %s AS d WHERE %s RETURNING pgsim._text_terms(d.impacts), 1, round(d.length::float8::numeric, 2)', x.documents, pgsim._key_join('($1).', 'd.', key_columns, true))
+            INTO removed_terms, removed, removed_length USING NEW;
+            removed := coalesce(removed, 0);
+            removed_length := coalesce(removed_length, 0);
+        END IF;
     ELSIF TG_OP = 'INSERT' THEN
         -- A trigger of the user's may have changed a row again before the statement that brought it gets here. What this transaction wrote of it is the newer then.
         EXECUTE pgsim._text_removal(x, 'pgsim_rows AS r', matched || ' AND age(d.xmin) > 0') INTO removed_terms, removed_docs, removed, removed_length;
@@ -7694,8 +7714,14 @@ BEGIN
         END IF;
         terms := removed_terms;
     ELSIF TG_LEVEL = 'ROW' THEN
-        EXECUTE pgsim._text_insertion(x, key_columns, '(SELECT ($6).*) AS r', NULL)
-        INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x), NEW;
+        -- A row that had the new key before is counted once for each of its words, as the row itself is.
+        w := pgsim._text_row_words(x, contents, CASE WHEN moved THEN ARRAY(SELECT u.term FROM unnest(removed_terms, removed_docs) AS u (term, docs), generate_series(1, u.docs)) ELSE removed_terms END,
+                                   removed, removed_length);
+        IF w.impacts IS NOT NULL THEN
+            EXECUTE format('INSERT INTO %s (%s, length, average, impacts) SELECT %s, $2, $3, $4::%s.sparsevec', x.documents, pgsim._key_list('', key_columns, true),
+                           pgsim._key_list('($1).', key_columns, false), pgsim._vector_schema()) USING NEW, w.length, w.average, w.impacts;
+        END IF;
+        terms := w.terms;
     ELSE
         EXECUTE pgsim._text_insertion(x, key_columns,
             CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE format('(SELECT * FROM pgsim_rows AS o WHERE NOT EXISTS %s) AS r', format(same, 'pgsim_before')) END,
@@ -8220,6 +8246,62 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_row IS 'The text index of a collection, or PS035.';
+
+CREATE FUNCTION pgsim._text_row_words(
+    x pgsim._text, contents text[], removed_terms int[], removed int, removed_length numeric,
+    OUT length float8, OUT average float8, OUT impacts text, OUT terms int[]
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lexemes text[];
+    frequencies float8[];
+    ids int[];
+    tops float8[];
+    weighed real[];
+    made_lexemes text[];
+    made_ids int[];
+    changed_terms int[];
+    changed_docs int[];
+    changed_tops real[];
+BEGIN
+    SELECT array_agg(w.lexeme), array_agg(w.tf), max(w.length) INTO lexemes, frequencies, length
+    FROM (
+        SELECT k.lexeme, sum(k.tf)::float8 AS tf, (sum(sum(k.tf)) OVER ())::real::float8 AS length
+        FROM unnest(contents, x.weights) AS f (content, weight)
+        CROSS JOIN LATERAL unnest(CASE WHEN octet_length(f.content) <= 12000 THEN ARRAY[f.content] ELSE pgsim._text_pieces(f.content) END) AS p (piece)
+        CROSS JOIN LATERAL (SELECT u.lexeme, f.weight::numeric * cardinality(u.positions) AS tf FROM unnest(to_tsvector(x.text_config::regconfig, p.piece)) AS u) AS k
+        GROUP BY k.lexeme ORDER BY sum(k.tf) DESC, k.lexeme COLLATE "C" LIMIT 16000
+    ) AS w;
+    average := greatest(coalesce(pgsim._text_average(x), length), 1e-3)::real::float8;
+    EXECUTE format('SELECT array_agg(v.term ORDER BY w.ordinal), array_agg(v.top ORDER BY w.ordinal) FROM unnest($1) WITH ORDINALITY AS w (lexeme, ordinal) '
+                   'LEFT JOIN LATERAL (SELECT v.term, v.top FROM %s AS v WHERE v.lexeme = w.lexeme ORDER BY v.term LIMIT 1) AS v ON true', x.vocabulary)
+    INTO ids, tops USING lexemes;
+    weighed := ARRAY(SELECT (u.tf * (x.k1 + 1) / (u.tf + x.k1 * ((1 - x.b) + x.b * length / average)))::real FROM unnest(frequencies) WITH ORDINALITY AS u (tf, ordinal) ORDER BY u.ordinal);
+    IF array_position(ids, NULL) IS NOT NULL THEN
+        EXECUTE format('WITH made AS (INSERT INTO %s AS v (lexeme, docs, top) SELECT u.lexeme, 1, u.top FROM unnest($1, $2, $3) AS u (lexeme, term, top) WHERE u.term IS NULL RETURNING v.lexeme, v.term) '
+                       'SELECT array_agg(m.lexeme), array_agg(m.term) FROM made AS m', x.vocabulary)
+        INTO made_lexemes, made_ids USING lexemes, ids, weighed;
+    END IF;
+    SELECT '{' || string_agg(coalesce(u.term, m.term) || ':' || u.impact, ',') || '}/1000000000' INTO impacts
+    FROM unnest(lexemes, ids, weighed) AS u (lexeme, term, impact) LEFT JOIN unnest(made_lexemes, made_ids) AS m (lexeme, term) ON m.lexeme = u.lexeme;
+    SELECT array_agg(c.term), array_agg(c.docs), array_agg(c.top) INTO changed_terms, changed_docs, changed_tops
+    FROM (SELECT s.term, sum(s.docs) AS docs, max(s.top) AS top
+          FROM (SELECT u.term, 1 AS docs, u.impact AS top, u.had FROM unnest(ids, weighed, tops) AS u (term, impact, had) WHERE u.term IS NOT NULL
+                UNION ALL SELECT g.term, -1, 0, NULL FROM unnest(removed_terms) AS g (term)) AS s
+          GROUP BY s.term HAVING sum(s.docs) <> 0 OR max(s.top) > coalesce(max(s.had), 0)) AS c;
+    terms := changed_terms;
+    IF removed > 0 OR impacts IS NOT NULL THEN
+        EXECUTE format('INSERT INTO %s (term, docs, top, length) SELECT u.term, u.docs, u.top, NULL FROM unnest($1, $2, $3) AS u (term, docs, top) UNION ALL SELECT 0, $4, $5, $6', x.changes)
+        USING changed_terms, changed_docs, changed_tops, CASE WHEN impacts IS NULL THEN 0 ELSE 1 END - removed, CASE WHEN impacts IS NULL THEN 0 ELSE (1 / average)::real END,
+              coalesce(round(length::numeric, 2), 0) - removed_length;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_row_words IS
+    'What _text_insertion does for rows of a statement, for one row, but storing it: its impacts, and the counts that it changes. Several short statements are planned sooner than one long one.';
+REVOKE ALL ON FUNCTION pgsim._text_row_words FROM PUBLIC;
 
 CREATE FUNCTION pgsim._text_security_drift(c pgsim._collection, x pgsim._text) RETURNS boolean
 LANGUAGE sql STABLE

@@ -16,6 +16,8 @@ ROUNDS = {
     "overhead": ["--queries", "3"],
     "capture": ["--rounds", "2"],
     "filtered": ["--queries", "5", "--tried", "3", "--rounds", "1", "--skip-lancedb", "--shapes", *SHAPES],
+    "text": ["--queries", "5"],
+    "fusion": ["--queries", "5", "--judged", "40"],
     "scale": ["--rows", "8000", "--queries", "3", "--exact", "2", "--shapes", *SHAPES],
 }
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg
 import pytest
-from conftest import ROWS
+from papers import ROWS
 
 if TYPE_CHECKING:
-    from conftest import Connection, Papers
     from numpy.typing import NDArray
+    from papers import Connection, Papers
 
 RNG = np.random.default_rng(9)
 QUERY: NDArray[np.float32] = RNG.normal(size=8).astype(np.float32)

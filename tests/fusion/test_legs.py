@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg
 import pytest
-from conftest import AGE, CITED, NOW, ROWS
 from formulas import fused
+from papers import AGE, CITED, NOW, ROWS
 
 if TYPE_CHECKING:
-    from conftest import Papers
     from formulas import Leg
     from numpy.typing import NDArray
+    from papers import Papers
 
 RNG = np.random.default_rng(5)
 QUERY: NDArray[np.float32] = RNG.normal(size=8).astype(np.float32)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg
 import pytest
-from conftest import AGE, NOW
+from papers import AGE, NOW
 
 import pgsim
 from pgsim.errors import EmbedderError, InvalidArgument, MissingExtra, UnknownCollection, UnknownFusion
 from pgsim.rerankers import CrossEncoderScorer, MemoryCache, Scorer, cached_scores, score_key
 
 if TYPE_CHECKING:
-    from conftest import Papers
     from numpy.typing import NDArray
+    from papers import Papers
 
 RNG = np.random.default_rng(21)
 QUERY: NDArray[np.float32] = RNG.normal(size=8).astype(np.float32)

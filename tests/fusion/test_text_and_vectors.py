@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg
 import pytest
-from conftest import ROWS, body
 from formulas import fused
+from papers import ROWS, body
 
 from pgsim import Database
 
 if TYPE_CHECKING:
-    from conftest import Papers
     from formulas import Leg
     from numpy.typing import NDArray
+    from papers import Papers
 
 RNG = np.random.default_rng(8)
 QUERY: NDArray[np.float32] = RNG.normal(size=8).astype(np.float32)

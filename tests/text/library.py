@@ -122,8 +122,8 @@ def statistics(connection: Connection, table: str = "book") -> tuple[dict[str, i
         [table],
     ).fetchall()
     words = connection.execute(
-        f"SELECT v.lexeme, sum(v.docs + (SELECT coalesce(sum(h.docs), 0) FROM {changes} AS h WHERE h.term = v.term))::int "
-        f"FROM {vocabulary} AS v GROUP BY v.lexeme".encode()
+        f"SELECT v.lexeme, sum(v.docs + h.docs)::int FROM {vocabulary} AS v CROSS JOIN LATERAL "
+        f"(SELECT coalesce(sum(h.docs), 0) AS docs FROM {changes} AS h WHERE h.term = v.term) AS h GROUP BY 1".encode()
     ).fetchall()
     lengths = connection.execute(f"SELECT key::text, length FROM {documents}".encode()).fetchall()
     ((rows, length),) = connection.execute(

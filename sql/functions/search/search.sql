@@ -18,10 +18,10 @@ BEGIN ATOMIC
     ORDER BY n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search IS
-$$Finds the k rows of a collection nearest to a query vector, among those that a filter admits, in rank order.
+$$Finds the k rows of a collection that answer a query vector, a text, or both best, among those that a filter admits, in rank order.
 
-Returns key (the base key as text; a JSON object of a composite one), score (higher is better), distance (the metric's own),
-rank (from 1) and details. Fewer than k rows come back only when fewer match. Rows at one distance come in the order of their keys.
+Returns key (the base key as text; a JSON object of a composite one), score (higher is better), distance (the metric's own; NULL where the
+vector did not find the row), rank (from 1) and details. Fewer than k rows come back only when fewer match. Ties come in the order of their keys.
 
 query: a vector of the model's width. k: 1 to 10000. filter: conditions as JSON, {"section": "games", "size": {"$lt": 100}}.
 where_sql, where_values: a condition as SQL over the table, its values read as ($1->>'name')::type; never build it from what
@@ -29,6 +29,12 @@ users type; where_columns: the columns it reads, if you want codes to serve it. 
 recall: the share of the exact answer that is to be found, on average, .5 to 1 (default .95). mode: auto takes what costs least at
 that recall; exact ranks every match; codes and ann use just these, and exact when they give too few. max_distance: rows farther away
 are left out. after: the last row of the page before, {"distance": ..., "key": ..., "rank": ...}. distinct_on: a column, of whose every
-value only the nearest row comes. dims: prefix lengths that the model declares;
+value only the best row comes, or the best per_group. dims: prefix lengths that the model declares;
 one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
-Row-level security and grants of the table hold. Errors: PS001 to PS006, PS010, PS012 to PS016, PS032.$$;
+
+text_query: words, ranked by BM25 (pgsim.enable_text first); text_form: how they are read. Alone, they answer alone; with query, both are
+legs, each gives candidates rows (200, or twice k where that is more), and these are fused. fusion: minmax (default), relative_score,
+tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
+one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
+"recent": {"column": "published", "half_life": "30 days"}}; docs/hybrid.md tells all.
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;

@@ -15,6 +15,9 @@ DECLARE
     removed int := 0;
     removed_length numeric := 0;
     terms int[];
+    contents text[];
+    moved boolean;
+    w record;
 BEGIN
     SELECT s.* INTO x FROM pgsim._text AS s WHERE s.collection_id = TG_ARGV[0]::int;
     IF NOT FOUND OR NOT x.complete THEN
@@ -55,7 +58,16 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         EXECUTE pgsim._text_removal(x, 'pgsim_before AS r', matched) INTO removed_terms, removed_docs, removed, removed_length;
     ELSIF TG_LEVEL = 'ROW' THEN
-        EXECUTE pgsim._text_removal(x, '(SELECT ($1).* UNION ALL SELECT ($2).*) AS r', matched) INTO removed_terms, removed_docs, removed, removed_length USING OLD, NEW;
+        EXECUTE format('SELECT ARRAY[%s], %s', (SELECT string_agg(format('pg_catalog.concat(($2).%I)', f.name), ', ' ORDER BY f.ordinal) FROM unnest(x.columns) WITH ORDINALITY AS f (name, ordinal)),
+                       format('record_image_ne(ROW(%s), ROW(%s))', pgsim._key_list('($1).', key_columns, false), pgsim._key_list('($2).', key_columns, false))) INTO contents, moved USING OLD, NEW;
+        IF moved THEN
+            EXECUTE pgsim._text_removal(x, '(SELECT ($1).* UNION ALL SELECT ($2).*) AS r', matched) INTO removed_terms, removed_docs, removed, removed_length USING OLD, NEW;
+        ELSE
+            EXECUTE format('DELETE FROM %s AS d WHERE %s RETURNING pgsim._text_terms(d.impacts), 1, round(d.length::float8::numeric, 2)', x.documents, pgsim._key_join('($1).', 'd.', key_columns, true))
+            INTO removed_terms, removed, removed_length USING NEW;
+            removed := coalesce(removed, 0);
+            removed_length := coalesce(removed_length, 0);
+        END IF;
     ELSIF TG_OP = 'INSERT' THEN
         -- A trigger of the user's may have changed a row again before the statement that brought it gets here. What this transaction wrote of it is the newer then.
         EXECUTE pgsim._text_removal(x, 'pgsim_rows AS r', matched || ' AND age(d.xmin) > 0') INTO removed_terms, removed_docs, removed, removed_length;
@@ -73,8 +85,14 @@ BEGIN
         END IF;
         terms := removed_terms;
     ELSIF TG_LEVEL = 'ROW' THEN
-        EXECUTE pgsim._text_insertion(x, key_columns, '(SELECT ($6).*) AS r', NULL)
-        INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x), NEW;
+        -- A row that had the new key before is counted once for each of its words, as the row itself is.
+        w := pgsim._text_row_words(x, contents, CASE WHEN moved THEN ARRAY(SELECT u.term FROM unnest(removed_terms, removed_docs) AS u (term, docs), generate_series(1, u.docs)) ELSE removed_terms END,
+                                   removed, removed_length);
+        IF w.impacts IS NOT NULL THEN
+            EXECUTE format('INSERT INTO %s (%s, length, average, impacts) SELECT %s, $2, $3, $4::%s.sparsevec', x.documents, pgsim._key_list('', key_columns, true),
+                           pgsim._key_list('($1).', key_columns, false), pgsim._vector_schema()) USING NEW, w.length, w.average, w.impacts;
+        END IF;
+        terms := w.terms;
     ELSE
         EXECUTE pgsim._text_insertion(x, key_columns,
             CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE format('(SELECT * FROM pgsim_rows AS o WHERE NOT EXISTS %s) AS r', format(same, 'pgsim_before')) END,
