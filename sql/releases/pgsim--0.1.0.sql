@@ -1268,7 +1268,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method <> 'codes'
+        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted')
         ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
         IF FOUND THEN
             RETURN;
@@ -4729,6 +4729,7 @@ BEGIN
     IF codes IS NOT NULL THEN
         PERFORM pgsim._drop_codes(version_id, codes);
     END IF;
+    PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = _drop_version.version_id AND i.method = 'inverted';
     DELETE FROM pgsim._version AS d WHERE d.id = _drop_version.version_id RETURNING * INTO v;
     DELETE FROM pgsim._queue AS q WHERE NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = q.version_id);
     DELETE FROM pgsim._search_log AS l WHERE l.version_id = _drop_version.version_id;
@@ -4784,6 +4785,7 @@ AS $$
 DECLARE
     t pgsim._target;
     stored text;
+    kept text;
     setting record;
     given_options jsonb := coalesce(options, '{}');
     predicate text;
@@ -4796,14 +4798,17 @@ BEGIN
     PERFORM pgsim._require_owner(t.version);
     version_id := t.version_id;
     IF method IS NULL OR method NOT IN ('hnsw', 'ivfflat') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw, ivfflat and codes', coalesce(quote_literal(left(method, 80)), 'NULL')),
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw, ivfflat and codes, and inverted of sparse vectors', coalesce(quote_literal(left(method, 80)), 'NULL')),
             HINT = 'hnsw is the better one but for the time to build it.';
     END IF;
     IF method = 'ivfflat' AND t.metric = 'l1' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'ivfflat has no operator class for metric l1', HINT = 'Use method => ''hnsw''.';
     END IF;
     full_element := coalesce(element, t.element);
-    IF full_element NOT IN ('vector', 'halfvec') THEN
+    IF t.element = 'sparsevec' THEN
+        kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
+        full_element := 'sparsevec';
+    ELSIF full_element NOT IN ('vector', 'halfvec') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector or halfvec elements', left(element, 80)),
             HINT = 'Leave it out for the element of the model.';
     END IF;
@@ -4813,7 +4818,7 @@ BEGIN
             MESSAGE = format('dims is %s; model %L has %s dimensions and the prefixes %s', full_dims, t.model, t.dim, t.matryoshka),
             HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
     END IF;
-    widest := CASE full_element WHEN 'halfvec' THEN 4000 ELSE 2000 END;
+    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'halfvec' THEN 4000 ELSE 2000 END;
     IF full_dims > widest THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('an index of %s elements has at most %s dimensions, not %s', full_element, widest, full_dims),
             HINT = 'Index halfvec elements (element => ''halfvec'', up to 4000), or a prefix that the model declares (dims => ...).';
@@ -4825,12 +4830,12 @@ BEGIN
     FOR setting IN
         SELECT o.key, o.value, a.lowest, a.highest
         FROM jsonb_each(given_options) AS o
-        LEFT JOIN (VALUES ('hnsw', 'm', 2, 100), ('hnsw', 'ef_construction', 4, 1000), ('ivfflat', 'lists', 1, 32768)) AS a (method, key, lowest, highest)
-            ON a.method = _index_statement.method AND a.key = o.key
+        LEFT JOIN (VALUES ('hnsw', 'm', 2, 100), ('hnsw', 'ef_construction', 4, 1000), ('ivfflat', 'lists', 1, 32768), ('hnsw', 'top_weights', 1, 1000)) AS a (method, key, lowest, highest)
+            ON a.method = _index_statement.method AND a.key = o.key AND (t.element = 'sparsevec' OR a.key <> 'top_weights')
     LOOP
         IF setting.lowest IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option %L is not known to %s', left(setting.key, 80), method),
-                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction.' ELSE 'Known is lists.' END;
+                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction, and of sparse vectors top_weights.' ELSE 'Known is lists.' END;
         END IF;
         IF jsonb_typeof(setting.value) <> 'number' OR (setting.value #>> '{}')::numeric NOT BETWEEN setting.lowest AND setting.highest
            OR (setting.value #>> '{}')::numeric % 1 <> 0 THEN
@@ -4857,7 +4862,7 @@ BEGIN
         predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
-    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, full_dims, full_element);
+    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
     SELECT n.nspname INTO schema_name FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = t.version;
     SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END || '_' || method
            || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
@@ -4875,7 +4880,7 @@ BEGIN
     definition := format('USING %s (%s %s.%I)%s%s', method,
         CASE WHEN stored = format('%I', t.column_name) THEN stored ELSE format('(%s)', stored) END,
         t.vector_schema, format('%s_%s_ops', full_element, t.metric),
-        coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options) AS o
+        coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options - 'top_weights') AS o
                   HAVING count(*) > 0), ''),
         coalesce(' WHERE ' || predicate, ''));
     statement := format('CREATE INDEX %I ON %s %s', name, relation, definition);
@@ -5282,17 +5287,17 @@ BEGIN
     RETURN QUERY
         SELECT coalesce(w.relation, t.tgrelid), coalesce(w.name, t.tgname), t.tgname IS NOT NULL, w.definition
         FROM (SELECT * FROM pgsim._capture_triggers(c) UNION ALL SELECT * FROM pgsim._codes_triggers(c)
-              UNION ALL SELECT * FROM pgsim._text_triggers(c)) AS w
+              UNION ALL SELECT * FROM pgsim._text_triggers(c) UNION ALL SELECT * FROM pgsim._inverted_triggers(c)) AS w
         FULL JOIN (
             SELECT g.tgrelid, g.tgname::text, g.tgenabled, g.tgargs FROM pg_trigger AS g
-            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc, 'pgsim._keep_text'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
+            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc, 'pgsim._keep_text'::regproc, 'pgsim._keep_inverted'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
         ) AS t ON t.tgrelid = w.relation AND t.tgname = w.name
         WHERE w.name IS NULL OR t.tgname IS NULL OR t.tgargs <> w.arguments OR t.tgenabled NOT IN ('O', 'A')
         ORDER BY 1, 2;
 END
 $$;
 COMMENT ON FUNCTION pgsim._trigger_drift IS
-    'Triggers of change capture, of codes and of text indexes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
+    'Triggers of change capture, of codes, of text and of inverted indexes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
 
 CREATE FUNCTION pgsim._version_name(collection text, embedding text, model text, version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5376,8 +5381,9 @@ BEGIN
                          ELSE format('REINDEX INDEX CONCURRENTLY %s', x.indexrelid::regclass) END
                 FROM pgsim._index AS i
                 LEFT JOIN (pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid) ON x.indrelid = v.relation AND k.relname = i.name
-                WHERE i.version_id = v.id AND i.method <> 'codes' AND x.indisvalid IS NOT TRUE;
+                WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
             RETURN QUERY
                 SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p
@@ -5544,6 +5550,9 @@ BEGIN
         PERFORM pgsim._check_codes(t, dims, element, where_filter, options);
         RETURN pgsim._create_codes(t, true);
     END IF;
+    IF method = 'inverted' THEN
+        RETURN pgsim._finish_inverted(t, pgsim._create_inverted(t, dims, element, where_filter, options, true));
+    END IF;
     SELECT * INTO s FROM pgsim._index_statement(collection, model, embedding, dims, element, method, where_filter, options);
     EXECUTE s.statement;
     built := pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
@@ -5558,8 +5567,9 @@ $$Builds a vector index for a version and returns it. model NULL: the active ver
 
 method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
 after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast.
+inverted, of sparse vectors under ip or cosine, is exact for any number of them.
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
-model's. dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
+model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
 Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
 
@@ -5752,7 +5762,7 @@ DECLARE
     codes_of record;
 BEGIN
     PERFORM pgsim._require_registrar();
-    SELECT i.version_id, v.relation INTO codes_of FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.relation = drop_index.index;
+    SELECT i.version_id, v.relation INTO codes_of FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.relation = drop_index.index AND i.method = 'codes';
     IF FOUND THEN
         PERFORM pgsim._require_owner(codes_of.relation);
         PERFORM pgsim._drop_codes(codes_of.version_id, index);
@@ -5767,6 +5777,10 @@ BEGIN
             HINT = 'The view pgsim.indexes lists them; drop others with DROP INDEX.';
     END IF;
     PERFORM pgsim._require_owner((SELECT x.indrelid FROM pg_index AS x WHERE x.indexrelid = drop_index.index));
+    IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.id = found_id AND i.method = 'inverted') THEN
+        PERFORM pgsim._drop_inverted(found_id);
+        RETURN;
+    END IF;
     EXECUTE format('DROP INDEX %s', index);
     DELETE FROM pgsim._index AS i WHERE i.id = found_id;
 END
@@ -5885,7 +5899,7 @@ BEGIN
         PERFORM pgsim._sync_version_privileges(c, version);
     END LOOP;
     FOR codes IN SELECT i.relation FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id
-                 JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method = 'codes' LOOP
+                 JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method IN ('codes', 'inverted') LOOP
         PERFORM pgsim._sync_codes_privileges(c, codes);
     END LOOP;
     IF EXISTS (SELECT FROM pgsim._text AS x JOIN pg_class AS r ON r.oid = x.documents WHERE x.collection_id = c.id) THEN
@@ -5893,7 +5907,7 @@ BEGIN
         text_lapsed := EXISTS (SELECT FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_text\_%' AND d.definition IS NOT NULL);
     END IF;
     SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
-    FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_codes\_%' AND d.definition IS NOT NULL;
+    FROM pgsim._trigger_drift(c) AS d WHERE d.name ~ '^!pgsim_(codes|inverted)_' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
     IF text_lapsed AND row_security_active(c.relation) THEN
         UPDATE pgsim._text AS x SET complete = false WHERE x.collection_id = c.id;
@@ -5901,16 +5915,19 @@ BEGIN
         PERFORM pgsim._fill_text(c, pgsim._text_row(c));
     END IF;
     -- What was written while triggers were missing or off is not in the codes.
-    UPDATE pgsim._index AS i SET complete = false WHERE i.method = 'codes' AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
+    UPDATE pgsim._index AS i SET complete = false WHERE i.method IN ('codes', 'inverted') AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
     PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)
     FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id JOIN pg_class AS r ON r.oid = i.relation
     WHERE i.method = 'codes' AND i.complete AND i.id::text = ANY (lapsed) AND NOT row_security_active(c.relation);
+    PERFORM pgsim._fill_inverted(pgsim._target(v.collection, v.model, v.embedding), i.relation, true)
+    FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id JOIN pg_class AS r ON r.oid = i.relation
+    WHERE i.method = 'inverted' AND i.complete AND i.id::text = ANY (lapsed) AND NOT row_security_active(c.relation);
 END
 $$;
 COMMENT ON FUNCTION pgsim.sync_privileges IS
 $$Brings a collection's tables up to its base table, after GRANT, REVOKE, a change of owner or of row-level security, or a new partition.
 
-Version tables (and codes and text indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
+Version tables (and codes, text and inverted indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
 the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.upsert(
@@ -6000,6 +6017,12 @@ BEGIN
     EXCEPTION
         WHEN cardinality_violation THEN
             RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = 'two keys name the same row', HINT = 'Give each row once.';
+        WHEN program_limit_exceeded THEN
+            IF NOT sparse THEN
+                RAISE;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('a vector has more numbers that are not zero than an index of %s takes: %s', t.version_sql, SQLERRM),
+                HINT = format('Drop that index; make one of the greatest weights, pgsim.create_index(%L, %L, %L, options => ''{"top_weights": 1000}''), or method => ''inverted''.', collection, model, embedding);
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
                 HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column), and row-level security that lets the rows be changed.', t.base_sql);
@@ -7034,6 +7057,7 @@ DECLARE
     rungs int := coalesce(cardinality(r.dims), 1);
     key_count int := cardinality(t.key_columns);
     stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
+    sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
     key_column text;
     keys text := '';
@@ -7076,12 +7100,11 @@ BEGIN
         -- adding 0 keeps an exact scan off every vector index, and the key settles ties.
         FOR i IN 1 .. rungs LOOP
             distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) %s%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
-                                                             CASE t.element WHEN 'sparsevec' THEN '($1 ->> ''$sparse'')' ELSE '$2' END,
-                                                             CASE t.element WHEN 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
+                                                             coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
                     t.vector_schema, pgsim._distance_operator(t.metric),
-                    pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i])) END;
+                    coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;
@@ -7333,6 +7356,327 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_sparse IS 'Raises PS012 or PS013 for a sparse vector that a model cannot have made.';
 
+CREATE FUNCTION pgsim._create_inverted(t pgsim._target, dims int, element text, where_filter jsonb, options jsonb, fill boolean) RETURNS int
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    table_name text := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_terms';
+    terms regclass;
+    new_id int;
+BEGIN
+    PERFORM pgsim._require_owner(t.version);
+    SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
+    IF t.element <> 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is inverted; model %L is dense, and every row would be under every term', t.model), HINT = 'Use method => ''hnsw''.';
+    ELSIF t.metric NOT IN ('ip', 'cosine') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('an inverted index finds rows that share something with a query, and by metric %s every row has a distance', t.metric), HINT = 'Use method => ''hnsw'', or a model of metric ip.';
+    ELSIF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'sparsevec') <> 'sparsevec' OR where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'dims, element, where_filter and options do not go with an inverted index, which holds every row', HINT = 'Leave them out.';
+    ELSIF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'inverted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has an inverted index under model %L already', t.collection, t.model), HINT = 'Use it, or drop it first with pgsim.drop_index.';
+    ELSIF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = t.version AND r.relkind = 'p') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is partitioned, and an inverted index is for ordinary tables', t.version_sql), HINT = 'Give the vectors a version table of their own: create_version without column_name.';
+    ELSIF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name AND a.attgenerated = 'v') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('column %I is generated and not stored, so that nothing tells when it changes', t.column_name), HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    ELSIF fill AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction an inverted index would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make it in a READ COMMITTED transaction.';
+    END IF;
+    PERFORM pgsim._require_all_rows(t);
+    EXECUTE format('CREATE %s TABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)',
+                   (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.version), table_name);
+    terms := format('pgsim_data.%I', table_name)::regclass;
+    EXECUTE format('CREATE INDEX ON %s (term)', terms);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', terms, format('Terms of collection %s under model %s: in how many rows each is, and its greatest weight; pgsim keeps it, and reads it for sparse searches.', t.collection, t.model));
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, complete)
+    VALUES (t.version_id, pgsim._free_name(t.version, (SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END FROM pg_class AS r WHERE r.oid = t.version) || '_inverted'), 'inverted', t.dim, 'sparsevec', '{}', terms, false) RETURNING id INTO new_id;
+    PERFORM pgsim._sync_codes_privileges(c, terms);
+    -- Writers wait from here until the transaction ends. What they add after that is counted as they add it.
+    PERFORM pgsim._sync_triggers(c);
+    IF fill THEN
+        PERFORM pgsim._fill_inverted(t, terms);
+        EXECUTE format('CREATE INDEX %I ON %s %s', (SELECT i.name FROM pgsim._index AS i WHERE i.id = new_id), t.version, pgsim._inverted_definition(t));
+        PERFORM pgsim._finish_inverted(t, new_id);
+    END IF;
+    RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._create_inverted IS
+    'Makes an inverted index of sparse vectors: a GIN index of their terms, and a table of each term''s rows and greatest weight with the triggers that keep it. fill false leaves it empty and unused, for _fill_inverted, CREATE INDEX CONCURRENTLY and _finish_inverted. Returns its id.';
+
+CREATE FUNCTION pgsim._drop_inverted(id int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    version regclass;
+    terms regclass;
+    index regclass;
+BEGIN
+    SELECT s.* INTO c
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS s ON s.id = e.collection_id
+    WHERE i.id = _drop_inverted.id;
+    SELECT r.oid, o.oid, k.oid INTO version, terms, index
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id LEFT JOIN pg_class AS r ON r.oid = v.relation LEFT JOIN pg_class AS o ON o.oid = i.relation
+    LEFT JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = r.relnamespace AND k.relkind = 'i'
+    WHERE i.id = _drop_inverted.id;
+    -- The triggers go first, and writers wait until all of it is gone.
+    PERFORM pgsim._lock_tables(array_remove(ARRAY[version, terms], NULL)) WHERE num_nonnulls(version, terms) > 0;
+    DELETE FROM pgsim._index AS i WHERE i.id = _drop_inverted.id;
+    IF version IS NOT NULL AND EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
+        PERFORM pgsim._sync_triggers(c);
+    END IF;
+    IF index IS NOT NULL THEN
+        EXECUTE format('DROP INDEX %s', index);
+    END IF;
+    IF terms IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %s', terms);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._drop_inverted IS 'Drops an inverted index of sparse vectors, its table of terms, and the triggers that kept it.';
+
+CREATE FUNCTION pgsim._fill_inverted(t pgsim._target, terms regclass, anew boolean = false) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF anew THEN
+        EXECUTE format('TRUNCATE %s', terms);
+    END IF;
+    -- Rows that came since the triggers are there are counted a second time, which misleads nobody: counts say where to begin, and bounds stay what they are.
+    EXECUTE format('INSERT INTO %s (term, docs, top) SELECT e.term, count(*), max(abs(e.weight))::real FROM %s AS r CROSS JOIN LATERAL pgsim._sparse_entries(%s) AS e GROUP BY e.term',
+                   terms, t.version, pgsim._inverted_vector(t.metric, t.column_name, t.vector_schema));
+    EXECUTE format('ANALYZE %s', terms);
+END
+$$;
+COMMENT ON FUNCTION pgsim._fill_inverted IS 'Counts the rows of each term of an inverted index, and takes its greatest weight.';
+
+CREATE FUNCTION pgsim._finish_inverted(t pgsim._target, id int) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    index regclass;
+BEGIN
+    SELECT k.oid INTO index FROM pgsim._index AS i JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema WHERE i.id = _finish_inverted.id;
+    -- Statistics of the terms would take long to gather, and nothing reads them.
+    EXECUTE format('ALTER INDEX %s ALTER COLUMN 1 SET STATISTICS 0', index);
+    EXECUTE format('COMMENT ON INDEX %s IS %L', index, pgsim._index_comment(t.version_id));
+    UPDATE pgsim._index AS i SET complete = true WHERE i.id = _finish_inverted.id;
+    RETURN index;
+END
+$$;
+COMMENT ON FUNCTION pgsim._finish_inverted IS 'Lets searches use an inverted index that is built; its GIN index.';
+
+CREATE FUNCTION pgsim._text_terms(impacts sparsevec) RETURNS int[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.string_to_array(pg_catalog.regexp_replace(pg_catalog.ltrim(pg_catalog.split_part(impacts::text, '}', 1), '{'), ':[^,]+', '', 'g'), ',')::int[];
+COMMENT ON FUNCTION pgsim._text_terms IS
+    'The ids of a row''s words. An index is made of it, so it never changes. (A column of their own beside the impacts would take a fifth more of all bytes.)';
+
+CREATE FUNCTION pgsim._inverted_definition(t pgsim._target) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- Without a list of pending entries, which each search would read through.
+RETURN pg_catalog.format('USING gin (pgsim._text_terms(%I)) WITH (fastupdate = off)', t.column_name);
+COMMENT ON FUNCTION pgsim._inverted_definition IS 'How the GIN index of an inverted index is declared.';
+
+CREATE FUNCTION pgsim._inverted_problems(c pgsim._collection, version_id int, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x record;
+    problems text;
+    again text;
+    beyond bigint;
+BEGIN
+    SELECT i.*, v.model, v.embedding, v.relation AS version, v.column_name, m.metric, r.oid IS NULL AS gone, k.indexrelid IS NULL AS lacking INTO x
+    FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.name = v.model LEFT JOIN pg_class AS r ON r.oid = i.relation
+    LEFT JOIN (pg_index AS k JOIN pg_class AS n ON n.oid = k.indexrelid) ON k.indrelid = v.relation AND n.relname = i.name AND k.indisvalid
+    WHERE i.version_id = _inverted_problems.version_id AND i.method = 'inverted';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    again := format('SELECT pgsim._drop_inverted(%s); SELECT pgsim.create_index(%L, %L, embedding => %L, method => ''inverted'')', x.id, c.name, x.model, x.embedding);
+    IF x.gone OR x.lacking THEN
+        RETURN QUERY SELECT 'error', subject, format('inverted index %s is gone, or a part of it', x.name), again;
+        RETURN;
+    ELSIF NOT x.complete THEN
+        RETURN QUERY SELECT 'error', subject, format('inverted index %s is not complete: its build failed or is under way, or the column of its vectors was renamed', x.name), again;
+        RETURN;
+    END IF;
+    SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lack' ELSE 'have beyond it' END, d.privilege, d.grantee), ', ') INTO problems
+    FROM pgsim._privilege_drift(c.relation, x.relation, '{SELECT}') AS d;
+    IF problems IS NOT NULL OR pgsim._codes_security_drift(c.relation, x.relation) THEN
+        RETURN QUERY SELECT 'error', subject, format('the terms of inverted index %s are not as open as %s is: they %s', x.name, c.relation, coalesce(problems, 'differ in row-level security')),
+            format('SELECT pgsim.sync_privileges(%L)', c.name);
+    END IF;
+    IF row_security_active(c.relation) THEN
+        RETURN;
+    END IF;
+    -- Some thousand rows stand for all, or a table of millions would take minutes. (A bound may be too high: that costs time alone.)
+    EXECUTE format('SELECT count(*) FROM (SELECT r.* FROM %s AS r ORDER BY r.ctid DESC LIMIT 2000) AS r CROSS JOIN LATERAL pgsim._sparse_entries(%s) AS e '
+                   'WHERE NOT EXISTS (SELECT FROM %s AS h WHERE h.term = e.term AND h.top >= (abs(e.weight) * (1 - 1e-6))::real)',
+                   x.version, pgsim._inverted_vector(x.metric, x.column_name, pgsim._vector_schema()), x.relation) INTO beyond;
+    IF beyond > 0 THEN
+        RETURN QUERY SELECT 'error', subject, format('inverted index %s does not know how great %s weights are, and may leave rows out: its triggers were off', x.name, beyond), again;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._inverted_problems IS 'What is wrong with the inverted index of a version, for pgsim.check.';
+
+CREATE FUNCTION pgsim._inverted_row(t pgsim._target) RETURNS pgsim._index
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._index;
+BEGIN
+    -- Bounds that are not kept would leave rows out without a word, and policies hide them.
+    SELECT i.* INTO x
+    FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
+    JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS g ON g.indexrelid = k.oid AND g.indrelid = t.version AND g.indisvalid
+    WHERE i.version_id = t.version_id AND i.method = 'inverted' AND i.complete AND NOT row_security_active(t.base) AND has_table_privilege(i.relation, 'SELECT')
+      AND 3 = (SELECT count(*) FROM pg_trigger AS w WHERE w.tgrelid = t.version AND w.tgenabled IN ('O', 'A')
+               AND w.tgname IN (format('!pgsim_inverted_%s_insert', i.id), format('!pgsim_inverted_%s_update', i.id), format('!pgsim_inverted_%s_truncate', i.id)));
+    RETURN x;
+END
+$$;
+COMMENT ON FUNCTION pgsim._inverted_row IS 'The inverted index that can serve a search of a version, or NULL.';
+
+CREATE FUNCTION pgsim._inverted_statement(p pgsim._search_plan, clauses text[]) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    n int := cardinality(t.key_columns);
+    key_column text;
+    keys text := '';
+    named text := '';
+    key_order text := '';
+    of_base text := '';
+    key_text text := '';
+    admits text := '';
+BEGIN
+    FOR i IN 1 .. n LOOP
+        key_column := CASE WHEN t.adopted THEN format('v.%I', t.key_columns[i]) ELSE format('v.%I', pgsim._key_column(i, n)) END;
+        keys := keys || format('%s AS k_%s, ', key_column, i);
+        named := named || format('k_%s, ', i);
+        key_order := key_order || format(', k_%s', i);
+        of_base := of_base || format('%I OPERATOR(pg_catalog.=) pgsim_c.k_%s AND ', t.key_columns[i], i);
+        key_text := key_text || format(', %L, k_%s', t.key_columns[i], i);
+    END LOOP;
+    key_text := CASE n WHEN 1 THEN 'k_1::text' ELSE format('pg_catalog.jsonb_build_object(%s)::text', substr(key_text, 3)) END;
+    IF p.predicate IS NOT NULL THEN
+        -- The base table says which rows are wanted, one row at a time by its key, best first.
+        admits := format(E' CROSS JOIN LATERAL (SELECT FROM %s WHERE %s (%s\n) LIMIT 1) AS b', t.base_sql, of_base, p.predicate);
+    END IF;
+    RETURN format('WITH pgsim_c AS MATERIALIZED (SELECT * FROM (SELECT %sv.%I OPERATOR(%s.%s) ($1 ->> ''$sparse'')::%s.sparsevec(%s) AS d FROM %s AS v WHERE %s OFFSET 0) AS s WHERE d < %s ORDER BY d%s) ',
+                  keys, t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.vector_schema, t.dim, t.version_sql,
+                  (SELECT string_agg(format('pgsim._text_terms(v.%I) OPERATOR(pg_catalog.&&) ''{%s}''::int[]', t.column_name, u), ' AND ') FROM unnest(clauses) AS u),
+                  CASE t.metric WHEN 'ip' THEN 0 ELSE 1 END, key_order)
+        || format('SELECT pg_catalog.array_agg(%s ORDER BY d%s), pg_catalog.array_agg(d ORDER BY d%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c) FROM (SELECT %sd FROM pgsim_c', key_text, key_order, named)
+        || admits || format(' LIMIT %s) AS n', p.depth);
+END
+$$;
+COMMENT ON FUNCTION pgsim._inverted_statement IS
+    'The statement of a search by an inverted index, over $1, the filter''s values and the query: of rows that have a term of each clause the best, their distances, and how many rows were ranked.';
+
+CREATE FUNCTION pgsim._keep_inverted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x record;
+    vector text;
+    added text := CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN CASE TG_LEVEL WHEN 'ROW' THEN '(SELECT ($2).*)' ELSE 'pgsim_rows' END END;
+    removed text := CASE WHEN TG_OP IN ('DELETE', 'UPDATE') THEN CASE TG_LEVEL WHEN 'ROW' THEN '(SELECT ($1).*)' ELSE 'pgsim_before' END END;
+    counted text;
+    statement text;
+    changed int[];
+BEGIN
+    SELECT i.id, i.relation::text AS terms, i.complete, v.column_name, m.metric,
+           EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attname = v.column_name AND NOT a.attisdropped) AS usable
+    INTO x FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id WHERE i.id = TG_ARGV[1]::int;
+    IF NOT FOUND OR x.terms ~ '^\d' THEN
+        RETURN NULL;
+    END IF;
+    IF NOT x.usable THEN
+        IF x.complete THEN
+            BEGIN
+                UPDATE pgsim._index AS i SET complete = false WHERE i.id = x.id;
+            EXCEPTION WHEN serialization_failure THEN
+                -- Another writer was first.
+                RETURN NULL;
+            END;
+            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the inverted index of %s: the column of its vectors was renamed or dropped', TG_RELID::regclass),
+                HINT = 'Run SELECT * FROM pgsim.check().';
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('TRUNCATE %s', x.terms);
+        RETURN NULL;
+    END IF;
+    vector := pgsim._inverted_vector(x.metric, x.column_name, pgsim._vector_schema());
+    counted := concat_ws(' UNION ALL ',
+        'SELECT e.term, 1 AS docs, abs(e.weight)::real AS top FROM ' || added || format(' AS r CROSS JOIN LATERAL pgsim._sparse_entries(%s) AS e', vector),
+        'SELECT e.term, -1 AS docs, 0::real AS top FROM ' || removed || format(' AS r CROSS JOIN LATERAL pgsim._sparse_entries(%s) AS e', vector));
+    -- Appended and added up now and then, so that no writer waits for another.
+    statement := format('WITH pgsim_changed AS (INSERT INTO %1$s AS h (term, docs, top) SELECT s.term, s.docs, s.top '
+                   '  FROM (SELECT n.term, pg_catalog.sum(n.docs) AS docs, pg_catalog.max(n.top) AS top FROM (%2$s) AS n GROUP BY n.term) AS s '
+                   '  LEFT JOIN LATERAL (SELECT pg_catalog.max(k.top) AS top FROM %1$s AS k WHERE k.term = s.term) AS k ON true '
+                   '  WHERE s.docs <> 0 OR s.top > coalesce(k.top, 0) RETURNING h.term) '
+                   'SELECT pg_catalog.array_agg(c.term) FROM pgsim_changed AS c', x.terms, counted);
+    IF TG_LEVEL = 'ROW' THEN
+        EXECUTE statement INTO changed USING OLD, NEW;
+    ELSE
+        EXECUTE statement INTO changed;
+    END IF;
+    IF changed IS NOT NULL THEN
+        PERFORM pgsim._fold_counts(x.terms::regclass, -x.id, changed);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._keep_inverted IS
+    'Trigger: keeps the terms of an inverted index up with its vectors, in the writer''s own transaction. It runs as its owner, to whom they belong, reads only what was changed, and writes nothing else.';
+REVOKE ALL ON FUNCTION pgsim._keep_inverted FROM PUBLIC;
+
+CREATE FUNCTION pgsim._inverted_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- Their names begin with !: triggers fire in the order of their names, and what a trigger of the user's changes further must get here later.
+    SELECT v.relation, format('!pgsim_inverted_%s_%s', i.id, t.name),
+           format('AFTER %s ON %s %s EXECUTE FUNCTION pgsim._keep_inverted(%L, %L)', t.event, v.relation, t.condition, c.id, i.id),
+           convert_to(c.id::text, 'UTF8') || '\x00' || convert_to(i.id::text, 'UTF8') || '\x00'
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+    JOIN pg_class AS r ON r.oid = v.relation JOIN pg_class AS k ON k.oid = i.relation
+    CROSS JOIN LATERAL (VALUES
+        ('insert', 'INSERT', 'REFERENCING NEW TABLE AS pgsim_rows FOR EACH STATEMENT', NULL),
+        ('delete', 'DELETE', 'REFERENCING OLD TABLE AS pgsim_before FOR EACH STATEMENT', NULL),
+        ('truncate', 'TRUNCATE', 'FOR EACH STATEMENT', NULL),
+        -- Of an adopted column most updates are of others: a row trigger with a condition costs those next to nothing.
+        ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(ARRAY[v.column_name]), true),
+        ('update', 'UPDATE', 'REFERENCING OLD TABLE AS pgsim_before NEW TABLE AS pgsim_rows FOR EACH STATEMENT', false)
+    ) AS t (name, event, condition, adopted)
+    WHERE e.collection_id = c.id AND i.method = 'inverted' AND coalesce(t.adopted = v.adopted, true)
+      -- Of a column that is gone no trigger can be made, and none is of use.
+      AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = v.relation AND a.attname = v.column_name AND NOT a.attisdropped);
+END;
+COMMENT ON FUNCTION pgsim._inverted_triggers IS 'The triggers that keep the inverted indexes of a collection''s sparse vectors, where the vectors are.';
+
+CREATE FUNCTION pgsim._inverted_vector(metric text, column_name text, vector_schema text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.format(CASE metric WHEN 'cosine' THEN '%2$s.l2_normalize(r.%1$I)' ELSE 'r.%1$I' END, column_name, vector_schema);
+COMMENT ON FUNCTION pgsim._inverted_vector IS 'The vector whose weights bound what a term can add to a score: under cosine that of length 1.';
+
 CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -7364,6 +7708,13 @@ DECLARE
     statement text;
     previous jsonb;
     found int;
+    x pgsim._index;
+    inverted record;
+    settings jsonb;
+    stage jsonb;
+    doubt text;
+    rows float8;
+    matches float8;
     stages jsonb := '[]';
     fallbacks text[] := '{}';
 BEGIN
@@ -7390,17 +7741,67 @@ BEGIN
         p.settings := p.settings || jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(r.search_path, '')));
     END IF;
     p.through_base := t.adopted OR predicate IS NOT NULL OR row_security_active(t.base);
-    p.strategy := 'exact';
-    statement := pgsim._search_statement(p);
-    previous := pgsim._set(p.settings);
-    stage_started := clock_timestamp();
-    EXECUTE statement INTO keys, distances USING p.given, NULL::text;
-    IF explained THEN
-        stages := stages || (jsonb_build_object('strategy', p.strategy, 'seconds', extract(epoch FROM clock_timestamp() - stage_started)) || pgsim._explain_stage(p, statement, p.settings, NULL));
+    rows := (SELECT k.reltuples FROM pg_class AS k WHERE k.oid = t.version);
+    IF rows < 0 THEN
+        -- Of a table that was never analyzed PostgreSQL knows how many pages it has.
+        rows := (pgsim._plan(format('SELECT FROM %s', t.version), NULL, NULL) ->> 'Plan Rows')::float8;
     END IF;
-    PERFORM pgsim._set(previous);
-    -- A row without a vector has no distance, and one of zeros no direction: NULL and NaN come last.
-    found := (SELECT count(*) FROM unnest(distances) AS d WHERE d < coalesce(apart, 'NaN'));
+    matches := rows;
+    IF predicate IS NOT NULL OR row_security_active(t.base) THEN
+        previous := pgsim._set(p.settings);
+        matches := least((pgsim._plan(format('SELECT FROM %s', t.base_sql) || coalesce(E' WHERE ' || predicate, ''), p.given, NULL) ->> 'Plan Rows')::float8, rows);
+        PERFORM pgsim._set(previous);
+    END IF;
+    p.strategy := 'exact';
+    IF r.mode <> 'exact' AND r.k <= 10000 AND (r.mode = 'ann' OR matches > 500) THEN
+        x := pgsim._inverted_row(t);
+        IF x.id IS NULL AND p.recall < 1 OR r.mode = 'ann' THEN
+            p := pgsim._sparse_ann(p, rows, matches);
+        END IF;
+        -- By its key a row of the table is looked at some four times as slowly as in a scan of those that match.
+        IF p.strategy = 'exact' AND x.id IS NOT NULL AND 4 * matches > least(rows, 300 + 30 * r.k * rows / greatest(matches, 1)) THEN
+            p.strategy := 'inverted';
+        END IF;
+    END IF;
+    LOOP
+        settings := p.settings;
+        doubt := NULL;
+        IF p.strategy = 'ann' THEN
+            settings := settings || pgsim._index_settings(p);
+        ELSIF p.strategy = 'inverted' THEN
+            -- A scan of all rows would have the terms taken from each.
+            settings := settings || '{"enable_seqscan": "off"}';
+        END IF;
+        previous := pgsim._set(settings);
+        stage_started := clock_timestamp();
+        IF p.strategy = 'inverted' THEN
+            inverted := pgsim._search_inverted(p, x.relation, rows);
+            keys := inverted.keys;
+            distances := inverted.distances;
+            statement := inverted.statement;
+            stage := jsonb_build_object('rounds', inverted.rounds, 'candidates', inverted.candidates, 'index', jsonb_build_array(x.name));
+            IF inverted.given_up THEN
+                doubt := 'the terms of the query are in so many rows that ranking every row costs less';
+            END IF;
+        ELSE
+            statement := pgsim._search_statement(p);
+            EXECUTE statement INTO keys, distances USING p.given, NULL::text;
+            stage := CASE WHEN explained THEN pgsim._explain_stage(p, statement, settings, NULL) ELSE '{}' END;
+        END IF;
+        PERFORM pgsim._set(previous);
+        found := (SELECT count(*) FROM unnest(distances) AS d WHERE d < coalesce(apart, 'NaN'));
+        IF p.strategy = 'ann' AND found < r.k THEN
+            doubt := format('the index gave %s of %s rows', found, r.k);
+        END IF;
+        IF explained THEN
+            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'seconds', extract(epoch FROM clock_timestamp() - stage_started), 'fallback', doubt));
+        END IF;
+        EXIT WHEN doubt IS NULL;
+        fallbacks := fallbacks || doubt;
+        p.strategy := CASE WHEN p.strategy = 'ann' AND x.id IS NOT NULL THEN 'inverted' ELSE 'exact' END;
+        p.rungs := NULL;
+    END LOOP;
+    -- A row without a vector has no distance, and one of zeros no direction: NULL and NaN came last.
     keys := coalesce(keys[:found], '{}');
     distances := coalesce(distances[:found], '{}');
     details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
@@ -7408,13 +7809,172 @@ BEGIN
         details := details || jsonb_build_object('fallbacks', to_jsonb(fallbacks));
     END IF;
     IF explained THEN
-        details := details || jsonb_build_object('version', t.version_id, 'recall', p.recall, 'stages', stages, 'statement', statement,
+        details := details || jsonb_build_object('version', t.version_id, 'recall', p.recall, 'estimated_matches', matches, 'stages', stages, 'statement', statement,
                                                  'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._run_sparse IS
     'Searches sparse vectors. By an inner product or cosine a row matches when that is above zero; by a distance every row does. Fewer than k rows come only where fewer match.';
+
+CREATE FUNCTION pgsim._search_inverted(
+    p pgsim._search_plan, terms regclass, rows float8, OUT keys text[], OUT distances float8[], OUT statement text, OUT rounds int, OUT candidates bigint, OUT given_up boolean
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    query_terms int[];
+    query_weights float8[];
+    q pgsim._text_query;
+    n int;
+    reach int := 0;
+    reached float8 := 0;
+    wanted float8 := greatest(50, 5 * p.depth);
+    slack float8;
+    total float8;
+    rest float8;
+    least_score float8;
+    clauses text[];
+    ranked bigint;
+BEGIN
+    rounds := 0;
+    candidates := 0;
+    given_up := false;
+    SELECT array_agg(e.term), array_agg(e.weight / CASE t.metric WHEN 'cosine' THEN e.length ELSE 1 END) INTO query_terms, query_weights
+    FROM (SELECT e.term, e.weight, sqrt(sum(e.weight * e.weight) OVER ()) AS length FROM pgsim._sparse_entries(pgsim._sparse_of(p.given ->> '$sparse')) AS e) AS e;
+    -- What a term can add is its weight in the query by the greatest it has in any row. Those that add much and are in few rows go first.
+    EXECUTE format(
+        'SELECT array_agg(k.term::text ORDER BY k.place), array_agg(k.docs ORDER BY k.place), array_agg(k.bound ORDER BY k.place) FROM ('
+        '  SELECT s.term, s.docs, s.bound, row_number() OVER (ORDER BY s.docs / s.bound, s.term) AS place FROM ('
+        '    SELECT e.term, greatest(sum(h.docs), 1)::float8 AS docs, max(abs(e.weight)) * max(h.top)::float8 AS bound '
+        '    FROM unnest($1, $2) AS e (term, weight) JOIN %s AS h ON h.term = e.term GROUP BY e.term) AS s WHERE s.bound > 0) AS k', terms)
+    INTO q.ids, q.docs, q.bounds
+    USING query_terms, query_weights;
+    n := coalesce(cardinality(q.ids), 0);
+    IF n = 0 THEN
+        RETURN;
+    END IF;
+    q.weights := q.bounds;
+    total := (SELECT sum(b) FROM unnest(q.bounds) AS b);
+    -- Products are added as single-precision numbers.
+    slack := 1.2e-7 * (8 + n) * total;
+    LOOP
+        WHILE reach < n AND reached < wanted LOOP
+            reach := reach + 1;
+            reached := reached + q.docs[reach];
+        END LOOP;
+        IF reached > rows / 2 AND rounds = 0 AND rows > 2000 THEN
+            -- To rank every row one after the other costs less then.
+            given_up := true;
+            RETURN;
+        END IF;
+        statement := pgsim._inverted_statement(p, ARRAY[array_to_string(q.ids[1 : reach], ',')]);
+        EXECUTE statement INTO keys, distances, ranked USING p.given;
+        rounds := rounds + 1;
+        candidates := candidates + ranked;
+        EXIT WHEN reach = n;
+        IF cardinality(keys) >= p.depth THEN
+            least_score := CASE t.metric WHEN 'cosine' THEN 1 ELSE 0 END - distances[cardinality(distances)] - slack;
+            rest := (SELECT sum(b) FROM unnest(q.bounds[reach + 1 :]) AS b);
+            -- Rows with none of these terms cannot be better than what was found.
+            EXIT WHEN rest < least_score;
+            clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) ELSE '{}' END;
+            IF clauses = '{}' THEN
+                clauses := ARRAY[array_to_string(q.ids, ',')];
+            END IF;
+            IF rows > 2000 AND (SELECT min(m.docs) FROM (SELECT sum(q.docs[array_position(q.ids, i)]) AS docs FROM unnest(clauses) AS u, unnest(string_to_array(u, ',')) AS i GROUP BY u) AS m) > rows / 2 THEN
+                given_up := true;
+                RETURN;
+            END IF;
+            statement := pgsim._inverted_statement(p, clauses);
+            EXECUTE statement INTO keys, distances, ranked USING p.given;
+            rounds := rounds + 1;
+            candidates := candidates + ranked;
+            EXIT;
+        END IF;
+        wanted := 8 * reached;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_inverted IS
+    'Searches by an inverted index: rows that have the terms which count most are ranked at first, then those that might still be better, so that the answer is that of ranking all. given_up: so many rows would be ranked that a scan of all costs less.';
+
+CREATE FUNCTION pgsim._sparse_ann(p pgsim._search_plan, rows float8, matches float8) RETURNS pgsim._search_plan
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    index record := pgsim._usable_index(t, t.dim, (p.request).filter);
+    kept int;
+    ef float8;
+BEGIN
+    IF index.name IS NULL THEN
+        RETURN p;
+    END IF;
+    p.reachable := CASE WHEN index.covering AND index.rows >= 0 THEN greatest(index.rows, 1) ELSE rows END;
+    SELECT (i.options ->> 'top_weights')::int INTO kept FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.name = index.name;
+    ef := pgsim._expected_ef(pgsim._calibrated(t), p.recall, pgsim._among(p, matches));
+    IF (p.request).mode <> 'ann' AND ef > 1000 THEN
+        RETURN p;
+    END IF;
+    p.strategy := 'ann';
+    p.method := 'hnsw';
+    p.ef := greatest(40, least(1000, ef));
+    p.wanted := p.depth;
+    p.tuples := greatest(20000, 20 * p.ef);
+    IF kept IS NOT NULL THEN
+        -- What the greatest weights found is ranked by all of them.
+        p.rungs.dims := ARRAY[t.dim, t.dim];
+        p.rungs.elements := ARRAY['top_' || kept, 'sparsevec'];
+        p.rungs.keep := ARRAY[least(100000, 4 * p.depth + 10), p.depth];
+        p.ef := greatest(p.ef, least(1000, 4 * p.depth + 10));
+    END IF;
+    RETURN p;
+END
+$$;
+COMMENT ON FUNCTION pgsim._sparse_ann IS 'A search of sparse vectors by an HNSW index, where there is one that can find the recall asked for; else the plan as it was.';
+
+CREATE FUNCTION pgsim._sparse_entries(v sparsevec) RETURNS TABLE (term int, weight float8)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT pg_catalog.split_part(e.entry, ':', 1)::int, pg_catalog.split_part(e.entry, ':', 2)::float8
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(pg_catalog.ltrim(pg_catalog.split_part(v::text, '}', 1), '{'), ',')) AS e (entry);
+END;
+COMMENT ON FUNCTION pgsim._sparse_entries IS 'The numbers of a sparse vector that are not zero, with their indices.';
+
+CREATE FUNCTION pgsim._sparse_index(t pgsim._target, dims int, element text, method text, where_filter jsonb, options jsonb) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most CONSTANT int := 1000;
+    heavy bigint;
+    heaviest int;
+BEGIN
+    IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'sparsevec') <> 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %s; an index of model %L has its %s dimensions and elements sparsevec', coalesce(dims::text, 'NULL'), coalesce(quote_literal(left(element, 80)), 'NULL'), t.model, t.dim),
+            HINT = 'Leave dims and element out.';
+    ELSIF method <> 'hnsw' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %L; of sparse vectors it is hnsw or inverted', method),
+            HINT = 'inverted is exact for any number of weights; hnsw finds most of the answer.';
+    END IF;
+    IF options ? 'top_weights' THEN
+        RETURN 'top_' || CASE WHEN jsonb_typeof(options -> 'top_weights') = 'number' THEN options ->> 'top_weights' END;
+    END IF;
+    EXECUTE format('SELECT count(*), max(s.n) FROM (SELECT length(v.%1$I::text) - length(replace(v.%1$I::text, '':'', '''')) AS n FROM %2$s AS v) AS s WHERE s.n > %3$s', t.column_name, t.version, most)
+    INTO heavy, heaviest;
+    IF heavy > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010',
+            MESSAGE = format('%s rows of %s have more than %s numbers that are not zero (up to %s), and pgvector''s hnsw takes no more of a sparse vector', heavy, t.version_sql, most, heaviest),
+            HINT = format('Index the greatest weights of each, options => ''{"top_weights": %s}'': what they find is ranked by the whole vectors. Or take method => ''inverted'', which is exact for any number of them.', most);
+    END IF;
+    RETURN 'sparsevec';
+END
+$$;
+COMMENT ON FUNCTION pgsim._sparse_index IS 'What an HNSW index of sparse vectors is made of: sparsevec, or top_ and a number, where only so many weights of each are indexed. PS010 where it cannot be made.';
 
 CREATE FUNCTION pgsim._sparse_of(given text) RETURNS sparsevec
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -7467,6 +8027,20 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._sparse_target IS
     'The version that a sparse query searches: the one named, or where none is that of the embedding default, if it is sparse, or the only sparse one. PS010 where there are several.';
+
+CREATE FUNCTION pgsim._top_weights(v sparsevec, n int) RETURNS sparsevec
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN pg_catalog.length(v::text) - pg_catalog.length(pg_catalog.replace(v::text, ':', '')) <= n THEN v
+    ELSE (
+        SELECT ('{' || pg_catalog.string_agg(k.entry, ',') || '}/' || pg_catalog.split_part(v::text, '/', 2))::sparsevec
+        FROM (
+            SELECT e.entry FROM pg_catalog.unnest(pg_catalog.string_to_array(pg_catalog.ltrim(pg_catalog.split_part(v::text, '}', 1), '{'), ',')) WITH ORDINALITY AS e (entry, place)
+            ORDER BY abs(pg_catalog.split_part(e.entry, ':', 2)::real) DESC, e.place LIMIT n
+        ) AS k
+    )
+END;
+COMMENT ON FUNCTION pgsim._top_weights IS 'A sparse vector with its n greatest weights alone, whatever their sign; of equal ones the first. Indexes are made of it, so it never changes.';
 
 CREATE FUNCTION pgsim._create_text(c pgsim._collection, text_config text, columns text[], weights float8[], k1 float8, b float8) RETURNS pgsim._text
 LANGUAGE plpgsql
@@ -7593,28 +8167,28 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._fill_text IS 'Fills a text index from its base table, whatever was in it before, and makes its indexes.';
 
-CREATE FUNCTION pgsim._fold_text(x pgsim._text, terms int[]) RETURNS void
+CREATE FUNCTION pgsim._fold_counts(counts regclass, owner int, terms int[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     many int[];
 BEGIN
-    EXECUTE format('SELECT array_agg(m.term) FROM (SELECT h.term FROM %s AS h WHERE h.term = ANY ($1) GROUP BY h.term HAVING count(*) >= 8) AS m', x.changes)
+    EXECUTE format('SELECT array_agg(m.term) FROM (SELECT h.term FROM %s AS h WHERE h.term = ANY ($1) GROUP BY h.term HAVING count(*) >= 8) AS m', counts)
     INTO many USING terms;
     -- One at a time, and whoever finds another at it leaves it: it is no more than tidying. What others took meanwhile cannot be taken again, which a
     -- transaction with one snapshot for all its statements would fail for.
     IF many IS NULL OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted')
-       OR NOT pg_try_advisory_xact_lock('pgsim._text'::regclass::oid::int, x.collection_id) THEN
+       OR NOT pg_try_advisory_xact_lock('pgsim._text'::regclass::oid::int, owner) THEN
         RETURN;
     END IF;
     EXECUTE format('WITH taken AS (DELETE FROM %1$s AS h WHERE h.term = ANY ($1) RETURNING h.term, h.docs, h.top, h.length) '
-                   'INSERT INTO %1$s (term, docs, top, length) SELECT t.term, sum(t.docs), max(t.top), sum(t.length) FROM taken AS t GROUP BY t.term', x.changes)
+                   'INSERT INTO %1$s (term, docs, top, length) SELECT t.term, sum(t.docs), max(t.top), sum(t.length) FROM taken AS t GROUP BY t.term', counts)
     USING many;
 END
 $$;
-COMMENT ON FUNCTION pgsim._fold_text IS 'Adds up the changes of words'' counts where a word has many of them.';
-REVOKE ALL ON FUNCTION pgsim._fold_text FROM PUBLIC;
+COMMENT ON FUNCTION pgsim._fold_counts IS 'Adds up the changes of words'' counts where a word has many of them. owner: a number of the index''s own.';
+REVOKE ALL ON FUNCTION pgsim._fold_counts FROM PUBLIC;
 
 CREATE FUNCTION pgsim._is_fuzzy_word(word text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -7729,7 +8303,7 @@ BEGIN
         INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x);
     END IF;
     IF removed > 0 OR terms IS NOT NULL THEN
-        PERFORM pgsim._fold_text(x, 0 || terms);
+        PERFORM pgsim._fold_counts(x.changes, x.collection_id, 0 || terms);
     END IF;
     RETURN NULL;
 END
@@ -8211,12 +8785,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_problems IS 'What is wrong with the text index of a collection, for pgsim.check.';
-
-CREATE FUNCTION pgsim._text_terms(impacts sparsevec) RETURNS int[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN pg_catalog.string_to_array(pg_catalog.regexp_replace(pg_catalog.ltrim(pg_catalog.split_part(impacts::text, '}', 1), '{'), ':[^,]+', '', 'g'), ',')::int[];
-COMMENT ON FUNCTION pgsim._text_terms IS
-    'The ids of a row''s words. An index is made of it, so it never changes. (A column of their own beside the impacts would take a fifth more of all bytes.)';
 
 CREATE FUNCTION pgsim._text_removal(x pgsim._text, source text, condition text) RETURNS text
 LANGUAGE sql STABLE
@@ -8765,6 +9333,9 @@ BEGIN
     IF dims = dim AND element = stored_element THEN
         RETURN operand;
     END IF;
+    IF stored_element = 'sparsevec' THEN
+        RETURN format('(pgsim._top_weights(%s, %s))::%s.sparsevec(%s)', operand, substr(element, 5)::int, vector_schema, dim);
+    END IF;
     IF dims < dim THEN
         operand := format('%s.subvector(%s, 1, %s)', vector_schema, operand, dims);
         -- Cosine measures direction alone. The other metrics need the length that the full vector had.
@@ -8776,7 +9347,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._vector_expression IS
-    'A vector, or its first dims dimensions, as an element type. An index is used only where a query repeats its expression to the letter: both are made here.';
+    'A vector, or its first dims dimensions, as an element type; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';
 
 CREATE FUNCTION pgsim._vector_of(given text) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -85,6 +85,12 @@ BEGIN
     EXCEPTION
         WHEN cardinality_violation THEN
             RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = 'two keys name the same row', HINT = 'Give each row once.';
+        WHEN program_limit_exceeded THEN
+            IF NOT sparse THEN
+                RAISE;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('a vector has more numbers that are not zero than an index of %s takes: %s', t.version_sql, SQLERRM),
+                HINT = format('Drop that index; make one of the greatest weights, pgsim.create_index(%L, %L, %L, options => ''{"top_weights": 1000}''), or method => ''inverted''.', collection, model, embedding);
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
                 HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column), and row-level security that lets the rows be changed.', t.base_sql);

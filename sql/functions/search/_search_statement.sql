@@ -12,6 +12,7 @@ DECLARE
     rungs int := coalesce(cardinality(r.dims), 1);
     key_count int := cardinality(t.key_columns);
     stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
+    sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
     key_column text;
     keys text := '';
@@ -54,12 +55,11 @@ BEGIN
         -- adding 0 keeps an exact scan off every vector index, and the key settles ties.
         FOR i IN 1 .. rungs LOOP
             distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) %s%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
-                                                             CASE t.element WHEN 'sparsevec' THEN '($1 ->> ''$sparse'')' ELSE '$2' END,
-                                                             CASE t.element WHEN 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
+                                                             coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
                     t.vector_schema, pgsim._distance_operator(t.metric),
-                    pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i])) END;
+                    coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;

@@ -16,6 +16,13 @@ DECLARE
     statement text;
     previous jsonb;
     found int;
+    x pgsim._index;
+    inverted record;
+    settings jsonb;
+    stage jsonb;
+    doubt text;
+    rows float8;
+    matches float8;
     stages jsonb := '[]';
     fallbacks text[] := '{}';
 BEGIN
@@ -42,17 +49,67 @@ BEGIN
         p.settings := p.settings || jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(r.search_path, '')));
     END IF;
     p.through_base := t.adopted OR predicate IS NOT NULL OR row_security_active(t.base);
-    p.strategy := 'exact';
-    statement := pgsim._search_statement(p);
-    previous := pgsim._set(p.settings);
-    stage_started := clock_timestamp();
-    EXECUTE statement INTO keys, distances USING p.given, NULL::text;
-    IF explained THEN
-        stages := stages || (jsonb_build_object('strategy', p.strategy, 'seconds', extract(epoch FROM clock_timestamp() - stage_started)) || pgsim._explain_stage(p, statement, p.settings, NULL));
+    rows := (SELECT k.reltuples FROM pg_class AS k WHERE k.oid = t.version);
+    IF rows < 0 THEN
+        -- Of a table that was never analyzed PostgreSQL knows how many pages it has.
+        rows := (pgsim._plan(format('SELECT FROM %s', t.version), NULL, NULL) ->> 'Plan Rows')::float8;
     END IF;
-    PERFORM pgsim._set(previous);
-    -- A row without a vector has no distance, and one of zeros no direction: NULL and NaN come last.
-    found := (SELECT count(*) FROM unnest(distances) AS d WHERE d < coalesce(apart, 'NaN'));
+    matches := rows;
+    IF predicate IS NOT NULL OR row_security_active(t.base) THEN
+        previous := pgsim._set(p.settings);
+        matches := least((pgsim._plan(format('SELECT FROM %s', t.base_sql) || coalesce(E' WHERE ' || predicate, ''), p.given, NULL) ->> 'Plan Rows')::float8, rows);
+        PERFORM pgsim._set(previous);
+    END IF;
+    p.strategy := 'exact';
+    IF r.mode <> 'exact' AND r.k <= 10000 AND (r.mode = 'ann' OR matches > 500) THEN
+        x := pgsim._inverted_row(t);
+        IF x.id IS NULL AND p.recall < 1 OR r.mode = 'ann' THEN
+            p := pgsim._sparse_ann(p, rows, matches);
+        END IF;
+        -- By its key a row of the table is looked at some four times as slowly as in a scan of those that match.
+        IF p.strategy = 'exact' AND x.id IS NOT NULL AND 4 * matches > least(rows, 300 + 30 * r.k * rows / greatest(matches, 1)) THEN
+            p.strategy := 'inverted';
+        END IF;
+    END IF;
+    LOOP
+        settings := p.settings;
+        doubt := NULL;
+        IF p.strategy = 'ann' THEN
+            settings := settings || pgsim._index_settings(p);
+        ELSIF p.strategy = 'inverted' THEN
+            -- A scan of all rows would have the terms taken from each.
+            settings := settings || '{"enable_seqscan": "off"}';
+        END IF;
+        previous := pgsim._set(settings);
+        stage_started := clock_timestamp();
+        IF p.strategy = 'inverted' THEN
+            inverted := pgsim._search_inverted(p, x.relation, rows);
+            keys := inverted.keys;
+            distances := inverted.distances;
+            statement := inverted.statement;
+            stage := jsonb_build_object('rounds', inverted.rounds, 'candidates', inverted.candidates, 'index', jsonb_build_array(x.name));
+            IF inverted.given_up THEN
+                doubt := 'the terms of the query are in so many rows that ranking every row costs less';
+            END IF;
+        ELSE
+            statement := pgsim._search_statement(p);
+            EXECUTE statement INTO keys, distances USING p.given, NULL::text;
+            stage := CASE WHEN explained THEN pgsim._explain_stage(p, statement, settings, NULL) ELSE '{}' END;
+        END IF;
+        PERFORM pgsim._set(previous);
+        found := (SELECT count(*) FROM unnest(distances) AS d WHERE d < coalesce(apart, 'NaN'));
+        IF p.strategy = 'ann' AND found < r.k THEN
+            doubt := format('the index gave %s of %s rows', found, r.k);
+        END IF;
+        IF explained THEN
+            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'seconds', extract(epoch FROM clock_timestamp() - stage_started), 'fallback', doubt));
+        END IF;
+        EXIT WHEN doubt IS NULL;
+        fallbacks := fallbacks || doubt;
+        p.strategy := CASE WHEN p.strategy = 'ann' AND x.id IS NOT NULL THEN 'inverted' ELSE 'exact' END;
+        p.rungs := NULL;
+    END LOOP;
+    -- A row without a vector has no distance, and one of zeros no direction: NULL and NaN came last.
     keys := coalesce(keys[:found], '{}');
     distances := coalesce(distances[:found], '{}');
     details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
@@ -60,7 +117,7 @@ BEGIN
         details := details || jsonb_build_object('fallbacks', to_jsonb(fallbacks));
     END IF;
     IF explained THEN
-        details := details || jsonb_build_object('version', t.version_id, 'recall', p.recall, 'stages', stages, 'statement', statement,
+        details := details || jsonb_build_object('version', t.version_id, 'recall', p.recall, 'estimated_matches', matches, 'stages', stages, 'statement', statement,
                                                  'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
     END IF;
 END
