@@ -13,6 +13,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Unpack, cast
 
 import psycopg
+from pgvector import SparseVector
 
 from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
@@ -31,7 +32,7 @@ from pgsim.rerankers.scoring import cached_scores
 from pgsim.steps import query as _query
 from pgsim.steps import work
 from pgsim.tuning import Judged, tune
-from pgsim.vectors import as_vector, as_vectors, vector_text, vectors_text
+from pgsim.vectors import as_vector, as_vectors, sparse_text, sparse_vectors_text, vector_text, vectors_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from pgsim.rerankers.scoring import ScoreCache
     from pgsim.steps import Row, Steps
     from pgsim.tuning import FusionReport
-    from pgsim.vectors import Vector, Vectors
+    from pgsim.vectors import Sparse, Vector, Vectors
 
 _SHARES = frozenset({"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
 _CANDIDATES = 200
@@ -172,6 +173,8 @@ def search(collection: str, query: Vector | None = None, **options: Unpack[CallO
         where_columns: the columns that it reads, so that codes can serve it.
         text_query: words to look for, fused with the vector's search; alone, ranked by BM25.
         text_form: how they are read (``any``).
+        sparse_query: a sparse vector, fused with the others; alone, ranked by itself. A `pgvector.SparseVector`, or a
+            mapping of index (from 0) to weight, for which the model's width is looked up.
         legs: more legs by their names: other vectors, texts, or columns that rank by themselves.
         fusion: ``minmax``, ``relative_score``, ``tmm``, ``dbsf``, ``rrf``, or a fusion kept by `create_fusion`.
         weights: of each leg by its name; 0 leaves it out.
@@ -181,8 +184,9 @@ def search(collection: str, query: Vector | None = None, **options: Unpack[CallO
     Raises:
         PgsimError: the class of the SQL function's SQLSTATE, which its SQL reference lists.
     """
+    given = yield from _with_width(collection, options, alone=query is None)
     rows = yield from _rows(
-        "pgsim.search", ("query",), collection=collection, query=_query_text(query), **sql_arguments(options)
+        "pgsim.search", ("query",), collection=collection, query=_query_text(query), **sql_arguments(given)
     )
     return [_hit(row) for row in rows]
 
@@ -193,9 +197,9 @@ def search_batch(
 ) -> Steps[list[list[Hit]]]:
     """`search` for many query vectors ``(n, d)`` in one call: n lists of hits, in the queries' order.
 
-    ``text_queries``: one for each vector, or in their place.
+    ``text_queries``, ``sparse_queries``: one for each vector, or in their place.
     """
-    given = sql_arguments(options)
+    given = sql_arguments((yield from _with_width(collection, options, alone=queries is None)))
     vectors = None if queries is None else as_vectors(queries)
     rows = yield from _rows(
         "pgsim.search_batch",
@@ -204,7 +208,8 @@ def search_batch(
         queries=None if vectors is None else vectors_text(vectors),
         **given,
     )
-    searches = len(cast("list[object]", given.get("text_queries", []))) if vectors is None else len(vectors)
+    in_place = options.get("text_queries") or options.get("sparse_queries") or ()
+    searches = len(in_place) if vectors is None else len(vectors)
     found: list[list[Hit]] = [[] for _ in range(searches)]
     for number, *row in rows:
         found[cast("int", number) - 1].append(_hit(row))
@@ -219,8 +224,9 @@ def explain_search(
 
     Arguments and errors are those of `search`.
     """
+    given = yield from _with_width(collection, options, alone=query is None)
     rows = yield from _rows(
-        "pgsim.explain_search", ("query",), collection=collection, query=_query_text(query), **sql_arguments(options)
+        "pgsim.explain_search", ("query",), collection=collection, query=_query_text(query), **sql_arguments(given)
     )
     return cast("dict[str, object]", rows[0][0])
 
@@ -521,7 +527,7 @@ def search_parents(
         "collection": collection,
         "parent": parent,
         "query": _query_text(query),
-        **sql_arguments(options),
+        **sql_arguments((yield from _with_width(collection, options, alone=query is None))),
     }
     named = ", ".join(f"{name} => %({name})s" for name in given)
     rows = yield from _query(
@@ -750,29 +756,42 @@ def upsert(
     collection: str,
     model: str,
     keys: Sequence[object],
-    vectors: Vectors,
+    vectors: Vectors | None = None,
     *,
     embedding: str = "default",
     source_hashes: Sequence[bytes] | None = None,
     skip_absent: bool = False,
+    sparse_vectors: Sequence[Sparse] | None = None,
 ) -> Steps[int]:
     """Store vectors ``(n, d)`` under a model, row i for ``keys[i]``; how many. All of them, or none.
+
+    ``sparse_vectors``: instead, under a sparse model: each a `pgvector.SparseVector`, or a mapping of index (from 0) to
+    weight.
 
     A key of several columns is a mapping or a JSON text of them. ``source_hashes``: SHA-256 of the text each vector
     was made from, when it was read earlier. ``skip_absent``: leave out keys of rows that are gone.
 
     Raises:
-        InvalidVector: the vectors are not ``(n, d)`` of finite float32 numbers; and what the SQL function raises.
+        InvalidVector: the vectors are not ``(n, d)`` of finite float32 numbers, or a sparse one is none; and what the
+            SQL function raises.
     """
+    sparse = None
+    if sparse_vectors is not None:
+        width = None
+        if any(isinstance(each, Mapping) for each in sparse_vectors):
+            widths = yield from _query("SELECT (pgsim._model_row(%(model)s)).dim", _checked({"model": model}))
+            width = cast("int", widths[0][0])
+        sparse = sparse_vectors_text(sparse_vectors, width)
     rows = yield from _rows(
         "pgsim.upsert",
         collection=collection,
         model=model,
         keys=[_key(key) for key in keys],
-        vectors=vectors_text(as_vectors(vectors)),
+        vectors=None if vectors is None else vectors_text(as_vectors(vectors)),
         embedding=embedding,
         source_hashes=None if source_hashes is None else list(source_hashes),
         skip_absent=skip_absent,
+        sparse_vectors=sparse,
     )
     return cast("int", rows[0][0])
 
@@ -1027,6 +1046,35 @@ def _rows(function: str, required: Sequence[str] = (), /, **arguments: object) -
     given = {name: value for name, value in arguments.items() if value is not None or name in required}
     named = ", ".join(f'"{name}" => %({name})s' for name in given)
     return (yield from _query(f"SELECT * FROM {function}({named})", _checked(given)))
+
+
+def _with_width(collection: str, options: Mapping[str, object], *, alone: bool) -> Steps[dict[str, object]]:
+    """The options, with sparse queries that are mappings given the width of the model that they search."""
+    one, many = options.get("sparse_query"), cast("Sequence[object] | None", options.get("sparse_queries"))
+    if not isinstance(one, Mapping) and not any(isinstance(each, Mapping) for each in many or ()):
+        return dict(options)
+    # Beside a dense query model and embedding are that query's.
+    named = {name: options.get(name) for name in ("model", "embedding")} if alone else {}
+    rows = yield from _query(
+        "SELECT dim FROM pgsim._sparse_target(%(collection)s, %(model)s, %(embedding)s)",
+        _checked(
+            {
+                "collection": collection,
+                "model": named.get("model"),
+                "embedding": named.get("embedding") or "default",
+            }
+        ),
+    )
+    width = cast("int", rows[0][0])
+    given = {
+        "sparse_query": _sparse(one, width),
+        "sparse_queries": None if many is None else [_sparse(each, width) for each in many],
+    }
+    return {**options, **given}
+
+
+def _sparse(vector: object, width: int) -> object:
+    return SparseVector.from_text(sparse_text(vector, width)) if isinstance(vector, Mapping) else vector
 
 
 def _hit(row: Sequence[object]) -> Hit:

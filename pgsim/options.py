@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, ForwardRef, ParamSpec, Protocol, TypedDic
 
 from pgsim.errors import InvalidArgument
 from pgsim.json_values import json_text
-from pgsim.vectors import as_vector
+from pgsim.vectors import as_vector, sparse_text, sparse_vectors_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pgsim.vectors import Sparse
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,7 +81,8 @@ class Fusion(TypedDict, total=False):
         text_form: how the text is read: ``any``, or another form of the text search.
         legs: more legs by their names: ``{"title": {"query": vector, "embedding": "title"}}``,
             ``{"recent": {"column": "published", "half_life": timedelta(days=30)}}``,
-            ``{"phrase": {"text_query": "...", "text_form": "phrase"}}``.
+            ``{"phrase": {"text_query": "...", "text_form": "phrase"}}``,
+            ``{"splade": {"sparse_query": SparseVector({12: 0.5}, 30522), "embedding": "sparse"}}``.
         rank_constant: of ``rrf`` (60).
         candidates: how many rows each leg gives (200, or twice k where that is more).
     """
@@ -118,9 +121,12 @@ class CallOptions(SearchOptions, WhereInSql, total=False):
 
     Attributes:
         distinct_on: a column, of whose every value only the nearest row comes.
+        sparse_query: a sparse vector, searched beside the others or alone: a `pgvector.SparseVector`, or a mapping of
+            index (from 0) to weight.
     """
 
     distinct_on: str | None
+    sparse_query: Sparse | None
 
 
 class BatchOptions(WhatToFind, Fusion, WhereInSql, total=False):
@@ -128,10 +134,12 @@ class BatchOptions(WhatToFind, Fusion, WhereInSql, total=False):
 
     Attributes:
         text_queries: one for each query vector, or in their place.
+        sparse_queries: likewise.
         dims, oversample, max_distance, after, distinct_on, per_group: as of a search.
     """
 
     text_queries: Sequence[str | None] | None
+    sparse_queries: Sequence[Sparse | None] | None
     dims: Sequence[int] | None
     oversample: int | None
     max_distance: float | None
@@ -144,7 +152,7 @@ class ParentOptions(Fusion, total=False):
     """Options of the SQL function ``pgsim.search_parents``.
 
     Attributes:
-        k, filter, text_query, model, embedding, recall: as of a search.
+        k, filter, text_query, sparse_query, model, embedding, recall: as of a search.
         aggregate: ``max``, ``mean`` or ``sum``.
         top: how many of a parent's best chunks count (3).
     """
@@ -152,6 +160,7 @@ class ParentOptions(Fusion, total=False):
     k: int
     filter: Mapping[str, object] | None
     text_query: str | None
+    sparse_query: Sparse | None
     aggregate: str
     top: int
     model: str | None
@@ -232,6 +241,10 @@ def _sql_argument(name: str, value: object) -> object:
             return finite_number(name, value)
         case "dims", _:
             return [whole_number(name, each) for each in _listed(name, value)]
+        case "sparse_query", _:
+            return sparse_text(value)
+        case "sparse_queries", _:
+            return sparse_vectors_text(_listed(name, value))
         case (("where_columns" | "text_queries"), _):
             return _listed(name, value)
         case "legs", Mapping():
@@ -253,6 +266,8 @@ def _leg(name: str, properties: object) -> object:
     told = dict(properties)
     if told.get("query") is not None and not isinstance(told["query"], str):
         told["query"] = [float(number) for number in as_vector(told["query"])]
+    if told.get("sparse_query") is not None and not isinstance(told["sparse_query"], str):
+        told["sparse_query"] = sparse_text(told["sparse_query"])
     for each in ("half_life", "origin"):
         given = told.get(each)
         if isinstance(given, datetime.timedelta):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from pgvector import SparseVector
 
 from pgsim.errors import InvalidVector
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    Sparse: TypeAlias = SparseVector | Mapping[int, float]
 
     Vector: TypeAlias = Sequence[float] | NDArray[np.float16] | NDArray[np.float32] | NDArray[np.float64]
     Vectors: TypeAlias = Sequence[Sequence[float]] | NDArray[np.float16] | NDArray[np.float32] | NDArray[np.float64]
@@ -46,6 +51,50 @@ def vector_text(vector: NDArray[np.float32]) -> str:
 def vectors_text(vectors: NDArray[np.float32]) -> str:
     """Vectors ``(n, d)`` as the text of an array of vectors."""
     return "{" + ",".join(f'"{vector_text(vector)}"' for vector in vectors) + "}"
+
+
+def sparse_text(vector: object, dim: int | None = None) -> str:
+    """A sparse vector as pgvector's text, ``{1:0.5,7:1.25}/30522``, whose indices count from 1.
+
+    Args:
+        vector: a `pgvector.SparseVector`, or a mapping of index to number. Both count from 0, as a vocabulary does.
+        dim: the width, which a mapping does not say.
+
+    Raises:
+        InvalidVector: it is neither, or a mapping without a width; an index is not below the width, or there twice; or
+            a number is no finite float32 number.
+    """
+    if isinstance(vector, SparseVector):
+        dim, entries = vector.dimensions(), list(zip(vector.indices(), vector.values(), strict=True))
+    elif isinstance(vector, Mapping) and dim is not None:
+        entries = list(vector.items())
+    else:
+        raise InvalidVector(
+            f"a sparse vector must be a pgvector.SparseVector, not {type(vector).__name__}",
+            hint="pgvector.SparseVector({12: 0.5, 700: 1.25}, 30522): indices from 0, and the width.",
+        )
+    for index, number in entries:
+        whole = isinstance(index, Integral) and not isinstance(index, bool)
+        if not whole or not 0 <= index < dim:
+            raise InvalidVector(
+                f"an index of a sparse vector is {index!r}; it is a whole number from 0 to {dim - 1}",
+                hint="Indices are those of the model's vocabulary.",
+            )
+        real = isinstance(number, Real) and not isinstance(number, bool)
+        if not real or not abs(float(number)) <= float(np.finfo(np.float32).max):
+            raise InvalidVector(
+                f"a sparse vector must hold finite float32 numbers; that of index {index} is {number!r}",
+                hint="Only finite numbers have a distance: look at what the model was given.",
+            )
+    if len({index for index, _ in entries}) < len(entries):
+        raise InvalidVector("a sparse vector has an index twice", hint="Give each index once.")
+    told = ",".join(f"{int(index) + 1}:{float(number)!r}" for index, number in sorted(entries) if number)
+    return f"{{{told}}}/{dim}"
+
+
+def sparse_vectors_text(vectors: Iterable[object], dim: int | None = None) -> str:
+    """Sparse vectors as the text of an array of them; None is NULL."""
+    return "{" + ",".join("NULL" if each is None else f'"{sparse_text(each, dim)}"' for each in vectors) + "}"
 
 
 def _as_float32(given: object, ndim: int, shape: str, hint: str) -> NDArray[np.float32]:

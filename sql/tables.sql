@@ -263,7 +263,7 @@ CREATE TYPE pgsim._search_request AS (
     search_path text
 );
 
--- The arguments of a search by more than one vector. texts: one for each query vector, or in their place.
+-- The arguments of a search by more than one vector. texts and sparse: one for each query vector, or in their place.
 CREATE TYPE pgsim._fusion_request AS (
     texts text[],
     text_form text,
@@ -272,10 +272,11 @@ CREATE TYPE pgsim._fusion_request AS (
     weights jsonb,
     rank_constant float8,
     candidates int,
-    per_group int
+    per_group int,
+    sparse sparsevec[]
 );
 
--- One leg of a search: its kind (dense, text, prior), what it searches, and its part in the fusion.
+-- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a

@@ -31,11 +31,12 @@ from sqlalchemy.sql.roles import ExpressionElementRole
 from pgsim.errors import InvalidArgument, NoPrimaryKey
 from pgsim.options import SearchOptions, spelled_out, sql_arguments
 from pgsim.sqlalchemy.predicate import castable, predicate
-from pgsim.vectors import as_vector, vector_text
+from pgsim.vectors import as_vector, sparse_text, vector_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pgvector import SparseVector
     from sqlalchemy import ColumnElement, ColumnExpressionArgument, Dialect, Select, TableValuedAlias
     from sqlalchemy.types import TypeEngine
 
@@ -45,11 +46,37 @@ if TYPE_CHECKING:
 
 _Entity = TypeVar("_Entity")
 
+
+class _VectorText(types.UserDefinedType[Any]):
+    """A vector bound as text without a cast, so that it takes the type of the function's argument.
+
+    A cast would have to name pgvector's type, whose schema need not be on the search path.
+    """
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:  # noqa: ARG002
+        return lambda value: value if value is None or isinstance(value, str) else vector_text(as_vector(value))
+
+    def literal_processor(self, dialect: Dialect) -> Callable[[Any], str]:  # noqa: ARG002
+        return lambda value: "'" + str(value).replace("'", "''") + "'"
+
+
+class _SparseText(_VectorText):
+    """A sparse vector bound likewise."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:  # noqa: ARG002
+        return lambda value: value if value is None or isinstance(value, str) else sparse_text(value)
+
+
 # In the order of the SQL function's parameters, so that searches of one shape are one statement.
 _TYPES: dict[str, TypeEngine[Any]] = {
     "k": Integer(),
     "filter": JSONB(),
     "text_query": Text(),
+    "sparse_query": _SparseText(),
     "model": Text(),
     "embedding": Text(),
     "recall": Double(),
@@ -76,11 +103,13 @@ class EntityOptions(SearchOptions, total=False):
         where: a condition on the entity's table, of any form SQLAlchemy can write.
         collection: the collection's name; by default the table's.
         distinct_on: a column of the entity's table, of whose every value only the nearest row comes.
+        sparse_query: a sparse vector, or a parameter that is given as one at execution.
     """
 
     where: ColumnExpressionArgument[bool] | None
     collection: str | None
     distinct_on: str | ExpressionElementRole[object] | None
+    sparse_query: SparseVector | ExpressionElementRole[object] | None
 
 
 @overload
@@ -124,6 +153,8 @@ def search(
         per_group: how many rows of one value of ``distinct_on`` may come (1).
         text_query: words to look for, fused with the vector's search; alone, ranked by BM25.
         text_form: how they are read (``any``).
+        sparse_query: a sparse vector, fused with the others; alone, ranked by itself: a `pgvector.SparseVector`, or
+            ``bindparam(name)`` to be given as one at execution.
         legs: more legs by their names: other vectors, texts, or columns that rank by themselves.
         fusion: ``minmax``, ``relative_score``, ``tmm``, ``dbsf``, ``rrf``, or a fusion kept by `create_fusion`.
         weights: of each leg by its name; 0 leaves it out.
@@ -155,10 +186,21 @@ def hits(
     collection, where = options.get("collection"), options.get("where")
     conditions = [condition for condition in (_discriminator(entity), where) if condition is not None]
     sql, values, columns = predicate(and_(*conditions), table) if conditions else (None, None, None)
-    given = sql_arguments({**options, "distinct_on": _column_name(options.get("distinct_on"), table)})
+    sparse: object = options.get("sparse_query")
+    later = sparse if isinstance(sparse, BindParameter) else None
+    given = sql_arguments(
+        {
+            **options,
+            "distinct_on": _column_name(options.get("distinct_on"), table),
+            "sparse_query": None if later is not None else sparse,
+        }
+    )
     arguments: dict[str, ColumnElement[Any] | ExpressionElementRole[object] | None] = {
         "collection": literal(table.name if collection is None else collection, Text()),
-        "query": None if vector is None and (given.keys() & {"text_query", "legs"}) else _query(vector),
+        "query": None
+        if vector is None and (later is not None or given.keys() & {"text_query", "sparse_query", "legs"})
+        else _query(vector),
+        "sparse_query": None if later is None else type_coerce(later, _SparseText()),
         **{name: _literal(given[name], type_) for name, type_ in _TYPES.items() if name in given},
         "where_sql": None if sql is None else literal(sql, Text()),
         "where_values": values,
@@ -207,21 +249,6 @@ def _column_name(given: object, table: Table) -> str | None:
         f"distinct_on is {given}, which is not a column of {table.fullname}.",
         hint="Give a mapped column, Entity.column, or a column's name.",
     )
-
-
-class _VectorText(types.UserDefinedType[Any]):
-    """A vector bound as text without a cast, so that it takes the type of the function's argument.
-
-    A cast would have to name pgvector's type, whose schema need not be on the search path.
-    """
-
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:  # noqa: ARG002
-        return lambda value: value if value is None or isinstance(value, str) else vector_text(as_vector(value))
-
-    def literal_processor(self, dialect: Dialect) -> Callable[[Any], str]:  # noqa: ARG002
-        return lambda value: "'" + str(value).replace("'", "''") + "'"
 
 
 def _query(vector: QueryVector | None) -> ExpressionElementRole[object]:

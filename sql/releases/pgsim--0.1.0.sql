@@ -310,7 +310,7 @@ CREATE TYPE pgsim._search_request AS (
     search_path text
 );
 
--- The arguments of a search by more than one vector. texts: one for each query vector, or in their place.
+-- The arguments of a search by more than one vector. texts and sparse: one for each query vector, or in their place.
 CREATE TYPE pgsim._fusion_request AS (
     texts text[],
     text_form text,
@@ -319,10 +319,11 @@ CREATE TYPE pgsim._fusion_request AS (
     weights jsonb,
     rank_constant float8,
     candidates int,
-    per_group int
+    per_group int,
+    sparse sparsevec[]
 );
 
--- One leg of a search: its kind (dense, text, prior), what it searches, and its part in the fusion.
+-- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
@@ -517,6 +518,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_dense(t, 'codes are');
     IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
             HINT = 'Leave dims and element out.';
@@ -1101,7 +1103,7 @@ CREATE FUNCTION pgsim._wants_codes(t pgsim._target, dims int, where_filter jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT coalesce(dims, t.dim) = t.dim AND where_filter IS NULL AND c.filter_columns <> '{}' AND r.relkind = 'r'
+    SELECT coalesce(dims, t.dim) = t.dim AND t.element <> 'sparsevec' AND where_filter IS NULL AND c.filter_columns <> '{}' AND r.relkind = 'r'
            AND 'code' <> ALL (c.key_columns || c.filter_columns)
            AND cardinality(c.filter_columns) = (SELECT count(*) FROM pg_attribute AS a
                                                 WHERE a.attrelid = c.relation AND a.attname = ANY (c.filter_columns) AND a.attgenerated <> 'v' AND NOT a.attisdropped)
@@ -1139,6 +1141,7 @@ BEGIN
             HINT = 'For instance pg_size_bytes(''2GB''). Leave it out for all that is worth its bytes.';
     END IF;
     t := pgsim._target(_advise.collection, _advise.model, _advise.embedding);
+    PERFORM pgsim._require_dense(t, 'advice is');
     PERFORM pgsim._require_select(t.base, t.version);
     PERFORM pgsim._require_all_rows(t);
     rank := 1;
@@ -1276,7 +1279,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method <> 'codes'
+        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted')
         ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
         IF FOUND THEN
             RETURN;
@@ -2348,6 +2351,7 @@ AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
 BEGIN
+    PERFORM pgsim._require_dense(t, 'recall is measured');
     PERFORM pgsim._require_select(t.base, t.version);
     IF seed IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
@@ -2561,6 +2565,7 @@ DECLARE
     s record;
     g record;
 BEGIN
+    PERFORM pgsim._require_dense(t, 'health is measured');
     PERFORM pgsim._require_select(t.base, t.version);
     IF sample IS NULL OR sample NOT BETWEEN 1 AND 5000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 1 to 5000', coalesce(sample::text, 'NULL')),
@@ -3836,7 +3841,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF l.spec ? 'query' THEN
+    IF l.spec ?| '{query,sparse_query}' THEN
         r.model := l.spec ->> 'model';
         r.embedding := coalesce(l.spec ->> 'embedding', 'default');
         r.recall := coalesce((l.spec ->> 'recall')::float8, r.recall);
@@ -3850,7 +3855,7 @@ EXCEPTION WHEN data_exception THEN
     RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L cannot be read: %s', l.name, SQLERRM), HINT = 'Its properties are those of pgsim.search''s arguments.';
 END
 $$;
-COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a dense leg: what the search asks of all, and what the leg says of itself.';
+COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a leg over vectors: what the search asks of all, and what the leg says of itself.';
 
 CREATE FUNCTION pgsim._leg_vector(l pgsim._search_leg, query vector) RETURNS vector
 LANGUAGE plpgsql STABLE
@@ -3964,7 +3969,7 @@ $$;
 COMMENT ON FUNCTION pgsim._sample_queries IS 'Texts of a column, each with the keys of the rows that it stands in. The same seed takes the same ones.';
 
 CREATE FUNCTION pgsim._search_fused(
-    r pgsim._search_request, query vector, text_query text, h pgsim._fusion_request, explained boolean,
+    r pgsim._search_request, query vector, text_query text, sparse_query sparsevec, h pgsim._fusion_request, explained boolean,
     OUT keys text[], OUT scores float8[], OUT distances float8[], OUT metric text, OUT details jsonb, OUT row_details jsonb[]
 )
 LANGUAGE plpgsql STABLE
@@ -3976,7 +3981,10 @@ DECLARE
     started CONSTANT timestamptz := clock_timestamp();
     leg_started timestamptz;
     c pgsim._collection := pgsim._collection_row(r.collection);
-    legs pgsim._search_leg[] := pgsim._search_legs(query IS NOT NULL, text_query, h);
+    legs pgsim._search_leg[] := pgsim._search_legs(query IS NOT NULL, text_query,
+        -- Beside a dense query model and embedding are that query's.
+        CASE WHEN sparse_query IS NOT NULL THEN jsonb_build_object('sparse_query', sparse_query::text)
+            || CASE WHEN query IS NULL THEN jsonb_build_object('model', r.model, 'embedding', r.embedding) ELSE '{}' END END, h);
     f pgsim._fusion;
     method text;
     weights float8[];
@@ -4005,12 +4013,12 @@ DECLARE
 BEGIN
     IF h.fusion IS NULL OR h.fusion = ANY (pgsim._fusion_methods()) THEN
         method := coalesce(h.fusion, 'minmax');
-        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}');
+        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}');
     ELSE
         f := pgsim._fusion_row(c, h.fusion);
         method := f.method;
         weights := CASE WHEN h.weights IS NULL THEN pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), f.weights, method, ARRAY(SELECT n FROM jsonb_object_keys(f.weights) AS n))
-                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}') END;
+                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}') END;
         IF h.weights IS NULL AND NOT EXISTS (SELECT FROM unnest(legs, weights) AS g (name, kind, spec, none, weight) WHERE g.kind <> 'prior' AND g.weight > 0) THEN
             -- What it was made for is not in this call, and what is must not go unanswered.
             weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), NULL, method);
@@ -4028,9 +4036,9 @@ BEGIN
     END IF;
 
     -- What is asked of vectors, in a search without any.
-    IF num_nonnulls(r.model, r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL
-       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM jsonb_each(h.legs) AS g WHERE g.value ? 'query') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL OR r.model IS NOT NULL AND query IS NULL AND sparse_query IS NULL
+       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
     END IF;
     single := cardinality(legs) = 1 AND coalesce(h.per_group, 1) = 1;
     grouped := r.distinct_on IS NOT NULL AND NOT (single AND legs[1].kind = 'dense');
@@ -4052,7 +4060,7 @@ BEGIN
     PERFORM pgsim._check_search(t, leg_request);
     PERFORM pgsim._require_select(c.relation, c.relation);
 
-    IF finders < cardinality(legs) OR EXISTS (SELECT FROM unnest(legs) AS g WHERE g.kind = 'text') THEN
+    IF finders < cardinality(legs) OR EXISTS (SELECT FROM unnest(legs) AS g WHERE g.kind IN ('text', 'sparse')) THEN
         compiled := pgsim._compile_filter(c.relation, r.filter, coalesce(r.where_values, '{}'), false);
         predicate := CASE WHEN r.where_sql IS NULL THEN compiled.predicate ELSE concat_ws(' AND ', compiled.predicate, format(E'(%s\n)', r.where_sql)) END;
     END IF;
@@ -4096,6 +4104,22 @@ BEGIN
                 list.keys := executed.keys;
                 list.scores := executed.scores;
                 list.minimum := 0;
+            ELSIF l.kind = 'sparse' THEN
+                leg_request := pgsim._leg_request(r, l);
+                leg_request.k := depth;
+                leg_request.distinct_on := NULL;
+                leg_request.after := NULL;
+                IF query IS NOT NULL AND leg_request.mode = 'codes' AND NOT l.spec ? 'mode' THEN
+                    leg_request.mode := 'auto';
+                END IF;
+                executed := pgsim._run_sparse(leg_request, l.spec ->> 'sparse_query', predicate, compiled."values", explained);
+                list.keys := executed.keys;
+                list.scores := ARRAY(SELECT pgsim.score(executed.metric, d.distance) FROM unnest(executed.distances) WITH ORDINALITY AS d (distance, ordinal) ORDER BY d.ordinal);
+                list.minimum := 0;
+                IF query IS NULL AND l.name = 'sparse' THEN
+                    dense_keys := executed.keys;
+                    dense_distances := executed.distances;
+                END IF;
             ELSE
                 SELECT array_agg(u.key ORDER BY CASE WHEN whole THEN u.key::numeric END, u.key COLLATE "C") INTO found_keys
                 FROM (SELECT DISTINCT n AS key FROM unnest(lists) AS g CROSS JOIN unnest(g.keys) AS n) AS u;
@@ -4117,7 +4141,7 @@ BEGIN
             keys := list.keys;
             scores := list.scores;
             row_details := NULL;
-            IF l.kind = 'text' THEN
+            IF l.kind IN ('text', 'sparse') THEN
                 row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_build_object('rank', s.ordinal, 'score', s.score)) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
             END IF;
         ELSE
@@ -4161,7 +4185,7 @@ $$;
 COMMENT ON FUNCTION pgsim._search_fused IS
     'A search by more than one vector: runs its legs, fuses what they gave, and keeps to distinct_on. A leg alone is not fused. With distinct_on the legs go deeper until k rows are found or nothing is left.';
 
-CREATE FUNCTION pgsim._search_legs(queried boolean, text_query text, h pgsim._fusion_request) RETURNS pgsim._search_leg[]
+CREATE FUNCTION pgsim._search_legs(queried boolean, text_query text, sparse_spec jsonb, h pgsim._fusion_request) RETURNS pgsim._search_leg[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -4180,6 +4204,9 @@ BEGIN
     ELSIF h.text_form IS DISTINCT FROM 'any' AND h.texts IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('text_form is %s, but there is no text_query', coalesce(quote_literal(left(h.text_form, 80)), 'NULL')), HINT = 'Give the text, or leave text_form out.';
     END IF;
+    IF sparse_spec IS NOT NULL THEN
+        found_legs := found_legs || ROW('sparse', 'sparse', sparse_spec, NULL)::pgsim._search_leg;
+    END IF;
     IF h.legs IS NOT NULL AND h.legs <> 'null' THEN
         IF jsonb_typeof(h.legs) <> 'object' THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs is %s, not an object of legs by their names', left(h.legs::text, 200)),
@@ -4188,11 +4215,11 @@ BEGIN
         FOR given IN SELECT l.key AS name, l.value AS spec FROM jsonb_each(h.legs) AS l LOOP
             PERFORM pgsim._check_name('leg', given.name);
             IF EXISTS (SELECT FROM unnest(found_legs) AS f WHERE f.name = given.name) THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' ELSE 'query' END),
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' WHEN 'sparse' THEN 'sparse_query' ELSE 'query' END),
                     HINT = 'Give it another name, or leave the argument out.';
             END IF;
-            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'column')::int <> 1 THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, or a column', given.name, left(given.spec::text, 200)),
+            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'sparse_query')::int + (given.spec ? 'column')::int <> 1 THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, a sparse_query, or a column', given.name, left(given.spec::text, 200)),
                     HINT = 'For instance: {"query": [0.1, 0.2], "embedding": "title"}, {"text_query": "red boat"} or {"column": "published", "half_life": "30 days"}.';
             END IF;
             IF given.spec ? 'query' THEN
@@ -4201,6 +4228,9 @@ BEGIN
             ELSIF given.spec ? 'text_query' THEN
                 kind := 'text';
                 known := '{text_query,text_form}';
+            ELSIF given.spec ? 'sparse_query' THEN
+                kind := 'sparse';
+                known := '{sparse_query,model,embedding,recall,mode}';
             ELSE
                 kind := 'prior';
                 known := '{column,half_life,origin,pivot,order,minimum,maximum}';
@@ -4210,20 +4240,20 @@ BEGIN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no property %s; such a leg has %s', given.name, quote_literal(left(wrong, 80)), array_to_string(known, ', ')),
                     HINT = 'docs/hybrid.md tells what each is.';
             END IF;
-            IF kind = 'text' AND jsonb_typeof(given.spec -> 'text_query') <> 'string' OR kind = 'prior' AND jsonb_typeof(given.spec -> 'column') <> 'string' THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', CASE kind WHEN 'text' THEN 'text_query' ELSE 'column' END, given.name), HINT = 'Leave a leg out that has nothing to look for.';
+            IF kind <> 'dense' AND jsonb_typeof(given.spec -> known[1]) <> 'string' THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', known[1], given.name), HINT = 'Leave a leg out that has nothing to look for.';
             END IF;
             found_legs := found_legs || ROW(given.name, kind, given.spec, NULL)::pgsim._search_leg;
         END LOOP;
     END IF;
     IF NOT EXISTS (SELECT FROM unnest(found_legs) AS f WHERE f.kind <> 'prior') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows',
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, no sparse_query, and no leg that finds rows',
             HINT = 'A leg over a column ranks the rows that other legs find.';
     END IF;
     RETURN found_legs;
 END
 $$;
-COMMENT ON FUNCTION pgsim._search_legs IS 'The legs of a search: query, text_query and those named in legs. Raises PS010 for what is none.';
+COMMENT ON FUNCTION pgsim._search_legs IS 'The legs of a search: query, text_query, sparse_query and those named in legs. Raises PS010 for what is none.';
 
 CREATE FUNCTION pgsim.create_fusion(
     collection text, name text, method text = 'minmax', weights jsonb = '{"dense": 0.5, "text": 0.5}', rank_constant float8 = NULL, candidates int = NULL,
@@ -4362,11 +4392,12 @@ BEGIN
     CROSS JOIN (SELECT min(u) AS low, max(u) AS high FROM unnest(scores) AS u) AS b;
     -- The vectors are read a single time, every pair is compared, and each step after that looks at numbers. A zero vector is similar to none.
     EXECUTE format(
-        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.vector AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
+        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.%6$s AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
         'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o)',
         t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
         format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
-               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END))
+               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END),
+        CASE t.element WHEN 'sparsevec' THEN 'sparsevec' ELSE 'vector' END)
     INTO places, similarities USING keys;
     n := coalesce(cardinality(places), 0);
     nearest := array_fill(NULL::float8, ARRAY[n]);
@@ -4396,7 +4427,7 @@ to you, are left out. score is what the step gained; details: the rank and score
 Errors: PS001 to PS006, PS010, PS016, PS032.$$;
 
 CREATE FUNCTION pgsim.search_parents(
-    collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, aggregate text = 'max', top int = 3,
+    collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, aggregate text = 'max', top int = 3,
     model text = NULL, embedding text = 'default', recall float8 = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any',
     legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL
 ) RETURNS TABLE (key text, score float8, rank int, details jsonb)
@@ -4405,7 +4436,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c pgsim._collection := pgsim._collection_row(collection);
-    dense CONSTANT boolean := query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query');
+    dense CONSTANT boolean := query IS NOT NULL OR sparse_query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query') OR jsonb_path_exists(legs, '$.*.sparse_query');
     -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
     pool int := CASE aggregate WHEN 'max' THEN k ELSE least(1000, greatest(50, 5 * k)) END;
     given jsonb := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
@@ -4424,13 +4455,13 @@ BEGIN
     IF top IS NULL OR top NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('top is %s; it is a number of chunks from 1 to 1000', coalesce(top::text, 'NULL')), HINT = 'So many of a parent''s best chunks count; the default is 3.';
     END IF;
-    IF query IS NULL AND text_query IS NULL AND legs IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows', HINT = 'Give one of them.';
+    IF query IS NULL AND text_query IS NULL AND sparse_query IS NULL AND legs IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, no sparse_query, and no leg that finds rows', HINT = 'Give one of them.';
     END IF;
     given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
     SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
     FROM pgsim.search(
-        search_parents.collection, search_parents.query, pool, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
+        search_parents.collection, search_parents.query, pool, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
         fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form, legs => search_parents.legs,
         rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent) AS s;
     IF aggregate <> 'max' AND chunk_keys IS NOT NULL THEN
@@ -4441,7 +4472,7 @@ BEGIN
         INTO given USING chunk_keys, given, parent;
         SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
         FROM pgsim.search(
-            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding,
+            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding,
             mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
             legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END) AS s;
     END IF;
@@ -4772,6 +4803,7 @@ BEGIN
     IF codes IS NOT NULL THEN
         PERFORM pgsim._drop_codes(version_id, codes);
     END IF;
+    PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = _drop_version.version_id AND i.method = 'inverted';
     DELETE FROM pgsim._version AS d WHERE d.id = _drop_version.version_id RETURNING * INTO v;
     DELETE FROM pgsim._queue AS q WHERE NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = q.version_id);
     DELETE FROM pgsim._search_log AS l WHERE l.version_id = _drop_version.version_id;
@@ -4827,6 +4859,7 @@ AS $$
 DECLARE
     t pgsim._target;
     stored text;
+    kept text;
     setting record;
     given_options jsonb := coalesce(options, '{}');
     predicate text;
@@ -4839,14 +4872,17 @@ BEGIN
     PERFORM pgsim._require_owner(t.version);
     version_id := t.version_id;
     IF method IS NULL OR method NOT IN ('hnsw', 'ivfflat') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw, ivfflat and codes', coalesce(quote_literal(left(method, 80)), 'NULL')),
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw, ivfflat and codes, and inverted of sparse vectors', coalesce(quote_literal(left(method, 80)), 'NULL')),
             HINT = 'hnsw is the better one but for the time to build it.';
     END IF;
     IF method = 'ivfflat' AND t.metric = 'l1' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'ivfflat has no operator class for metric l1', HINT = 'Use method => ''hnsw''.';
     END IF;
     full_element := coalesce(element, t.element);
-    IF full_element NOT IN ('vector', 'halfvec') THEN
+    IF t.element = 'sparsevec' THEN
+        kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
+        full_element := 'sparsevec';
+    ELSIF full_element NOT IN ('vector', 'halfvec') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector or halfvec elements', left(element, 80)),
             HINT = 'Leave it out for the element of the model.';
     END IF;
@@ -4856,7 +4892,7 @@ BEGIN
             MESSAGE = format('dims is %s; model %L has %s dimensions and the prefixes %s', full_dims, t.model, t.dim, t.matryoshka),
             HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
     END IF;
-    widest := CASE full_element WHEN 'halfvec' THEN 4000 ELSE 2000 END;
+    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'halfvec' THEN 4000 ELSE 2000 END;
     IF full_dims > widest THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('an index of %s elements has at most %s dimensions, not %s', full_element, widest, full_dims),
             HINT = 'Index halfvec elements (element => ''halfvec'', up to 4000), or a prefix that the model declares (dims => ...).';
@@ -4868,12 +4904,12 @@ BEGIN
     FOR setting IN
         SELECT o.key, o.value, a.lowest, a.highest
         FROM jsonb_each(given_options) AS o
-        LEFT JOIN (VALUES ('hnsw', 'm', 2, 100), ('hnsw', 'ef_construction', 4, 1000), ('ivfflat', 'lists', 1, 32768)) AS a (method, key, lowest, highest)
-            ON a.method = _index_statement.method AND a.key = o.key
+        LEFT JOIN (VALUES ('hnsw', 'm', 2, 100), ('hnsw', 'ef_construction', 4, 1000), ('ivfflat', 'lists', 1, 32768), ('hnsw', 'top_weights', 1, 1000)) AS a (method, key, lowest, highest)
+            ON a.method = _index_statement.method AND a.key = o.key AND (t.element = 'sparsevec' OR a.key <> 'top_weights')
     LOOP
         IF setting.lowest IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option %L is not known to %s', left(setting.key, 80), method),
-                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction.' ELSE 'Known is lists.' END;
+                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction, and of sparse vectors top_weights.' ELSE 'Known is lists.' END;
         END IF;
         IF jsonb_typeof(setting.value) <> 'number' OR (setting.value #>> '{}')::numeric NOT BETWEEN setting.lowest AND setting.highest
            OR (setting.value #>> '{}')::numeric % 1 <> 0 THEN
@@ -4900,7 +4936,7 @@ BEGIN
         predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
-    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, full_dims, full_element);
+    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
     SELECT n.nspname INTO schema_name FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = t.version;
     SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END || '_' || method
            || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
@@ -4918,7 +4954,7 @@ BEGIN
     definition := format('USING %s (%s %s.%I)%s%s', method,
         CASE WHEN stored = format('%I', t.column_name) THEN stored ELSE format('(%s)', stored) END,
         t.vector_schema, format('%s_%s_ops', full_element, t.metric),
-        coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options) AS o
+        coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options - 'top_weights') AS o
                   HAVING count(*) > 0), ''),
         coalesce(' WHERE ' || predicate, ''));
     statement := format('CREATE INDEX %I ON %s %s', name, relation, definition);
@@ -5323,17 +5359,17 @@ BEGIN
     RETURN QUERY
         SELECT coalesce(w.relation, t.tgrelid), coalesce(w.name, t.tgname), t.tgname IS NOT NULL, w.definition
         FROM (SELECT * FROM pgsim._capture_triggers(c) UNION ALL SELECT * FROM pgsim._codes_triggers(c)
-              UNION ALL SELECT * FROM pgsim._text_triggers(c)) AS w
+              UNION ALL SELECT * FROM pgsim._text_triggers(c) UNION ALL SELECT * FROM pgsim._inverted_triggers(c)) AS w
         FULL JOIN (
             SELECT g.tgrelid, g.tgname::text, g.tgenabled, g.tgargs FROM pg_trigger AS g
-            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc, 'pgsim._keep_text'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
+            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc, 'pgsim._keep_text'::regproc, 'pgsim._keep_inverted'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
         ) AS t ON t.tgrelid = w.relation AND t.tgname = w.name
         WHERE w.name IS NULL OR t.tgname IS NULL OR t.tgargs <> w.arguments OR t.tgenabled NOT IN ('O', 'A')
         ORDER BY 1, 2;
 END
 $$;
 COMMENT ON FUNCTION pgsim._trigger_drift IS
-    'Triggers of change capture, of codes and of text indexes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
+    'Triggers of change capture, of codes, of text and of inverted indexes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
 
 CREATE FUNCTION pgsim._version_name(collection text, embedding text, model text, version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5417,8 +5453,9 @@ BEGIN
                          ELSE format('REINDEX INDEX CONCURRENTLY %s', x.indexrelid::regclass) END
                 FROM pgsim._index AS i
                 LEFT JOIN (pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid) ON x.indrelid = v.relation AND k.relname = i.name
-                WHERE i.version_id = v.id AND i.method <> 'codes' AND x.indisvalid IS NOT TRUE;
+                WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
             RETURN QUERY
                 SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p
@@ -5585,6 +5622,9 @@ BEGIN
         PERFORM pgsim._check_codes(t, dims, element, where_filter, options);
         RETURN pgsim._create_codes(t, true);
     END IF;
+    IF method = 'inverted' THEN
+        RETURN pgsim._finish_inverted(t, pgsim._create_inverted(t, dims, element, where_filter, options, true));
+    END IF;
     SELECT * INTO s FROM pgsim._index_statement(collection, model, embedding, dims, element, method, where_filter, options);
     EXECUTE s.statement;
     built := pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
@@ -5599,8 +5639,9 @@ $$Builds a vector index for a version and returns it. model NULL: the active ver
 
 method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
 after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast.
+inverted, of sparse vectors under ip or cosine, is exact for any number of them.
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
-model's. dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
+model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
 Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
 
@@ -5614,16 +5655,16 @@ AS $$
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._check_name('model', name);
-    IF dim IS NULL OR dim NOT BETWEEN 1 AND 16000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dim is %s; a model has 1 to 16000 dimensions', coalesce(dim::text, 'NULL')),
-            HINT = 'Give the width of the vectors that the model makes.';
+    IF dim IS NULL OR dim NOT BETWEEN 1 AND (CASE element WHEN 'sparsevec' THEN 1000000000 ELSE 16000 END) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dim is %s; a model has 1 to 16000 dimensions, a sparse one up to 1000000000', coalesce(dim::text, 'NULL')),
+            HINT = 'Give the width of the vectors that the model makes; of sparse ones it is the size of the vocabulary, and element is ''sparsevec''.';
     END IF;
     IF metric IS NULL OR metric NOT IN ('cosine', 'l2', 'ip', 'l1') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('metric is %s; known are cosine, l2, ip and l1', coalesce(quote_literal(left(metric, 80)), 'NULL')),
             HINT = 'The model''s card says which it was trained for; cosine suits most.';
     END IF;
-    IF element IS NULL OR element NOT IN ('vector', 'halfvec') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %s; known are vector (4 bytes a dimension) and halfvec (2 bytes)', coalesce(quote_literal(left(element, 80)), 'NULL')),
+    IF element IS NULL OR element NOT IN ('vector', 'halfvec', 'sparsevec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %s; known are vector (4 bytes a dimension), halfvec (2 bytes) and sparsevec (8 bytes a number that is not zero)', coalesce(quote_literal(left(element, 80)), 'NULL')),
             HINT = 'It says how vectors are stored; an index may use another.';
     END IF;
     matryoshka := coalesce(matryoshka, '{}');
@@ -5632,6 +5673,9 @@ BEGIN
        OR matryoshka <> coalesce((SELECT array_agg(DISTINCT d ORDER BY d) FROM unnest(matryoshka) AS d), '{}') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; it lists prefix lengths of 1 to %s, each longer than the one before', matryoshka, dim),
             HINT = 'For instance: matryoshka => ''{64,128,256,384}''.';
+    END IF;
+    IF element = 'sparsevec' AND matryoshka <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; sparse vectors have no prefixes', matryoshka), HINT = 'Leave it out.';
     END IF;
     IF layer < 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('layer is %s; it is 0 or more', layer), HINT = 'Leave it out for the last layer.';
@@ -5653,8 +5697,8 @@ $$;
 COMMENT ON FUNCTION pgsim.create_model IS
 $$Registers an embedding model, at one revision, and returns its name.
 
-dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector
-or halfvec. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
+dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector,
+halfvec or sparsevec: of a sparse model (SPLADE, uniCOIL) dim is the size of its vocabulary, up to 1000000000. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
 query_prefix, document_prefix: text set before what is embedded. properties: anything you want to keep with it.
 Errors: PS010, PS011, PS020, PS032.$$;
 
@@ -5682,6 +5726,11 @@ BEGIN
     IF EXISTS (SELECT FROM pgsim._version AS v WHERE v.embedding_id = e.id AND v.model_id = m.id) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('embedding %L of collection %L has a version under model %L already', embedding, collection, model),
             HINT = 'Use it, or drop it first with pgsim.drop_version.';
+    END IF;
+    IF EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._model AS o ON o.id = v.model_id WHERE v.embedding_id = e.id AND (o.element = 'sparsevec') <> (m.element = 'sparsevec')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('embedding %L of collection %L has %s vectors, and model %L makes %s ones', embedding, collection,
+                CASE m.element WHEN 'sparsevec' THEN 'dense' ELSE 'sparse' END, model, CASE m.element WHEN 'sparsevec' THEN 'sparse' ELSE 'dense' END),
+            HINT = format('Give them an embedding of their own, which is searched beside it: pgsim.create_embedding(%L, ''sparse'', source_columns), then pgsim.create_version(%1$L, %L, embedding => ''sparse'').', collection, model);
     END IF;
 
     wanted_type := format('%s.%I(%s)', pgsim._vector_schema(), m.element, m.dim);
@@ -5723,7 +5772,7 @@ $$Gives an embedding a version under a model, and returns the version's id. The 
 column_name NULL: a table of its own in schema pgsim_data, empty at first, with the base table's owner, grants and row-level
 security; its rows go with the base rows. Otherwise: adopts that vector column of the base table where it stands, moving nothing.
 From here on changes of the source columns are queued; pgsim.enqueue_missing queues what has no vector yet.
-Errors: PS001, PS002, PS003, PS005, PS006, PS012, PS020, PS032.$$;
+Errors: PS001, PS002, PS003, PS005, PS006, PS010, PS012, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.drop_collection(name text) RETURNS void
 LANGUAGE plpgsql
@@ -5785,7 +5834,7 @@ DECLARE
     codes_of record;
 BEGIN
     PERFORM pgsim._require_registrar();
-    SELECT i.version_id, v.relation INTO codes_of FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.relation = drop_index.index;
+    SELECT i.version_id, v.relation INTO codes_of FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.relation = drop_index.index AND i.method = 'codes';
     IF FOUND THEN
         PERFORM pgsim._require_owner(codes_of.relation);
         PERFORM pgsim._drop_codes(codes_of.version_id, index);
@@ -5800,6 +5849,10 @@ BEGIN
             HINT = 'The view pgsim.indexes lists them; drop others with DROP INDEX.';
     END IF;
     PERFORM pgsim._require_owner((SELECT x.indrelid FROM pg_index AS x WHERE x.indexrelid = drop_index.index));
+    IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.id = found_id AND i.method = 'inverted') THEN
+        PERFORM pgsim._drop_inverted(found_id);
+        RETURN;
+    END IF;
     EXECUTE format('DROP INDEX %s', index);
     DELETE FROM pgsim._index AS i WHERE i.id = found_id;
 END
@@ -5918,7 +5971,7 @@ BEGIN
         PERFORM pgsim._sync_version_privileges(c, version);
     END LOOP;
     FOR codes IN SELECT i.relation FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id
-                 JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method = 'codes' LOOP
+                 JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method IN ('codes', 'inverted') LOOP
         PERFORM pgsim._sync_codes_privileges(c, codes);
     END LOOP;
     IF EXISTS (SELECT FROM pgsim._text AS x JOIN pg_class AS r ON r.oid = x.documents WHERE x.collection_id = c.id) THEN
@@ -5926,7 +5979,7 @@ BEGIN
         text_lapsed := EXISTS (SELECT FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_text\_%' AND d.definition IS NOT NULL);
     END IF;
     SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
-    FROM pgsim._trigger_drift(c) AS d WHERE d.name LIKE '!pgsim\_codes\_%' AND d.definition IS NOT NULL;
+    FROM pgsim._trigger_drift(c) AS d WHERE d.name ~ '^!pgsim_(codes|inverted)_' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
     IF text_lapsed AND row_security_active(c.relation) THEN
         UPDATE pgsim._text AS x SET complete = false WHERE x.collection_id = c.id;
@@ -5934,21 +5987,24 @@ BEGIN
         PERFORM pgsim._fill_text(c, pgsim._text_row(c));
     END IF;
     -- What was written while triggers were missing or off is not in the codes.
-    UPDATE pgsim._index AS i SET complete = false WHERE i.method = 'codes' AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
+    UPDATE pgsim._index AS i SET complete = false WHERE i.method IN ('codes', 'inverted') AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
     PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)
     FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id JOIN pg_class AS r ON r.oid = i.relation
     WHERE i.method = 'codes' AND i.complete AND i.id::text = ANY (lapsed) AND NOT row_security_active(c.relation);
+    PERFORM pgsim._fill_inverted(pgsim._target(v.collection, v.model, v.embedding), i.relation, true)
+    FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id JOIN pg_class AS r ON r.oid = i.relation
+    WHERE i.method = 'inverted' AND i.complete AND i.id::text = ANY (lapsed) AND NOT row_security_active(c.relation);
 END
 $$;
 COMMENT ON FUNCTION pgsim.sync_privileges IS
 $$Brings a collection's tables up to its base table, after GRANT, REVOKE, a change of owner or of row-level security, or a new partition.
 
-Version tables (and codes and text indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
+Version tables (and codes, text and inverted indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
 the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.upsert(
-    collection text, model text, keys text[], vectors vector[], embedding text = 'default', source_hashes bytea[] = NULL,
-    skip_absent boolean = false
+    collection text, model text, keys text[], vectors vector[] = NULL, embedding text = 'default', source_hashes bytea[] = NULL,
+    skip_absent boolean = false, sparse_vectors sparsevec[] = NULL
 ) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -5960,20 +6016,34 @@ DECLARE
     rows_named bigint;
     stored bigint;
     offered bigint := cardinality(keys);
+    sparse boolean;
+    statement text;
 BEGIN
     IF model IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the model that made the vectors: nothing else tells one model''s vectors from another''s.';
     END IF;
     t := pgsim._target(collection, model, embedding);
-    IF keys IS NULL OR vectors IS NULL OR array_ndims(keys) > 1 OR array_ndims(vectors) > 1 OR offered <> cardinality(vectors)
-       OR offered <> coalesce(cardinality(source_hashes), offered) THEN
+    sparse := t.element = 'sparsevec';
+    IF sparse AND vectors IS NOT NULL THEN
+        PERFORM pgsim._require_dense(t, 'vectors is');
+    ELSIF NOT sparse AND sparse_vectors IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('sparse_vectors is given; model %L is dense, of %s numbers each', t.model, t.dim), HINT = 'Give dense vectors as vectors, or name the sparse model.';
+    END IF;
+    IF keys IS NULL OR num_nonnulls(vectors, sparse_vectors) = 0 OR array_ndims(keys) > 1 OR greatest(array_ndims(vectors), array_ndims(sparse_vectors)) > 1
+       OR offered <> coalesce(cardinality(vectors), cardinality(sparse_vectors)) OR offered <> coalesce(cardinality(source_hashes), offered) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',
-            MESSAGE = format('%s keys, %s vectors%s; there must be as many of each', coalesce(offered::text, 'NULL'), coalesce(cardinality(vectors)::text, 'NULL'),
+            MESSAGE = format('%s keys, %s vectors%s; there must be as many of each', coalesce(offered::text, 'NULL'), coalesce(coalesce(cardinality(vectors), cardinality(sparse_vectors))::text, 'NULL'),
                              coalesce(' and ' || cardinality(source_hashes) || ' source_hashes', '')),
             HINT = 'Give two flat arrays of one length: the i-th vector belongs to the i-th key.';
     END IF;
+    IF sparse THEN
+        SELECT i.key, i.v INTO bad FROM unnest(keys, sparse_vectors) AS i (key, v) WHERE pgsim._sparse_problem(i.v, t.dim, t.metric) IS NOT NULL LIMIT 1;
+        IF FOUND THEN
+            PERFORM pgsim._check_sparse(bad.v, format('the vector of key %s', coalesce(quote_literal(left(bad.key, 200)), 'NULL')), t.model, t.dim, t.metric);
+        END IF;
+    END IF;
     SELECT i.key, i.v INTO bad
-    FROM unnest(keys, vectors) AS i (key, v) WHERE pgsim._vector_problem(i.v, t.dim, t.metric, t.element) IS NOT NULL LIMIT 1;
+    FROM unnest(keys, vectors) AS i (key, v) WHERE NOT sparse AND pgsim._vector_problem(i.v, t.dim, t.metric, t.element) IS NOT NULL LIMIT 1;
     IF FOUND THEN
         PERFORM pgsim._check_vector(bad.v, format('the vector of key %s', coalesce(quote_literal(left(bad.key, 200)), 'NULL')), t.model, t.dim, t.metric, t.element);
     END IF;
@@ -5994,14 +6064,13 @@ BEGIN
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
     BEGIN
         IF t.adopted THEN
-            EXECUTE format(
+            statement := format(
                 'UPDATE %1$s AS b SET %2$I = i.v::%3$s.%4$I '
                 'FROM (SELECT %5$s, k.v FROM unnest($1, $2) AS k (given, v)) AS i WHERE %6$s',
                 t.base_sql, t.column_name, t.vector_schema, t.element, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                pgsim._key_join('b.', 'i.', t.key_columns, true))
-            USING keys, vectors;
+                pgsim._key_join('b.', 'i.', t.key_columns, true));
         ELSE
-            EXECUTE format(
+            statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
                 'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s FOR KEY SHARE OF b '
@@ -6009,13 +6078,23 @@ BEGIN
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),
                 t.vector_schema, t.element, hash, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true))
-            USING keys, vectors, source_hashes;
+                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true));
+        END IF;
+        IF sparse THEN
+            EXECUTE statement USING keys, sparse_vectors, source_hashes;
+        ELSE
+            EXECUTE statement USING keys, vectors, source_hashes;
         END IF;
         GET DIAGNOSTICS stored = ROW_COUNT;
     EXCEPTION
         WHEN cardinality_violation THEN
             RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = 'two keys name the same row', HINT = 'Give each row once.';
+        WHEN program_limit_exceeded THEN
+            IF NOT sparse THEN
+                RAISE;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('a vector has more numbers that are not zero than an index of %s takes: %s', t.version_sql, SQLERRM),
+                HINT = format('Drop that index; make one of the greatest weights, pgsim.create_index(%L, %L, %L, options => ''{"top_weights": 1000}''), or method => ''inverted''.', collection, model, embedding);
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
                 HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column), and row-level security that lets the rows be changed.', t.base_sql);
@@ -6032,7 +6111,8 @@ $$;
 COMMENT ON FUNCTION pgsim.upsert IS
 $$Stores vectors under a model, replacing what a key had, and returns how many. All of them, or none.
 
-keys: base keys as text (of a composite key a JSON object). vectors: one for each, of the model's width.
+keys: base keys as text (of a composite key a JSON object). vectors: one for each, of the model's width; under a sparse model
+sparse_vectors instead.
 source_hashes: SHA-256 of the text each vector was made from, when it was read earlier; default the row's text of now (an adopted
 column keeps none).
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.
@@ -6878,6 +6958,9 @@ DECLARE
     settings jsonb := CASE WHEN current_setting('jit') = 'on' THEN '{"jit": "off"}' ELSE '{}' END;
     previous jsonb;
 BEGIN
+    IF t.element = 'sparsevec' THEN
+        PERFORM pgsim._require_dense(t, 'query is');
+    END IF;
     IF NOT has_table_privilege(t.base, 'SELECT') OR NOT has_schema_privilege(t.base_schema, 'USAGE') OR NOT has_table_privilege(t.version, 'SELECT') THEN
         PERFORM pgsim._require_select(t.base, t.version);
     END IF;
@@ -7000,13 +7083,14 @@ BEGIN
     IF r.k > 10000 THEN
         PERFORM pgsim._check_k(r.k);
     END IF;
-    IF num_nonnulls(h.texts, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
-        IF cardinality(queries) <> cardinality(h.texts) THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there are %s queries and %s text_queries', cardinality(queries), cardinality(h.texts)), HINT = 'Give one of each for every search, or one kind alone.';
+    IF num_nonnulls(h.texts, h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
+        IF EXISTS (SELECT FROM unnest(ARRAY[cardinality(queries), cardinality(h.texts), cardinality(h.sparse)]) AS n HAVING min(n) <> max(n)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = concat_ws(' and ', format('there are %s queries', cardinality(queries)), cardinality(h.texts) || ' text_queries', cardinality(h.sparse) || ' sparse_queries'),
+                HINT = 'Give one of each for every search, or leave a kind out.';
         END IF;
-        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), 1) LOOP
+        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), cardinality(h.sparse), 1) LOOP
             query := i;
-            executed := pgsim._search_fused(r, queries[i], h.texts[i], h, explained);
+            executed := pgsim._search_fused(r, queries[i], h.texts[i], h.sparse[i], h, explained);
             keys := executed.keys;
             distances := executed.distances;
             metric := executed.metric;
@@ -7126,6 +7210,7 @@ DECLARE
     rungs int := coalesce(cardinality(r.dims), 1);
     key_count int := cardinality(t.key_columns);
     stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
+    sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
     key_column text;
     keys text := '';
@@ -7168,12 +7253,12 @@ BEGIN
         -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
         -- adding 0 keeps an exact scan off every vector index, and the key settles ties.
         FOR i IN 1 .. rungs LOOP
-            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) $2%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
-                                                             CASE t.element WHEN 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
+            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) %s%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
+                                                             coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
                     t.vector_schema, pgsim._distance_operator(t.metric),
-                    pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i])) END;
+                    coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;
@@ -7288,7 +7373,7 @@ $$;
 COMMENT ON FUNCTION pgsim._typical_distance IS 'How far the last of so many nearest rows lies for a typical query of the calibration; NULL where that was not measured.';
 
 CREATE FUNCTION pgsim.explain_search(
-    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -7302,7 +7387,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         ARRAY[explain_search.query],
         ROW(CASE WHEN explain_search.text_query IS NOT NULL THEN ARRAY[explain_search.text_query] END, explain_search.text_form, explain_search.legs, explain_search.fusion, explain_search.weights, explain_search.rank_constant,
-            explain_search.candidates, explain_search.per_group)::pgsim._fusion_request, true) AS r;
+            explain_search.candidates, explain_search.per_group, CASE WHEN explain_search.sparse_query IS NOT NULL THEN ARRAY[explain_search.sparse_query] END)::pgsim._fusion_request, true) AS r;
 END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
@@ -7356,7 +7441,7 @@ COMMENT ON FUNCTION pgsim.score IS
     'Turns a distance into a score, higher being better: the cosine similarity, the inner product, or 1 / (1 + distance) for l2 and l1. NULL for a metric that is none of these.';
 
 CREATE FUNCTION pgsim.search(
-    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -7370,7 +7455,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         ARRAY[search.query],
         ROW(CASE WHEN search.text_query IS NOT NULL THEN ARRAY[search.text_query] END, search.text_form, search.legs, search.fusion, search.weights, search.rank_constant,
-            search.candidates, search.per_group)::pgsim._fusion_request, false) AS r
+            search.candidates, search.per_group, CASE WHEN search.sparse_query IS NOT NULL THEN ARRAY[search.sparse_query] END)::pgsim._fusion_request, false) AS r
     CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY n.rank;
 END;
@@ -7397,7 +7482,7 @@ one out. legs: more of them by name: {"title": {"query": [...], "embedding": "ti
 Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.search_batch(
-    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, model text = NULL, embedding text = 'default',
+    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -7411,7 +7496,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         search_batch.queries,
         ROW(search_batch.text_queries, search_batch.text_form, search_batch.legs, search_batch.fusion, search_batch.weights, search_batch.rank_constant,
-            search_batch.candidates, search_batch.per_group)::pgsim._fusion_request, false) AS r
+            search_batch.candidates, search_batch.per_group, search_batch.sparse_queries)::pgsim._fusion_request, false) AS r
     CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY r.query, n.rank;
 END;
@@ -7421,6 +7506,716 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows. text_queries: a text for each vector, or in
 their place; NULL in either leaves that one out. legs are the same for all.
 Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim._check_sparse(v sparsevec, what text, model text, dim int, metric text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    problem text := pgsim._sparse_problem(v, dim, metric);
+BEGIN
+    IF problem IS NULL THEN
+        RETURN;
+    ELSIF problem LIKE 'has %' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012',
+            MESSAGE = format('%s %s; model %L has %s', what, problem, model, dim),
+            HINT = 'The number after the slash is the model''s width, the size of its vocabulary as a rule: {1:0.5,7:1.25}/30522. Or name the model that made it.';
+    ELSE
+        RAISE EXCEPTION USING ERRCODE = 'PS013',
+            MESSAGE = format('%s %s; model %L takes sparse vectors%s', what, problem, model,
+                             CASE metric WHEN 'cosine' THEN ' with at least one number that is not zero (one of zeros has no direction)' ELSE '' END),
+            HINT = CASE WHEN v IS NULL THEN 'Leave out what has no vector: a row without one is not found, and nothing else is lost.'
+                        ELSE 'Leave the row out: the model found nothing to say of its text, and nothing finds it.' END;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_sparse IS 'Raises PS012 or PS013 for a sparse vector that a model cannot have made.';
+
+CREATE FUNCTION pgsim._create_inverted(t pgsim._target, dims int, element text, where_filter jsonb, options jsonb, fill boolean) RETURNS int
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    table_name text := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_terms';
+    terms regclass;
+    new_id int;
+BEGIN
+    PERFORM pgsim._require_owner(t.version);
+    SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
+    IF t.element <> 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is inverted; model %L is dense, and every row would be under every term', t.model), HINT = 'Use method => ''hnsw''.';
+    ELSIF t.metric NOT IN ('ip', 'cosine') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('an inverted index finds rows that share something with a query, and by metric %s every row has a distance', t.metric), HINT = 'Use method => ''hnsw'', or a model of metric ip.';
+    ELSIF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'sparsevec') <> 'sparsevec' OR where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'dims, element, where_filter and options do not go with an inverted index, which holds every row', HINT = 'Leave them out.';
+    ELSIF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'inverted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has an inverted index under model %L already', t.collection, t.model), HINT = 'Use it, or drop it first with pgsim.drop_index.';
+    ELSIF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = t.version AND r.relkind = 'p') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is partitioned, and an inverted index is for ordinary tables', t.version_sql), HINT = 'Give the vectors a version table of their own: create_version without column_name.';
+    ELSIF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name AND a.attgenerated = 'v') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('column %I is generated and not stored, so that nothing tells when it changes', t.column_name), HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    ELSIF fill AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction an inverted index would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make it in a READ COMMITTED transaction.';
+    END IF;
+    PERFORM pgsim._require_all_rows(t);
+    EXECUTE format('CREATE %s TABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)',
+                   (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.version), table_name);
+    terms := format('pgsim_data.%I', table_name)::regclass;
+    EXECUTE format('CREATE INDEX ON %s (term)', terms);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', terms, format('Terms of collection %s under model %s: in how many rows each is, and its greatest weight; pgsim keeps it, and reads it for sparse searches.', t.collection, t.model));
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, complete)
+    VALUES (t.version_id, pgsim._free_name(t.version, (SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END FROM pg_class AS r WHERE r.oid = t.version) || '_inverted'), 'inverted', t.dim, 'sparsevec', '{}', terms, false) RETURNING id INTO new_id;
+    PERFORM pgsim._sync_codes_privileges(c, terms);
+    -- Writers wait from here until the transaction ends. What they add after that is counted as they add it.
+    PERFORM pgsim._sync_triggers(c);
+    IF fill THEN
+        PERFORM pgsim._fill_inverted(t, terms);
+        EXECUTE format('CREATE INDEX %I ON %s %s', (SELECT i.name FROM pgsim._index AS i WHERE i.id = new_id), t.version, pgsim._inverted_definition(t));
+        PERFORM pgsim._finish_inverted(t, new_id);
+    END IF;
+    RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._create_inverted IS
+    'Makes an inverted index of sparse vectors: a GIN index of their terms, and a table of each term''s rows and greatest weight with the triggers that keep it. fill false leaves it empty and unused, for _fill_inverted, CREATE INDEX CONCURRENTLY and _finish_inverted. Returns its id.';
+
+CREATE FUNCTION pgsim._drop_inverted(id int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    version regclass;
+    terms regclass;
+    index regclass;
+BEGIN
+    SELECT s.* INTO c
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS s ON s.id = e.collection_id
+    WHERE i.id = _drop_inverted.id;
+    SELECT r.oid, o.oid, k.oid INTO version, terms, index
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id LEFT JOIN pg_class AS r ON r.oid = v.relation LEFT JOIN pg_class AS o ON o.oid = i.relation
+    LEFT JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = r.relnamespace AND k.relkind = 'i'
+    WHERE i.id = _drop_inverted.id;
+    -- The triggers go first, and writers wait until all of it is gone.
+    PERFORM pgsim._lock_tables(array_remove(ARRAY[version, terms], NULL)) WHERE num_nonnulls(version, terms) > 0;
+    DELETE FROM pgsim._index AS i WHERE i.id = _drop_inverted.id;
+    IF version IS NOT NULL AND EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
+        PERFORM pgsim._sync_triggers(c);
+    END IF;
+    IF index IS NOT NULL THEN
+        EXECUTE format('DROP INDEX %s', index);
+    END IF;
+    IF terms IS NOT NULL THEN
+        EXECUTE format('DROP TABLE %s', terms);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._drop_inverted IS 'Drops an inverted index of sparse vectors, its table of terms, and the triggers that kept it.';
+
+CREATE FUNCTION pgsim._fill_inverted(t pgsim._target, terms regclass, anew boolean = false) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF anew THEN
+        EXECUTE format('TRUNCATE %s', terms);
+    END IF;
+    -- Rows that came since the triggers are there are counted a second time, which misleads nobody: counts say where to begin, and bounds stay what they are.
+    EXECUTE format('INSERT INTO %s (term, docs, top) SELECT e.term, count(*), max(abs(e.weight))::real FROM %s AS r CROSS JOIN LATERAL pgsim._sparse_entries(%s) AS e GROUP BY e.term',
+                   terms, t.version, pgsim._inverted_vector(t.metric, t.column_name, t.vector_schema));
+    EXECUTE format('ANALYZE %s', terms);
+END
+$$;
+COMMENT ON FUNCTION pgsim._fill_inverted IS 'Counts the rows of each term of an inverted index, and takes its greatest weight.';
+
+CREATE FUNCTION pgsim._finish_inverted(t pgsim._target, id int) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    index regclass;
+BEGIN
+    SELECT k.oid INTO index FROM pgsim._index AS i JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema WHERE i.id = _finish_inverted.id;
+    -- Statistics of the terms would take long to gather, and nothing reads them.
+    EXECUTE format('ALTER INDEX %s ALTER COLUMN 1 SET STATISTICS 0', index);
+    EXECUTE format('COMMENT ON INDEX %s IS %L', index, pgsim._index_comment(t.version_id));
+    UPDATE pgsim._index AS i SET complete = true WHERE i.id = _finish_inverted.id;
+    RETURN index;
+END
+$$;
+COMMENT ON FUNCTION pgsim._finish_inverted IS 'Lets searches use an inverted index that is built; its GIN index.';
+
+CREATE FUNCTION pgsim._text_terms(impacts sparsevec) RETURNS int[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.string_to_array(pg_catalog.regexp_replace(pg_catalog.ltrim(pg_catalog.split_part(impacts::text, '}', 1), '{'), ':[^,]+', '', 'g'), ',')::int[];
+COMMENT ON FUNCTION pgsim._text_terms IS
+    'The ids of a row''s words. An index is made of it, so it never changes. (A column of their own beside the impacts would take a fifth more of all bytes.)';
+
+CREATE FUNCTION pgsim._inverted_definition(t pgsim._target) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- Without a list of pending entries, which each search would read through.
+RETURN pg_catalog.format('USING gin (pgsim._text_terms(%I)) WITH (fastupdate = off)', t.column_name);
+COMMENT ON FUNCTION pgsim._inverted_definition IS 'How the GIN index of an inverted index is declared.';
+
+CREATE FUNCTION pgsim._inverted_problems(c pgsim._collection, version_id int, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x record;
+    problems text;
+    again text;
+    beyond bigint;
+BEGIN
+    SELECT i.*, v.model, v.embedding, v.relation AS version, v.column_name, m.metric, r.oid IS NULL AS gone, k.indexrelid IS NULL AS lacking INTO x
+    FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.name = v.model LEFT JOIN pg_class AS r ON r.oid = i.relation
+    LEFT JOIN (pg_index AS k JOIN pg_class AS n ON n.oid = k.indexrelid) ON k.indrelid = v.relation AND n.relname = i.name AND k.indisvalid
+    WHERE i.version_id = _inverted_problems.version_id AND i.method = 'inverted';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    again := format('SELECT pgsim._drop_inverted(%s); SELECT pgsim.create_index(%L, %L, embedding => %L, method => ''inverted'')', x.id, c.name, x.model, x.embedding);
+    IF x.gone OR x.lacking THEN
+        RETURN QUERY SELECT 'error', subject, format('inverted index %s is gone, or a part of it', x.name), again;
+        RETURN;
+    ELSIF NOT x.complete THEN
+        RETURN QUERY SELECT 'error', subject, format('inverted index %s is not complete: its build failed or is under way, or the column of its vectors was renamed', x.name), again;
+        RETURN;
+    END IF;
+    SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lack' ELSE 'have beyond it' END, d.privilege, d.grantee), ', ') INTO problems
+    FROM pgsim._privilege_drift(c.relation, x.relation, '{SELECT}') AS d;
+    IF problems IS NOT NULL OR pgsim._codes_security_drift(c.relation, x.relation) THEN
+        RETURN QUERY SELECT 'error', subject, format('the terms of inverted index %s are not as open as %s is: they %s', x.name, c.relation, coalesce(problems, 'differ in row-level security')),
+            format('SELECT pgsim.sync_privileges(%L)', c.name);
+    END IF;
+    IF row_security_active(c.relation) THEN
+        RETURN;
+    END IF;
+    -- Some thousand rows stand for all, or a table of millions would take minutes. (A bound may be too high: that costs time alone.)
+    EXECUTE format('SELECT count(*) FROM (SELECT r.* FROM %s AS r ORDER BY r.ctid DESC LIMIT 2000) AS r CROSS JOIN LATERAL pgsim._sparse_entries(%s) AS e '
+                   'WHERE NOT EXISTS (SELECT FROM %s AS h WHERE h.term = e.term AND h.top >= (abs(e.weight) * (1 - 1e-6))::real)',
+                   x.version, pgsim._inverted_vector(x.metric, x.column_name, pgsim._vector_schema()), x.relation) INTO beyond;
+    IF beyond > 0 THEN
+        RETURN QUERY SELECT 'error', subject, format('inverted index %s does not know how great %s weights are, and may leave rows out: its triggers were off', x.name, beyond), again;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._inverted_problems IS 'What is wrong with the inverted index of a version, for pgsim.check.';
+
+CREATE FUNCTION pgsim._inverted_row(t pgsim._target) RETURNS pgsim._index
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x pgsim._index;
+BEGIN
+    -- Bounds that are not kept would leave rows out without a word, and policies hide them.
+    SELECT i.* INTO x
+    FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
+    JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS g ON g.indexrelid = k.oid AND g.indrelid = t.version AND g.indisvalid
+    WHERE i.version_id = t.version_id AND i.method = 'inverted' AND i.complete AND NOT row_security_active(t.base) AND has_table_privilege(i.relation, 'SELECT')
+      AND 3 = (SELECT count(*) FROM pg_trigger AS w WHERE w.tgrelid = t.version AND w.tgenabled IN ('O', 'A')
+               AND w.tgname IN (format('!pgsim_inverted_%s_insert', i.id), format('!pgsim_inverted_%s_update', i.id), format('!pgsim_inverted_%s_truncate', i.id)));
+    RETURN x;
+END
+$$;
+COMMENT ON FUNCTION pgsim._inverted_row IS 'The inverted index that can serve a search of a version, or NULL.';
+
+CREATE FUNCTION pgsim._inverted_statement(p pgsim._search_plan, clauses text[]) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    n int := cardinality(t.key_columns);
+    key_column text;
+    keys text := '';
+    named text := '';
+    key_order text := '';
+    of_base text := '';
+    key_text text := '';
+    admits text := '';
+BEGIN
+    FOR i IN 1 .. n LOOP
+        key_column := CASE WHEN t.adopted THEN format('v.%I', t.key_columns[i]) ELSE format('v.%I', pgsim._key_column(i, n)) END;
+        keys := keys || format('%s AS k_%s, ', key_column, i);
+        named := named || format('k_%s, ', i);
+        key_order := key_order || format(', k_%s', i);
+        of_base := of_base || format('%I OPERATOR(pg_catalog.=) pgsim_c.k_%s AND ', t.key_columns[i], i);
+        key_text := key_text || format(', %L, k_%s', t.key_columns[i], i);
+    END LOOP;
+    key_text := CASE n WHEN 1 THEN 'k_1::text' ELSE format('pg_catalog.jsonb_build_object(%s)::text', substr(key_text, 3)) END;
+    IF p.predicate IS NOT NULL THEN
+        -- The base table says which rows are wanted, one row at a time by its key, best first.
+        admits := format(E' CROSS JOIN LATERAL (SELECT FROM %s WHERE %s (%s\n) LIMIT 1) AS b', t.base_sql, of_base, p.predicate);
+    END IF;
+    RETURN format('WITH pgsim_c AS MATERIALIZED (SELECT * FROM (SELECT %sv.%I OPERATOR(%s.%s) ($1 ->> ''$sparse'')::%s.sparsevec(%s) AS d FROM %s AS v WHERE %s OFFSET 0) AS s WHERE d < %s ORDER BY d%s) ',
+                  keys, t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.vector_schema, t.dim, t.version_sql,
+                  (SELECT string_agg(format('pgsim._text_terms(v.%I) OPERATOR(pg_catalog.&&) ''{%s}''::int[]', t.column_name, u), ' AND ') FROM unnest(clauses) AS u),
+                  CASE t.metric WHEN 'ip' THEN 0 ELSE 1 END, key_order)
+        || format('SELECT pg_catalog.array_agg(%s ORDER BY d%s), pg_catalog.array_agg(d ORDER BY d%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c) FROM (SELECT %sd FROM pgsim_c', key_text, key_order, named)
+        || admits || format(' LIMIT %s) AS n', p.depth);
+END
+$$;
+COMMENT ON FUNCTION pgsim._inverted_statement IS
+    'The statement of a search by an inverted index, over $1, the filter''s values and the query: of rows that have a term of each clause the best, their distances, and how many rows were ranked.';
+
+CREATE FUNCTION pgsim._keep_inverted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x record;
+    vector text;
+    added text := CASE WHEN TG_OP IN ('INSERT', 'UPDATE') THEN CASE TG_LEVEL WHEN 'ROW' THEN '(SELECT ($2).*)' ELSE 'pgsim_rows' END END;
+    removed text := CASE WHEN TG_OP IN ('DELETE', 'UPDATE') THEN CASE TG_LEVEL WHEN 'ROW' THEN '(SELECT ($1).*)' ELSE 'pgsim_before' END END;
+    counted text;
+    statement text;
+    changed int[];
+BEGIN
+    SELECT i.id, i.relation::text AS terms, i.complete, v.column_name, m.metric,
+           EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attname = v.column_name AND NOT a.attisdropped) AS usable
+    INTO x FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id WHERE i.id = TG_ARGV[1]::int;
+    IF NOT FOUND OR x.terms ~ '^\d' THEN
+        RETURN NULL;
+    END IF;
+    IF NOT x.usable THEN
+        IF x.complete THEN
+            BEGIN
+                UPDATE pgsim._index AS i SET complete = false WHERE i.id = x.id;
+            EXCEPTION WHEN serialization_failure THEN
+                -- Another writer was first.
+                RETURN NULL;
+            END;
+            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the inverted index of %s: the column of its vectors was renamed or dropped', TG_RELID::regclass),
+                HINT = 'Run SELECT * FROM pgsim.check().';
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('TRUNCATE %s', x.terms);
+        RETURN NULL;
+    END IF;
+    vector := pgsim._inverted_vector(x.metric, x.column_name, pgsim._vector_schema());
+    counted := concat_ws(' UNION ALL ',
+        'SELECT e.term, 1 AS docs, abs(e.weight)::real AS top FROM ' || added || format(' AS r CROSS JOIN LATERAL pgsim._sparse_entries(%s) AS e', vector),
+        'SELECT e.term, -1 AS docs, 0::real AS top FROM ' || removed || format(' AS r CROSS JOIN LATERAL pgsim._sparse_entries(%s) AS e', vector));
+    -- Appended and added up now and then, so that no writer waits for another.
+    statement := format('WITH pgsim_changed AS (INSERT INTO %1$s AS h (term, docs, top) SELECT s.term, s.docs, s.top '
+                   '  FROM (SELECT n.term, pg_catalog.sum(n.docs) AS docs, pg_catalog.max(n.top) AS top FROM (%2$s) AS n GROUP BY n.term) AS s '
+                   '  LEFT JOIN LATERAL (SELECT pg_catalog.max(k.top) AS top FROM %1$s AS k WHERE k.term = s.term) AS k ON true '
+                   '  WHERE s.docs <> 0 OR s.top > coalesce(k.top, 0) RETURNING h.term) '
+                   'SELECT pg_catalog.array_agg(c.term) FROM pgsim_changed AS c', x.terms, counted);
+    IF TG_LEVEL = 'ROW' THEN
+        EXECUTE statement INTO changed USING OLD, NEW;
+    ELSE
+        EXECUTE statement INTO changed;
+    END IF;
+    IF changed IS NOT NULL THEN
+        PERFORM pgsim._fold_counts(x.terms::regclass, -x.id, changed);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._keep_inverted IS
+    'Trigger: keeps the terms of an inverted index up with its vectors, in the writer''s own transaction. It runs as its owner, to whom they belong, reads only what was changed, and writes nothing else.';
+REVOKE ALL ON FUNCTION pgsim._keep_inverted FROM PUBLIC;
+
+CREATE FUNCTION pgsim._inverted_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- Their names begin with !: triggers fire in the order of their names, and what a trigger of the user's changes further must get here later.
+    SELECT v.relation, format('!pgsim_inverted_%s_%s', i.id, t.name),
+           format('AFTER %s ON %s %s EXECUTE FUNCTION pgsim._keep_inverted(%L, %L)', t.event, v.relation, t.condition, c.id, i.id),
+           convert_to(c.id::text, 'UTF8') || '\x00' || convert_to(i.id::text, 'UTF8') || '\x00'
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+    JOIN pg_class AS r ON r.oid = v.relation JOIN pg_class AS k ON k.oid = i.relation
+    CROSS JOIN LATERAL (VALUES
+        ('insert', 'INSERT', 'REFERENCING NEW TABLE AS pgsim_rows FOR EACH STATEMENT', NULL),
+        ('delete', 'DELETE', 'REFERENCING OLD TABLE AS pgsim_before FOR EACH STATEMENT', NULL),
+        ('truncate', 'TRUNCATE', 'FOR EACH STATEMENT', NULL),
+        -- Of an adopted column most updates are of others: a row trigger with a condition costs those next to nothing.
+        ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(ARRAY[v.column_name]), true),
+        ('update', 'UPDATE', 'REFERENCING OLD TABLE AS pgsim_before NEW TABLE AS pgsim_rows FOR EACH STATEMENT', false)
+    ) AS t (name, event, condition, adopted)
+    WHERE e.collection_id = c.id AND i.method = 'inverted' AND coalesce(t.adopted = v.adopted, true)
+      -- Of a column that is gone no trigger can be made, and none is of use.
+      AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = v.relation AND a.attname = v.column_name AND NOT a.attisdropped);
+END;
+COMMENT ON FUNCTION pgsim._inverted_triggers IS 'The triggers that keep the inverted indexes of a collection''s sparse vectors, where the vectors are.';
+
+CREATE FUNCTION pgsim._inverted_vector(metric text, column_name text, vector_schema text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.format(CASE metric WHEN 'cosine' THEN '%2$s.l2_normalize(r.%1$I)' ELSE 'r.%1$I' END, column_name, vector_schema);
+COMMENT ON FUNCTION pgsim._inverted_vector IS 'The vector whose weights bound what a term can add to a score: under cosine that of length 1.';
+
+CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF t.element = 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('%s for dense vectors; model %L is sparse', what, t.model),
+            HINT = 'Name a dense model or its embedding. Sparse vectors are stored by pgsim.upsert(..., sparse_vectors => ...) and searched by pgsim.search(..., sparse_query => ...).';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._require_dense IS 'Raises PS012 where a call that knows dense vectors alone is asked about a sparse model.';
+
+CREATE FUNCTION pgsim._run_sparse(
+    r pgsim._search_request, query text, predicate text, given jsonb, explained boolean,
+    OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started timestamptz := clock_timestamp();
+    stage_started timestamptz;
+    t pgsim._target := pgsim._sparse_target(r.collection, r.model, r.embedding);
+    p pgsim._search_plan;
+    vector text;
+    -- A row that shares nothing with the query has this distance: it does not match.
+    apart float8 := CASE t.metric WHEN 'ip' THEN 0 WHEN 'cosine' THEN 1 END;
+    statement text;
+    previous jsonb;
+    found int;
+    x pgsim._index;
+    inverted record;
+    settings jsonb;
+    stage jsonb;
+    doubt text;
+    rows float8;
+    matches float8;
+    stages jsonb := '[]';
+    fallbacks text[] := '{}';
+BEGIN
+    PERFORM pgsim._require_select(t.base, t.version);
+    BEGIN
+        PERFORM pgsim._check_sparse(pgsim._sparse_of(query), 'the query', t.model, t.dim, t.metric);
+        vector := pgsim._sparse_of(query);
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the sparse query is no sparse vector: %s', SQLERRM),
+            HINT = format('Give pgvector''s text, indices from 1 and the width after a slash: {1:0.5,7:1.25}/%s.', t.dim);
+    END;
+    IF r.mode NOT IN ('auto', 'exact', 'ann') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %L; of sparse vectors it is auto, exact or ann', r.mode), HINT = 'Leave it out: auto takes what costs least.';
+    END IF;
+    metric := t.metric;
+    p.target := t;
+    p.request := r;
+    p.predicate := predicate;
+    p.given := given || jsonb_build_object('$sparse', vector);
+    p.depth := r.k;
+    p.recall := coalesce(r.recall, .95);
+    p.settings := CASE WHEN current_setting('jit') = 'on' THEN '{"jit": "off"}' ELSE '{}' END::jsonb;
+    IF r.where_sql IS NOT NULL THEN
+        p.settings := p.settings || jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(r.search_path, '')));
+    END IF;
+    p.through_base := t.adopted OR predicate IS NOT NULL OR row_security_active(t.base);
+    rows := (SELECT k.reltuples FROM pg_class AS k WHERE k.oid = t.version);
+    IF rows < 0 THEN
+        -- Of a table that was never analyzed PostgreSQL knows how many pages it has.
+        rows := (pgsim._plan(format('SELECT FROM %s', t.version), NULL, NULL) ->> 'Plan Rows')::float8;
+    END IF;
+    matches := rows;
+    IF predicate IS NOT NULL OR row_security_active(t.base) THEN
+        previous := pgsim._set(p.settings);
+        matches := least((pgsim._plan(format('SELECT FROM %s', t.base_sql) || coalesce(E' WHERE ' || predicate, ''), p.given, NULL) ->> 'Plan Rows')::float8, rows);
+        PERFORM pgsim._set(previous);
+    END IF;
+    p.strategy := 'exact';
+    IF r.mode <> 'exact' AND r.k <= 10000 AND (r.mode = 'ann' OR matches > 500) THEN
+        x := pgsim._inverted_row(t);
+        IF x.id IS NULL AND p.recall < 1 OR r.mode = 'ann' THEN
+            p := pgsim._sparse_ann(p, rows, matches);
+        END IF;
+        -- By its key a row of the table is looked at some four times as slowly as in a scan of those that match.
+        IF p.strategy = 'exact' AND x.id IS NOT NULL AND 4 * matches > least(rows, 300 + 30 * r.k * rows / greatest(matches, 1)) THEN
+            p.strategy := 'inverted';
+        END IF;
+    END IF;
+    LOOP
+        settings := p.settings;
+        doubt := NULL;
+        IF p.strategy = 'ann' THEN
+            settings := settings || pgsim._index_settings(p);
+        ELSIF p.strategy = 'inverted' THEN
+            -- A scan of all rows would have the terms taken from each.
+            settings := settings || '{"enable_seqscan": "off"}';
+        END IF;
+        previous := pgsim._set(settings);
+        stage_started := clock_timestamp();
+        IF p.strategy = 'inverted' THEN
+            inverted := pgsim._search_inverted(p, x.relation, rows);
+            keys := inverted.keys;
+            distances := inverted.distances;
+            statement := inverted.statement;
+            stage := jsonb_build_object('rounds', inverted.rounds, 'candidates', inverted.candidates, 'index', jsonb_build_array(x.name));
+            IF inverted.given_up THEN
+                doubt := 'the terms of the query are in so many rows that ranking every row costs less';
+            END IF;
+        ELSE
+            statement := pgsim._search_statement(p);
+            EXECUTE statement INTO keys, distances USING p.given, NULL::text;
+            stage := CASE WHEN explained THEN pgsim._explain_stage(p, statement, settings, NULL) ELSE '{}' END;
+        END IF;
+        PERFORM pgsim._set(previous);
+        found := (SELECT count(*) FROM unnest(distances) AS d WHERE d < coalesce(apart, 'NaN'));
+        IF p.strategy = 'ann' AND found < r.k THEN
+            doubt := format('the index gave %s of %s rows', found, r.k);
+        END IF;
+        IF explained THEN
+            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'seconds', extract(epoch FROM clock_timestamp() - stage_started), 'fallback', doubt));
+        END IF;
+        EXIT WHEN doubt IS NULL;
+        fallbacks := fallbacks || doubt;
+        p.strategy := CASE WHEN p.strategy = 'ann' AND x.id IS NOT NULL THEN 'inverted' ELSE 'exact' END;
+        p.rungs := NULL;
+    END LOOP;
+    -- A row without a vector has no distance, and one of zeros no direction: NULL and NaN came last.
+    keys := coalesce(keys[:found], '{}');
+    distances := coalesce(distances[:found], '{}');
+    details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
+    IF fallbacks <> '{}' THEN
+        details := details || jsonb_build_object('fallbacks', to_jsonb(fallbacks));
+    END IF;
+    IF explained THEN
+        details := details || jsonb_build_object('version', t.version_id, 'recall', p.recall, 'estimated_matches', matches, 'stages', stages, 'statement', statement,
+                                                 'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_sparse IS
+    'Searches sparse vectors. By an inner product or cosine a row matches when that is above zero; by a distance every row does. Fewer than k rows come only where fewer match.';
+
+CREATE FUNCTION pgsim._search_inverted(
+    p pgsim._search_plan, terms regclass, rows float8, OUT keys text[], OUT distances float8[], OUT statement text, OUT rounds int, OUT candidates bigint, OUT given_up boolean
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    query_terms int[];
+    query_weights float8[];
+    q pgsim._text_query;
+    n int;
+    reach int := 0;
+    reached float8 := 0;
+    wanted float8 := greatest(50, 5 * p.depth);
+    slack float8;
+    total float8;
+    rest float8;
+    least_score float8;
+    clauses text[];
+    ranked bigint;
+BEGIN
+    rounds := 0;
+    candidates := 0;
+    given_up := false;
+    SELECT array_agg(e.term), array_agg(e.weight / CASE t.metric WHEN 'cosine' THEN e.length ELSE 1 END) INTO query_terms, query_weights
+    FROM (SELECT e.term, e.weight, sqrt(sum(e.weight * e.weight) OVER ()) AS length FROM pgsim._sparse_entries(pgsim._sparse_of(p.given ->> '$sparse')) AS e) AS e;
+    -- What a term can add is its weight in the query by the greatest it has in any row. Those that add much and are in few rows go first.
+    EXECUTE format(
+        'SELECT array_agg(k.term::text ORDER BY k.place), array_agg(k.docs ORDER BY k.place), array_agg(k.bound ORDER BY k.place) FROM ('
+        '  SELECT s.term, s.docs, s.bound, row_number() OVER (ORDER BY s.docs / s.bound, s.term) AS place FROM ('
+        '    SELECT e.term, greatest(sum(h.docs), 1)::float8 AS docs, max(abs(e.weight)) * max(h.top)::float8 AS bound '
+        '    FROM unnest($1, $2) AS e (term, weight) JOIN %s AS h ON h.term = e.term GROUP BY e.term) AS s WHERE s.bound > 0) AS k', terms)
+    INTO q.ids, q.docs, q.bounds
+    USING query_terms, query_weights;
+    n := coalesce(cardinality(q.ids), 0);
+    IF n = 0 THEN
+        RETURN;
+    END IF;
+    q.weights := q.bounds;
+    total := (SELECT sum(b) FROM unnest(q.bounds) AS b);
+    -- Products are added as single-precision numbers.
+    slack := 1.2e-7 * (8 + n) * total;
+    LOOP
+        WHILE reach < n AND reached < wanted LOOP
+            reach := reach + 1;
+            reached := reached + q.docs[reach];
+        END LOOP;
+        IF reached > rows / 2 AND rounds = 0 AND rows > 2000 THEN
+            -- To rank every row one after the other costs less then.
+            given_up := true;
+            RETURN;
+        END IF;
+        statement := pgsim._inverted_statement(p, ARRAY[array_to_string(q.ids[1 : reach], ',')]);
+        EXECUTE statement INTO keys, distances, ranked USING p.given;
+        rounds := rounds + 1;
+        candidates := candidates + ranked;
+        EXIT WHEN reach = n;
+        IF cardinality(keys) >= p.depth THEN
+            least_score := CASE t.metric WHEN 'cosine' THEN 1 ELSE 0 END - distances[cardinality(distances)] - slack;
+            rest := (SELECT sum(b) FROM unnest(q.bounds[reach + 1 :]) AS b);
+            -- Rows with none of these terms cannot be better than what was found.
+            EXIT WHEN rest < least_score;
+            clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) ELSE '{}' END;
+            IF clauses = '{}' THEN
+                clauses := ARRAY[array_to_string(q.ids, ',')];
+            END IF;
+            IF rows > 2000 AND (SELECT min(m.docs) FROM (SELECT sum(q.docs[array_position(q.ids, i)]) AS docs FROM unnest(clauses) AS u, unnest(string_to_array(u, ',')) AS i GROUP BY u) AS m) > rows / 2 THEN
+                given_up := true;
+                RETURN;
+            END IF;
+            statement := pgsim._inverted_statement(p, clauses);
+            EXECUTE statement INTO keys, distances, ranked USING p.given;
+            rounds := rounds + 1;
+            candidates := candidates + ranked;
+            EXIT;
+        END IF;
+        wanted := 8 * reached;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_inverted IS
+    'Searches by an inverted index: rows that have the terms which count most are ranked at first, then those that might still be better, so that the answer is that of ranking all. given_up: so many rows would be ranked that a scan of all costs less.';
+
+CREATE FUNCTION pgsim._sparse_ann(p pgsim._search_plan, rows float8, matches float8) RETURNS pgsim._search_plan
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    index record := pgsim._usable_index(t, t.dim, (p.request).filter);
+    kept int;
+    ef float8;
+BEGIN
+    IF index.name IS NULL THEN
+        RETURN p;
+    END IF;
+    p.reachable := CASE WHEN index.covering AND index.rows >= 0 THEN greatest(index.rows, 1) ELSE rows END;
+    SELECT (i.options ->> 'top_weights')::int INTO kept FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.name = index.name;
+    ef := pgsim._expected_ef(pgsim._calibrated(t), p.recall, pgsim._among(p, matches));
+    IF (p.request).mode <> 'ann' AND ef > 1000 THEN
+        RETURN p;
+    END IF;
+    p.strategy := 'ann';
+    p.method := 'hnsw';
+    p.ef := greatest(40, least(1000, ef));
+    p.wanted := p.depth;
+    p.tuples := greatest(20000, 20 * p.ef);
+    IF kept IS NOT NULL THEN
+        -- What the greatest weights found is ranked by all of them.
+        p.rungs.dims := ARRAY[t.dim, t.dim];
+        p.rungs.elements := ARRAY['top_' || kept, 'sparsevec'];
+        p.rungs.keep := ARRAY[least(100000, 4 * p.depth + 10), p.depth];
+        p.ef := greatest(p.ef, least(1000, 4 * p.depth + 10));
+    END IF;
+    RETURN p;
+END
+$$;
+COMMENT ON FUNCTION pgsim._sparse_ann IS 'A search of sparse vectors by an HNSW index, where there is one that can find the recall asked for; else the plan as it was.';
+
+CREATE FUNCTION pgsim._sparse_entries(v sparsevec) RETURNS TABLE (term int, weight float8)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+    SELECT pg_catalog.split_part(e.entry, ':', 1)::int, pg_catalog.split_part(e.entry, ':', 2)::float8
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(pg_catalog.ltrim(pg_catalog.split_part(v::text, '}', 1), '{'), ',')) AS e (entry);
+END;
+COMMENT ON FUNCTION pgsim._sparse_entries IS 'The numbers of a sparse vector that are not zero, with their indices.';
+
+CREATE FUNCTION pgsim._sparse_index(t pgsim._target, dims int, element text, method text, where_filter jsonb, options jsonb) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    most CONSTANT int := 1000;
+    heavy bigint;
+    heaviest int;
+BEGIN
+    IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'sparsevec') <> 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %s; an index of model %L has its %s dimensions and elements sparsevec', coalesce(dims::text, 'NULL'), coalesce(quote_literal(left(element, 80)), 'NULL'), t.model, t.dim),
+            HINT = 'Leave dims and element out.';
+    ELSIF method <> 'hnsw' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %L; of sparse vectors it is hnsw or inverted', method),
+            HINT = 'inverted is exact for any number of weights; hnsw finds most of the answer.';
+    END IF;
+    IF options ? 'top_weights' THEN
+        RETURN 'top_' || CASE WHEN jsonb_typeof(options -> 'top_weights') = 'number' THEN options ->> 'top_weights' END;
+    END IF;
+    EXECUTE format('SELECT count(*), max(s.n) FROM (SELECT length(v.%1$I::text) - length(replace(v.%1$I::text, '':'', '''')) AS n FROM %2$s AS v) AS s WHERE s.n > %3$s', t.column_name, t.version, most)
+    INTO heavy, heaviest;
+    IF heavy > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010',
+            MESSAGE = format('%s rows of %s have more than %s numbers that are not zero (up to %s), and pgvector''s hnsw takes no more of a sparse vector', heavy, t.version_sql, most, heaviest),
+            HINT = format('Index the greatest weights of each, options => ''{"top_weights": %s}'': what they find is ranked by the whole vectors. Or take method => ''inverted'', which is exact for any number of them.', most);
+    END IF;
+    RETURN 'sparsevec';
+END
+$$;
+COMMENT ON FUNCTION pgsim._sparse_index IS 'What an HNSW index of sparse vectors is made of: sparsevec, or top_ and a number, where only so many weights of each are indexed. PS010 where it cannot be made.';
+
+CREATE FUNCTION pgsim._sparse_of(given text) RETURNS sparsevec
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN given::sparsevec;
+COMMENT ON FUNCTION pgsim._sparse_of IS 'A sparse vector read from its text, wherever the extension lives.';
+
+CREATE FUNCTION pgsim._sparse_problem(v sparsevec, dim int, metric text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN v IS NULL THEN 'is NULL'
+    -- pgvector has no function for it.
+    WHEN pg_catalog.split_part(v::text, '/', 2)::int <> dim THEN 'has ' || pg_catalog.split_part(v::text, '/', 2) || ' dimensions'
+    WHEN metric = 'cosine' AND NOT l2_norm(v) > 0 THEN 'is all zeros'
+END;
+COMMENT ON FUNCTION pgsim._sparse_problem IS 'Why a sparse vector cannot be stored or searched under a model, or NULL. (pgvector itself refuses NaN and infinity.)';
+
+CREATE FUNCTION pgsim._sparse_target(collection text, model text, embedding text) RETURNS pgsim._target
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    c pgsim._collection := pgsim._collection_row(collection);
+    found_models text[];
+    found_embeddings text[];
+BEGIN
+    -- Sparse vectors are an embedding of their own. Where there is one alone nobody need name it.
+    SELECT array_agg(m.name ORDER BY e.name <> _sparse_target.embedding, e.name), array_agg(e.name ORDER BY e.name <> _sparse_target.embedding, e.name)
+    INTO found_models, found_embeddings
+    FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._model AS m ON m.id = v.model_id
+    WHERE e.collection_id = c.id AND m.element = 'sparsevec'
+      AND CASE WHEN _sparse_target.model IS NULL THEN v.state = 'active' ELSE m.name = _sparse_target.model END
+      AND (_sparse_target.embedding = 'default' OR e.name = _sparse_target.embedding);
+    IF cardinality(found_models) = 1 OR found_embeddings[1] = embedding THEN
+        RETURN pgsim._target(collection, found_models[1], found_embeddings[1]);
+    ELSIF cardinality(found_models) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('collection %L has several embeddings of sparse vectors, and none is named: %s', collection, array_to_string(found_embeddings, ', ')),
+            HINT = 'Name it: embedding => ... where there is no dense query, or legs => ''{"sparse": {"sparse_query": "...", "embedding": "..."}}''.';
+    END IF;
+    IF model IS NULL AND embedding = 'default' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS004', MESSAGE = format('collection %L has no active version under a sparse model', collection),
+            DETAIL = coalesce('It has: ' || (SELECT string_agg(format('%L (embedding %L, %s)', v.model, v.embedding, v.state), ', ' ORDER BY v.id)
+                                             FROM pgsim.versions AS v WHERE v.collection = c.name), 'It has none.'),
+            HINT = format('Make one: pgsim.create_model(name, dim => 30522, metric => ''ip'', element => ''sparsevec''), pgsim.create_embedding(%L, ''sparse'', source_columns), pgsim.create_version(%1$L, name, embedding => ''sparse'').', collection);
+    END IF;
+    t := pgsim._target(collection, model, embedding);
+    RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('the query is sparse; model %L of embedding %L is dense: %s numbers each', t.model, embedding, t.dim),
+        HINT = 'Give a dense vector as query, or name the embedding of the sparse model.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._sparse_target IS
+    'The version that a sparse query searches: the one named, or where none is that of the embedding default, if it is sparse, or the only sparse one. PS010 where there are several.';
+
+CREATE FUNCTION pgsim._top_weights(v sparsevec, n int) RETURNS sparsevec
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN pg_catalog.length(v::text) - pg_catalog.length(pg_catalog.replace(v::text, ':', '')) <= n THEN v
+    ELSE (
+        SELECT ('{' || pg_catalog.string_agg(k.entry, ',') || '}/' || pg_catalog.split_part(v::text, '/', 2))::sparsevec
+        FROM (
+            SELECT e.entry FROM pg_catalog.unnest(pg_catalog.string_to_array(pg_catalog.ltrim(pg_catalog.split_part(v::text, '}', 1), '{'), ',')) WITH ORDINALITY AS e (entry, place)
+            ORDER BY abs(pg_catalog.split_part(e.entry, ':', 2)::real) DESC, e.place LIMIT n
+        ) AS k
+    )
+END;
+COMMENT ON FUNCTION pgsim._top_weights IS 'A sparse vector with its n greatest weights alone, whatever their sign; of equal ones the first. Indexes are made of it, so it never changes.';
 
 CREATE FUNCTION pgsim._create_text(c pgsim._collection, text_config text, columns text[], weights float8[], k1 float8, b float8) RETURNS pgsim._text
 LANGUAGE plpgsql
@@ -7551,28 +8346,28 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._fill_text IS 'Fills a text index from its base table, whatever was in it before, and makes its indexes.';
 
-CREATE FUNCTION pgsim._fold_text(x pgsim._text, terms int[]) RETURNS void
+CREATE FUNCTION pgsim._fold_counts(counts regclass, owner int, terms int[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     many int[];
 BEGIN
-    EXECUTE format('SELECT array_agg(m.term) FROM (SELECT h.term FROM %s AS h WHERE h.term = ANY ($1) GROUP BY h.term HAVING count(*) >= 8) AS m', x.changes)
+    EXECUTE format('SELECT array_agg(m.term) FROM (SELECT h.term FROM %s AS h WHERE h.term = ANY ($1) GROUP BY h.term HAVING count(*) >= 8) AS m', counts)
     INTO many USING terms;
     -- One at a time, and whoever finds another at it leaves it: it is no more than tidying. What others took meanwhile cannot be taken again, which a
     -- transaction with one snapshot for all its statements would fail for.
     IF many IS NULL OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted')
-       OR NOT pg_try_advisory_xact_lock('pgsim._text'::regclass::oid::int, x.collection_id) THEN
+       OR NOT pg_try_advisory_xact_lock('pgsim._text'::regclass::oid::int, owner) THEN
         RETURN;
     END IF;
     EXECUTE format('WITH taken AS (DELETE FROM %1$s AS h WHERE h.term = ANY ($1) RETURNING h.term, h.docs, h.top, h.length) '
-                   'INSERT INTO %1$s (term, docs, top, length) SELECT t.term, sum(t.docs), max(t.top), sum(t.length) FROM taken AS t GROUP BY t.term', x.changes)
+                   'INSERT INTO %1$s (term, docs, top, length) SELECT t.term, sum(t.docs), max(t.top), sum(t.length) FROM taken AS t GROUP BY t.term', counts)
     USING many;
 END
 $$;
-COMMENT ON FUNCTION pgsim._fold_text IS 'Adds up the changes of words'' counts where a word has many of them.';
-REVOKE ALL ON FUNCTION pgsim._fold_text FROM PUBLIC;
+COMMENT ON FUNCTION pgsim._fold_counts IS 'Adds up the changes of words'' counts where a word has many of them. owner: a number of the index''s own.';
+REVOKE ALL ON FUNCTION pgsim._fold_counts FROM PUBLIC;
 
 CREATE FUNCTION pgsim._is_fuzzy_word(word text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -7687,7 +8482,7 @@ BEGIN
         INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x);
     END IF;
     IF removed > 0 OR terms IS NOT NULL THEN
-        PERFORM pgsim._fold_text(x, 0 || terms);
+        PERFORM pgsim._fold_counts(x.changes, x.collection_id, 0 || terms);
     END IF;
     RETURN NULL;
 END
@@ -8292,12 +9087,6 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._text_problems IS 'What is wrong with the text index of a collection, for pgsim.check.';
 
-CREATE FUNCTION pgsim._text_terms(impacts sparsevec) RETURNS int[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN pg_catalog.string_to_array(pg_catalog.regexp_replace(pg_catalog.ltrim(pg_catalog.split_part(impacts::text, '}', 1), '{'), ':[^,]+', '', 'g'), ',')::int[];
-COMMENT ON FUNCTION pgsim._text_terms IS
-    'The ids of a row''s words. An index is made of it, so it never changes. (A column of their own beside the impacts would take a fifth more of all bytes.)';
-
 CREATE FUNCTION pgsim._text_removal(x pgsim._text, source text, condition text) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -8854,6 +9643,9 @@ BEGIN
     IF dims = dim AND element = stored_element THEN
         RETURN operand;
     END IF;
+    IF stored_element = 'sparsevec' THEN
+        RETURN format('(pgsim._top_weights(%s, %s))::%s.sparsevec(%s)', operand, substr(element, 5)::int, vector_schema, dim);
+    END IF;
     IF dims < dim THEN
         operand := format('%s.subvector(%s, 1, %s)', vector_schema, operand, dims);
         -- Cosine measures direction alone. The other metrics need the length that the full vector had.
@@ -8865,7 +9657,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._vector_expression IS
-    'A vector, or its first dims dimensions, as an element type. An index is used only where a query repeats its expression to the letter: both are made here.';
+    'A vector, or its first dims dimensions, as an element type; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';
 
 CREATE FUNCTION pgsim._vector_of(given text) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

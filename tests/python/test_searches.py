@@ -181,7 +181,7 @@ def test_help_shows_every_option_with_its_default() -> None:
         *("self", "collection", "query", "k", "filter", "model", "embedding", "recall", "mode"),
         *("fusion", "weights", "text_form", "legs", "rank_constant", "candidates", "text_query"),
         *("dims", "oversample", "max_distance", "after", "per_group"),
-        *("where_sql", "where_values", "where_columns", "distinct_on"),
+        *("where_sql", "where_values", "where_columns", "distinct_on", "sparse_query"),
     ]
     assert [shown[name].default for name in ("k", "mode", "embedding", "recall")] == [10, "auto", "default", None]
     for call in (calls.explain_search, calls.search_text):

@@ -321,6 +321,7 @@ def test_help_shows_every_option() -> None:
             *("entity", "vector", "k", "filter", "model", "embedding", "recall", "mode"),
             *("fusion", "weights", "text_form", "legs", "rank_constant", "candidates", "text_query"),
             *("dims", "oversample", "max_distance", "after", "per_group", "where", "collection", "distinct_on"),
+            "sparse_query",
         ]
 
 

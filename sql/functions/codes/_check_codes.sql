@@ -4,6 +4,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_dense(t, 'codes are');
     IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
             HINT = 'Leave dims and element out.';

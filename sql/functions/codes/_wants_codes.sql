@@ -2,7 +2,7 @@ CREATE FUNCTION pgsim._wants_codes(t pgsim._target, dims int, where_filter jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT coalesce(dims, t.dim) = t.dim AND where_filter IS NULL AND c.filter_columns <> '{}' AND r.relkind = 'r'
+    SELECT coalesce(dims, t.dim) = t.dim AND t.element <> 'sparsevec' AND where_filter IS NULL AND c.filter_columns <> '{}' AND r.relkind = 'r'
            AND 'code' <> ALL (c.key_columns || c.filter_columns)
            AND cardinality(c.filter_columns) = (SELECT count(*) FROM pg_attribute AS a
                                                 WHERE a.attrelid = c.relation AND a.attname = ANY (c.filter_columns) AND a.attgenerated <> 'v' AND NOT a.attisdropped)

@@ -25,6 +25,7 @@ BEGIN
             HINT = 'For instance pg_size_bytes(''2GB''). Leave it out for all that is worth its bytes.';
     END IF;
     t := pgsim._target(_advise.collection, _advise.model, _advise.embedding);
+    PERFORM pgsim._require_dense(t, 'advice is');
     PERFORM pgsim._require_select(t.base, t.version);
     PERFORM pgsim._require_all_rows(t);
     rank := 1;

@@ -9,6 +9,7 @@ DECLARE
     s record;
     g record;
 BEGIN
+    PERFORM pgsim._require_dense(t, 'health is measured');
     PERFORM pgsim._require_select(t.base, t.version);
     IF sample IS NULL OR sample NOT BETWEEN 1 AND 5000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 1 to 5000', coalesce(sample::text, 'NULL')),

@@ -3,7 +3,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF l.spec ? 'query' THEN
+    IF l.spec ?| '{query,sparse_query}' THEN
         r.model := l.spec ->> 'model';
         r.embedding := coalesce(l.spec ->> 'embedding', 'default');
         r.recall := coalesce((l.spec ->> 'recall')::float8, r.recall);
@@ -17,4 +17,4 @@ EXCEPTION WHEN data_exception THEN
     RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L cannot be read: %s', l.name, SQLERRM), HINT = 'Its properties are those of pgsim.search''s arguments.';
 END
 $$;
-COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a dense leg: what the search asks of all, and what the leg says of itself.';
+COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a leg over vectors: what the search asks of all, and what the leg says of itself.';

@@ -1,5 +1,5 @@
 CREATE FUNCTION pgsim._search_fused(
-    r pgsim._search_request, query vector, text_query text, h pgsim._fusion_request, explained boolean,
+    r pgsim._search_request, query vector, text_query text, sparse_query sparsevec, h pgsim._fusion_request, explained boolean,
     OUT keys text[], OUT scores float8[], OUT distances float8[], OUT metric text, OUT details jsonb, OUT row_details jsonb[]
 )
 LANGUAGE plpgsql STABLE
@@ -11,7 +11,10 @@ DECLARE
     started CONSTANT timestamptz := clock_timestamp();
     leg_started timestamptz;
     c pgsim._collection := pgsim._collection_row(r.collection);
-    legs pgsim._search_leg[] := pgsim._search_legs(query IS NOT NULL, text_query, h);
+    legs pgsim._search_leg[] := pgsim._search_legs(query IS NOT NULL, text_query,
+        -- Beside a dense query model and embedding are that query's.
+        CASE WHEN sparse_query IS NOT NULL THEN jsonb_build_object('sparse_query', sparse_query::text)
+            || CASE WHEN query IS NULL THEN jsonb_build_object('model', r.model, 'embedding', r.embedding) ELSE '{}' END END, h);
     f pgsim._fusion;
     method text;
     weights float8[];
@@ -40,12 +43,12 @@ DECLARE
 BEGIN
     IF h.fusion IS NULL OR h.fusion = ANY (pgsim._fusion_methods()) THEN
         method := coalesce(h.fusion, 'minmax');
-        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}');
+        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}');
     ELSE
         f := pgsim._fusion_row(c, h.fusion);
         method := f.method;
         weights := CASE WHEN h.weights IS NULL THEN pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), f.weights, method, ARRAY(SELECT n FROM jsonb_object_keys(f.weights) AS n))
-                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text}') END;
+                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}') END;
         IF h.weights IS NULL AND NOT EXISTS (SELECT FROM unnest(legs, weights) AS g (name, kind, spec, none, weight) WHERE g.kind <> 'prior' AND g.weight > 0) THEN
             -- What it was made for is not in this call, and what is must not go unanswered.
             weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), NULL, method);
@@ -63,9 +66,9 @@ BEGIN
     END IF;
 
     -- What is asked of vectors, in a search without any.
-    IF num_nonnulls(r.model, r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL
-       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM jsonb_each(h.legs) AS g WHERE g.value ? 'query') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL OR r.model IS NOT NULL AND query IS NULL AND sparse_query IS NULL
+       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
     END IF;
     single := cardinality(legs) = 1 AND coalesce(h.per_group, 1) = 1;
     grouped := r.distinct_on IS NOT NULL AND NOT (single AND legs[1].kind = 'dense');
@@ -87,7 +90,7 @@ BEGIN
     PERFORM pgsim._check_search(t, leg_request);
     PERFORM pgsim._require_select(c.relation, c.relation);
 
-    IF finders < cardinality(legs) OR EXISTS (SELECT FROM unnest(legs) AS g WHERE g.kind = 'text') THEN
+    IF finders < cardinality(legs) OR EXISTS (SELECT FROM unnest(legs) AS g WHERE g.kind IN ('text', 'sparse')) THEN
         compiled := pgsim._compile_filter(c.relation, r.filter, coalesce(r.where_values, '{}'), false);
         predicate := CASE WHEN r.where_sql IS NULL THEN compiled.predicate ELSE concat_ws(' AND ', compiled.predicate, format(E'(%s\n)', r.where_sql)) END;
     END IF;
@@ -131,6 +134,22 @@ BEGIN
                 list.keys := executed.keys;
                 list.scores := executed.scores;
                 list.minimum := 0;
+            ELSIF l.kind = 'sparse' THEN
+                leg_request := pgsim._leg_request(r, l);
+                leg_request.k := depth;
+                leg_request.distinct_on := NULL;
+                leg_request.after := NULL;
+                IF query IS NOT NULL AND leg_request.mode = 'codes' AND NOT l.spec ? 'mode' THEN
+                    leg_request.mode := 'auto';
+                END IF;
+                executed := pgsim._run_sparse(leg_request, l.spec ->> 'sparse_query', predicate, compiled."values", explained);
+                list.keys := executed.keys;
+                list.scores := ARRAY(SELECT pgsim.score(executed.metric, d.distance) FROM unnest(executed.distances) WITH ORDINALITY AS d (distance, ordinal) ORDER BY d.ordinal);
+                list.minimum := 0;
+                IF query IS NULL AND l.name = 'sparse' THEN
+                    dense_keys := executed.keys;
+                    dense_distances := executed.distances;
+                END IF;
             ELSE
                 SELECT array_agg(u.key ORDER BY CASE WHEN whole THEN u.key::numeric END, u.key COLLATE "C") INTO found_keys
                 FROM (SELECT DISTINCT n AS key FROM unnest(lists) AS g CROSS JOIN unnest(g.keys) AS n) AS u;
@@ -152,7 +171,7 @@ BEGIN
             keys := list.keys;
             scores := list.scores;
             row_details := NULL;
-            IF l.kind = 'text' THEN
+            IF l.kind IN ('text', 'sparse') THEN
                 row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_build_object('rank', s.ordinal, 'score', s.score)) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
             END IF;
         ELSE

@@ -30,11 +30,12 @@ BEGIN
     CROSS JOIN (SELECT min(u) AS low, max(u) AS high FROM unnest(scores) AS u) AS b;
     -- The vectors are read a single time, every pair is compared, and each step after that looks at numbers. A zero vector is similar to none.
     EXECUTE format(
-        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.vector AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
+        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.%6$s AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
         'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o)',
         t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
         format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
-               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END))
+               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END),
+        CASE t.element WHEN 'sparsevec' THEN 'sparsevec' ELSE 'vector' END)
     INTO places, similarities USING keys;
     n := coalesce(cardinality(places), 0);
     nearest := array_fill(NULL::float8, ARRAY[n]);

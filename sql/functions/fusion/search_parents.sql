@@ -1,5 +1,5 @@
 CREATE FUNCTION pgsim.search_parents(
-    collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, aggregate text = 'max', top int = 3,
+    collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, aggregate text = 'max', top int = 3,
     model text = NULL, embedding text = 'default', recall float8 = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any',
     legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL
 ) RETURNS TABLE (key text, score float8, rank int, details jsonb)
@@ -8,7 +8,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c pgsim._collection := pgsim._collection_row(collection);
-    dense CONSTANT boolean := query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query');
+    dense CONSTANT boolean := query IS NOT NULL OR sparse_query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query') OR jsonb_path_exists(legs, '$.*.sparse_query');
     -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
     pool int := CASE aggregate WHEN 'max' THEN k ELSE least(1000, greatest(50, 5 * k)) END;
     given jsonb := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
@@ -27,13 +27,13 @@ BEGIN
     IF top IS NULL OR top NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('top is %s; it is a number of chunks from 1 to 1000', coalesce(top::text, 'NULL')), HINT = 'So many of a parent''s best chunks count; the default is 3.';
     END IF;
-    IF query IS NULL AND text_query IS NULL AND legs IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, and no leg that finds rows', HINT = 'Give one of them.';
+    IF query IS NULL AND text_query IS NULL AND sparse_query IS NULL AND legs IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, no sparse_query, and no leg that finds rows', HINT = 'Give one of them.';
     END IF;
     given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
     SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
     FROM pgsim.search(
-        search_parents.collection, search_parents.query, pool, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
+        search_parents.collection, search_parents.query, pool, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
         fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form, legs => search_parents.legs,
         rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent) AS s;
     IF aggregate <> 'max' AND chunk_keys IS NOT NULL THEN
@@ -44,7 +44,7 @@ BEGIN
         INTO given USING chunk_keys, given, parent;
         SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
         FROM pgsim.search(
-            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, model => search_parents.model, embedding => search_parents.embedding,
+            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding,
             mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
             legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END) AS s;
     END IF;

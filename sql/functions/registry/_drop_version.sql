@@ -11,6 +11,7 @@ BEGIN
     IF codes IS NOT NULL THEN
         PERFORM pgsim._drop_codes(version_id, codes);
     END IF;
+    PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = _drop_version.version_id AND i.method = 'inverted';
     DELETE FROM pgsim._version AS d WHERE d.id = _drop_version.version_id RETURNING * INTO v;
     DELETE FROM pgsim._queue AS q WHERE NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = q.version_id);
     DELETE FROM pgsim._search_log AS l WHERE l.version_id = _drop_version.version_id;

@@ -8,6 +8,7 @@ AS $$
 DECLARE
     t pgsim._target;
     stored text;
+    kept text;
     setting record;
     given_options jsonb := coalesce(options, '{}');
     predicate text;
@@ -20,14 +21,17 @@ BEGIN
     PERFORM pgsim._require_owner(t.version);
     version_id := t.version_id;
     IF method IS NULL OR method NOT IN ('hnsw', 'ivfflat') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw, ivfflat and codes', coalesce(quote_literal(left(method, 80)), 'NULL')),
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('method is %s; known are hnsw, ivfflat and codes, and inverted of sparse vectors', coalesce(quote_literal(left(method, 80)), 'NULL')),
             HINT = 'hnsw is the better one but for the time to build it.';
     END IF;
     IF method = 'ivfflat' AND t.metric = 'l1' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'ivfflat has no operator class for metric l1', HINT = 'Use method => ''hnsw''.';
     END IF;
     full_element := coalesce(element, t.element);
-    IF full_element NOT IN ('vector', 'halfvec') THEN
+    IF t.element = 'sparsevec' THEN
+        kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
+        full_element := 'sparsevec';
+    ELSIF full_element NOT IN ('vector', 'halfvec') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector or halfvec elements', left(element, 80)),
             HINT = 'Leave it out for the element of the model.';
     END IF;
@@ -37,7 +41,7 @@ BEGIN
             MESSAGE = format('dims is %s; model %L has %s dimensions and the prefixes %s', full_dims, t.model, t.dim, t.matryoshka),
             HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
     END IF;
-    widest := CASE full_element WHEN 'halfvec' THEN 4000 ELSE 2000 END;
+    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'halfvec' THEN 4000 ELSE 2000 END;
     IF full_dims > widest THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('an index of %s elements has at most %s dimensions, not %s', full_element, widest, full_dims),
             HINT = 'Index halfvec elements (element => ''halfvec'', up to 4000), or a prefix that the model declares (dims => ...).';
@@ -49,12 +53,12 @@ BEGIN
     FOR setting IN
         SELECT o.key, o.value, a.lowest, a.highest
         FROM jsonb_each(given_options) AS o
-        LEFT JOIN (VALUES ('hnsw', 'm', 2, 100), ('hnsw', 'ef_construction', 4, 1000), ('ivfflat', 'lists', 1, 32768)) AS a (method, key, lowest, highest)
-            ON a.method = _index_statement.method AND a.key = o.key
+        LEFT JOIN (VALUES ('hnsw', 'm', 2, 100), ('hnsw', 'ef_construction', 4, 1000), ('ivfflat', 'lists', 1, 32768), ('hnsw', 'top_weights', 1, 1000)) AS a (method, key, lowest, highest)
+            ON a.method = _index_statement.method AND a.key = o.key AND (t.element = 'sparsevec' OR a.key <> 'top_weights')
     LOOP
         IF setting.lowest IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option %L is not known to %s', left(setting.key, 80), method),
-                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction.' ELSE 'Known is lists.' END;
+                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction, and of sparse vectors top_weights.' ELSE 'Known is lists.' END;
         END IF;
         IF jsonb_typeof(setting.value) <> 'number' OR (setting.value #>> '{}')::numeric NOT BETWEEN setting.lowest AND setting.highest
            OR (setting.value #>> '{}')::numeric % 1 <> 0 THEN
@@ -81,7 +85,7 @@ BEGIN
         predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
-    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, full_dims, full_element);
+    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
     SELECT n.nspname INTO schema_name FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = t.version;
     SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END || '_' || method
            || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
@@ -99,7 +103,7 @@ BEGIN
     definition := format('USING %s (%s %s.%I)%s%s', method,
         CASE WHEN stored = format('%I', t.column_name) THEN stored ELSE format('(%s)', stored) END,
         t.vector_schema, format('%s_%s_ops', full_element, t.metric),
-        coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options) AS o
+        coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options - 'top_weights') AS o
                   HAVING count(*) > 0), ''),
         coalesce(' WHERE ' || predicate, ''));
     statement := format('CREATE INDEX %I ON %s %s', name, relation, definition);

@@ -74,8 +74,9 @@ BEGIN
                          ELSE format('REINDEX INDEX CONCURRENTLY %s', x.indexrelid::regclass) END
                 FROM pgsim._index AS i
                 LEFT JOIN (pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid) ON x.indrelid = v.relation AND k.relname = i.name
-                WHERE i.version_id = v.id AND i.method <> 'codes' AND x.indisvalid IS NOT TRUE;
+                WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
             RETURN QUERY
                 SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p

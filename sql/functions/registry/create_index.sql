@@ -18,6 +18,9 @@ BEGIN
         PERFORM pgsim._check_codes(t, dims, element, where_filter, options);
         RETURN pgsim._create_codes(t, true);
     END IF;
+    IF method = 'inverted' THEN
+        RETURN pgsim._finish_inverted(t, pgsim._create_inverted(t, dims, element, where_filter, options, true));
+    END IF;
     SELECT * INTO s FROM pgsim._index_statement(collection, model, embedding, dims, element, method, where_filter, options);
     EXECUTE s.statement;
     built := pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
@@ -32,7 +35,8 @@ $$Builds a vector index for a version and returns it. model NULL: the active ver
 
 method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
 after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast.
+inverted, of sparse vectors under ip or cosine, is exact for any number of them.
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
-model's. dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
+model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
 Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;

@@ -8,16 +8,16 @@ AS $$
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._check_name('model', name);
-    IF dim IS NULL OR dim NOT BETWEEN 1 AND 16000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dim is %s; a model has 1 to 16000 dimensions', coalesce(dim::text, 'NULL')),
-            HINT = 'Give the width of the vectors that the model makes.';
+    IF dim IS NULL OR dim NOT BETWEEN 1 AND (CASE element WHEN 'sparsevec' THEN 1000000000 ELSE 16000 END) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dim is %s; a model has 1 to 16000 dimensions, a sparse one up to 1000000000', coalesce(dim::text, 'NULL')),
+            HINT = 'Give the width of the vectors that the model makes; of sparse ones it is the size of the vocabulary, and element is ''sparsevec''.';
     END IF;
     IF metric IS NULL OR metric NOT IN ('cosine', 'l2', 'ip', 'l1') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('metric is %s; known are cosine, l2, ip and l1', coalesce(quote_literal(left(metric, 80)), 'NULL')),
             HINT = 'The model''s card says which it was trained for; cosine suits most.';
     END IF;
-    IF element IS NULL OR element NOT IN ('vector', 'halfvec') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %s; known are vector (4 bytes a dimension) and halfvec (2 bytes)', coalesce(quote_literal(left(element, 80)), 'NULL')),
+    IF element IS NULL OR element NOT IN ('vector', 'halfvec', 'sparsevec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %s; known are vector (4 bytes a dimension), halfvec (2 bytes) and sparsevec (8 bytes a number that is not zero)', coalesce(quote_literal(left(element, 80)), 'NULL')),
             HINT = 'It says how vectors are stored; an index may use another.';
     END IF;
     matryoshka := coalesce(matryoshka, '{}');
@@ -26,6 +26,9 @@ BEGIN
        OR matryoshka <> coalesce((SELECT array_agg(DISTINCT d ORDER BY d) FROM unnest(matryoshka) AS d), '{}') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; it lists prefix lengths of 1 to %s, each longer than the one before', matryoshka, dim),
             HINT = 'For instance: matryoshka => ''{64,128,256,384}''.';
+    END IF;
+    IF element = 'sparsevec' AND matryoshka <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; sparse vectors have no prefixes', matryoshka), HINT = 'Leave it out.';
     END IF;
     IF layer < 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('layer is %s; it is 0 or more', layer), HINT = 'Leave it out for the last layer.';
@@ -47,7 +50,7 @@ $$;
 COMMENT ON FUNCTION pgsim.create_model IS
 $$Registers an embedding model, at one revision, and returns its name.
 
-dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector
-or halfvec. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
+dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector,
+halfvec or sparsevec: of a sparse model (SPLADE, uniCOIL) dim is the size of its vocabulary, up to 1000000000. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
 query_prefix, document_prefix: text set before what is embedded. properties: anything you want to keep with it.
 Errors: PS010, PS011, PS020, PS032.$$;

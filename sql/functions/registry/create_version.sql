@@ -23,6 +23,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('embedding %L of collection %L has a version under model %L already', embedding, collection, model),
             HINT = 'Use it, or drop it first with pgsim.drop_version.';
     END IF;
+    IF EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._model AS o ON o.id = v.model_id WHERE v.embedding_id = e.id AND (o.element = 'sparsevec') <> (m.element = 'sparsevec')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('embedding %L of collection %L has %s vectors, and model %L makes %s ones', embedding, collection,
+                CASE m.element WHEN 'sparsevec' THEN 'dense' ELSE 'sparse' END, model, CASE m.element WHEN 'sparsevec' THEN 'sparse' ELSE 'dense' END),
+            HINT = format('Give them an embedding of their own, which is searched beside it: pgsim.create_embedding(%L, ''sparse'', source_columns), then pgsim.create_version(%1$L, %L, embedding => ''sparse'').', collection, model);
+    END IF;
 
     wanted_type := format('%s.%I(%s)', pgsim._vector_schema(), m.element, m.dim);
     IF column_name IS NOT NULL THEN
@@ -63,4 +68,4 @@ $$Gives an embedding a version under a model, and returns the version's id. The 
 column_name NULL: a table of its own in schema pgsim_data, empty at first, with the base table's owner, grants and row-level
 security; its rows go with the base rows. Otherwise: adopts that vector column of the base table where it stands, moving nothing.
 From here on changes of the source columns are queued; pgsim.enqueue_missing queues what has no vector yet.
-Errors: PS001, PS002, PS003, PS005, PS006, PS012, PS020, PS032.$$;
+Errors: PS001, PS002, PS003, PS005, PS006, PS010, PS012, PS020, PS032.$$;

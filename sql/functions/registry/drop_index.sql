@@ -7,7 +7,7 @@ DECLARE
     codes_of record;
 BEGIN
     PERFORM pgsim._require_registrar();
-    SELECT i.version_id, v.relation INTO codes_of FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.relation = drop_index.index;
+    SELECT i.version_id, v.relation INTO codes_of FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.relation = drop_index.index AND i.method = 'codes';
     IF FOUND THEN
         PERFORM pgsim._require_owner(codes_of.relation);
         PERFORM pgsim._drop_codes(codes_of.version_id, index);
@@ -22,6 +22,10 @@ BEGIN
             HINT = 'The view pgsim.indexes lists them; drop others with DROP INDEX.';
     END IF;
     PERFORM pgsim._require_owner((SELECT x.indrelid FROM pg_index AS x WHERE x.indexrelid = drop_index.index));
+    IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.id = found_id AND i.method = 'inverted') THEN
+        PERFORM pgsim._drop_inverted(found_id);
+        RETURN;
+    END IF;
     EXECUTE format('DROP INDEX %s', index);
     DELETE FROM pgsim._index AS i WHERE i.id = found_id;
 END

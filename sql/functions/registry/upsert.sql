@@ -1,6 +1,6 @@
 CREATE FUNCTION pgsim.upsert(
-    collection text, model text, keys text[], vectors vector[], embedding text = 'default', source_hashes bytea[] = NULL,
-    skip_absent boolean = false
+    collection text, model text, keys text[], vectors vector[] = NULL, embedding text = 'default', source_hashes bytea[] = NULL,
+    skip_absent boolean = false, sparse_vectors sparsevec[] = NULL
 ) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -12,20 +12,34 @@ DECLARE
     rows_named bigint;
     stored bigint;
     offered bigint := cardinality(keys);
+    sparse boolean;
+    statement text;
 BEGIN
     IF model IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the model that made the vectors: nothing else tells one model''s vectors from another''s.';
     END IF;
     t := pgsim._target(collection, model, embedding);
-    IF keys IS NULL OR vectors IS NULL OR array_ndims(keys) > 1 OR array_ndims(vectors) > 1 OR offered <> cardinality(vectors)
-       OR offered <> coalesce(cardinality(source_hashes), offered) THEN
+    sparse := t.element = 'sparsevec';
+    IF sparse AND vectors IS NOT NULL THEN
+        PERFORM pgsim._require_dense(t, 'vectors is');
+    ELSIF NOT sparse AND sparse_vectors IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('sparse_vectors is given; model %L is dense, of %s numbers each', t.model, t.dim), HINT = 'Give dense vectors as vectors, or name the sparse model.';
+    END IF;
+    IF keys IS NULL OR num_nonnulls(vectors, sparse_vectors) = 0 OR array_ndims(keys) > 1 OR greatest(array_ndims(vectors), array_ndims(sparse_vectors)) > 1
+       OR offered <> coalesce(cardinality(vectors), cardinality(sparse_vectors)) OR offered <> coalesce(cardinality(source_hashes), offered) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',
-            MESSAGE = format('%s keys, %s vectors%s; there must be as many of each', coalesce(offered::text, 'NULL'), coalesce(cardinality(vectors)::text, 'NULL'),
+            MESSAGE = format('%s keys, %s vectors%s; there must be as many of each', coalesce(offered::text, 'NULL'), coalesce(coalesce(cardinality(vectors), cardinality(sparse_vectors))::text, 'NULL'),
                              coalesce(' and ' || cardinality(source_hashes) || ' source_hashes', '')),
             HINT = 'Give two flat arrays of one length: the i-th vector belongs to the i-th key.';
     END IF;
+    IF sparse THEN
+        SELECT i.key, i.v INTO bad FROM unnest(keys, sparse_vectors) AS i (key, v) WHERE pgsim._sparse_problem(i.v, t.dim, t.metric) IS NOT NULL LIMIT 1;
+        IF FOUND THEN
+            PERFORM pgsim._check_sparse(bad.v, format('the vector of key %s', coalesce(quote_literal(left(bad.key, 200)), 'NULL')), t.model, t.dim, t.metric);
+        END IF;
+    END IF;
     SELECT i.key, i.v INTO bad
-    FROM unnest(keys, vectors) AS i (key, v) WHERE pgsim._vector_problem(i.v, t.dim, t.metric, t.element) IS NOT NULL LIMIT 1;
+    FROM unnest(keys, vectors) AS i (key, v) WHERE NOT sparse AND pgsim._vector_problem(i.v, t.dim, t.metric, t.element) IS NOT NULL LIMIT 1;
     IF FOUND THEN
         PERFORM pgsim._check_vector(bad.v, format('the vector of key %s', coalesce(quote_literal(left(bad.key, 200)), 'NULL')), t.model, t.dim, t.metric, t.element);
     END IF;
@@ -46,14 +60,13 @@ BEGIN
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
     BEGIN
         IF t.adopted THEN
-            EXECUTE format(
+            statement := format(
                 'UPDATE %1$s AS b SET %2$I = i.v::%3$s.%4$I '
                 'FROM (SELECT %5$s, k.v FROM unnest($1, $2) AS k (given, v)) AS i WHERE %6$s',
                 t.base_sql, t.column_name, t.vector_schema, t.element, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                pgsim._key_join('b.', 'i.', t.key_columns, true))
-            USING keys, vectors;
+                pgsim._key_join('b.', 'i.', t.key_columns, true));
         ELSE
-            EXECUTE format(
+            statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
                 'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s FOR KEY SHARE OF b '
@@ -61,13 +74,23 @@ BEGIN
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),
                 t.vector_schema, t.element, hash, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true))
-            USING keys, vectors, source_hashes;
+                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true));
+        END IF;
+        IF sparse THEN
+            EXECUTE statement USING keys, sparse_vectors, source_hashes;
+        ELSE
+            EXECUTE statement USING keys, vectors, source_hashes;
         END IF;
         GET DIAGNOSTICS stored = ROW_COUNT;
     EXCEPTION
         WHEN cardinality_violation THEN
             RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = 'two keys name the same row', HINT = 'Give each row once.';
+        WHEN program_limit_exceeded THEN
+            IF NOT sparse THEN
+                RAISE;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('a vector has more numbers that are not zero than an index of %s takes: %s', t.version_sql, SQLERRM),
+                HINT = format('Drop that index; make one of the greatest weights, pgsim.create_index(%L, %L, %L, options => ''{"top_weights": 1000}''), or method => ''inverted''.', collection, model, embedding);
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
                 HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column), and row-level security that lets the rows be changed.', t.base_sql);
@@ -84,7 +107,8 @@ $$;
 COMMENT ON FUNCTION pgsim.upsert IS
 $$Stores vectors under a model, replacing what a key had, and returns how many. All of them, or none.
 
-keys: base keys as text (of a composite key a JSON object). vectors: one for each, of the model's width.
+keys: base keys as text (of a composite key a JSON object). vectors: one for each, of the model's width; under a sparse model
+sparse_vectors instead.
 source_hashes: SHA-256 of the text each vector was made from, when it was read earlier; default the row's text of now (an adopted
 column keeps none).
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.

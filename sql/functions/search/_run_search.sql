@@ -14,13 +14,14 @@ BEGIN
     IF r.k > 10000 THEN
         PERFORM pgsim._check_k(r.k);
     END IF;
-    IF num_nonnulls(h.texts, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
-        IF cardinality(queries) <> cardinality(h.texts) THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there are %s queries and %s text_queries', cardinality(queries), cardinality(h.texts)), HINT = 'Give one of each for every search, or one kind alone.';
+    IF num_nonnulls(h.texts, h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
+        IF EXISTS (SELECT FROM unnest(ARRAY[cardinality(queries), cardinality(h.texts), cardinality(h.sparse)]) AS n HAVING min(n) <> max(n)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = concat_ws(' and ', format('there are %s queries', cardinality(queries)), cardinality(h.texts) || ' text_queries', cardinality(h.sparse) || ' sparse_queries'),
+                HINT = 'Give one of each for every search, or leave a kind out.';
         END IF;
-        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), 1) LOOP
+        FOR i IN 1 .. coalesce(cardinality(queries), cardinality(h.texts), cardinality(h.sparse), 1) LOOP
             query := i;
-            executed := pgsim._search_fused(r, queries[i], h.texts[i], h, explained);
+            executed := pgsim._search_fused(r, queries[i], h.texts[i], h.sparse[i], h, explained);
             keys := executed.keys;
             distances := executed.distances;
             metric := executed.metric;

@@ -12,6 +12,7 @@ DECLARE
     rungs int := coalesce(cardinality(r.dims), 1);
     key_count int := cardinality(t.key_columns);
     stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
+    sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
     key_column text;
     keys text := '';
@@ -54,12 +55,12 @@ BEGIN
         -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
         -- adding 0 keeps an exact scan off every vector index, and the key settles ties.
         FOR i IN 1 .. rungs LOOP
-            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) $2%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
-                                                             CASE t.element WHEN 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
+            distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) %s%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
+                                                             coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
                     t.vector_schema, pgsim._distance_operator(t.metric),
-                    pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i])) END;
+                    coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;

@@ -10,7 +10,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method <> 'codes'
+        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted')
         ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
         IF FOUND THEN
             RETURN;

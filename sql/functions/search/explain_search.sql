@@ -1,5 +1,5 @@
 CREATE FUNCTION pgsim.explain_search(
-    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -13,7 +13,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         ARRAY[explain_search.query],
         ROW(CASE WHEN explain_search.text_query IS NOT NULL THEN ARRAY[explain_search.text_query] END, explain_search.text_form, explain_search.legs, explain_search.fusion, explain_search.weights, explain_search.rank_constant,
-            explain_search.candidates, explain_search.per_group)::pgsim._fusion_request, true) AS r;
+            explain_search.candidates, explain_search.per_group, CASE WHEN explain_search.sparse_query IS NOT NULL THEN ARRAY[explain_search.sparse_query] END)::pgsim._fusion_request, true) AS r;
 END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.

@@ -1,5 +1,5 @@
 CREATE FUNCTION pgsim.search(
-    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, model text = NULL, embedding text = 'default',
+    collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -13,7 +13,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         ARRAY[search.query],
         ROW(CASE WHEN search.text_query IS NOT NULL THEN ARRAY[search.text_query] END, search.text_form, search.legs, search.fusion, search.weights, search.rank_constant,
-            search.candidates, search.per_group)::pgsim._fusion_request, false) AS r
+            search.candidates, search.per_group, CASE WHEN search.sparse_query IS NOT NULL THEN ARRAY[search.sparse_query] END)::pgsim._fusion_request, false) AS r
     CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY n.rank;
 END;

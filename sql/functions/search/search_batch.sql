@@ -1,5 +1,5 @@
 CREATE FUNCTION pgsim.search_batch(
-    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, model text = NULL, embedding text = 'default',
+    collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
     recall float8 = NULL, mode text = 'auto', dims int[] = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any', legs jsonb = NULL,
     rank_constant float8 = NULL, candidates int = NULL, oversample int = NULL, max_distance float8 = NULL, after jsonb = NULL, distinct_on text = NULL,
     per_group int = 1, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
@@ -13,7 +13,7 @@ BEGIN ATOMIC
             pg_catalog.current_setting('search_path'))::pgsim._search_request,
         search_batch.queries,
         ROW(search_batch.text_queries, search_batch.text_form, search_batch.legs, search_batch.fusion, search_batch.weights, search_batch.rank_constant,
-            search_batch.candidates, search_batch.per_group)::pgsim._fusion_request, false) AS r
+            search_batch.candidates, search_batch.per_group, search_batch.sparse_queries)::pgsim._fusion_request, false) AS r
     CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
     ORDER BY r.query, n.rank;
 END;

@@ -100,7 +100,7 @@ BEGIN
         INTO terms USING removed_terms, removed_docs, removed, removed_length, pgsim._text_average(x);
     END IF;
     IF removed > 0 OR terms IS NOT NULL THEN
-        PERFORM pgsim._fold_text(x, 0 || terms);
+        PERFORM pgsim._fold_counts(x.changes, x.collection_id, 0 || terms);
     END IF;
     RETURN NULL;
 END

@@ -8,6 +8,9 @@ BEGIN
     IF dims = dim AND element = stored_element THEN
         RETURN operand;
     END IF;
+    IF stored_element = 'sparsevec' THEN
+        RETURN format('(pgsim._top_weights(%s, %s))::%s.sparsevec(%s)', operand, substr(element, 5)::int, vector_schema, dim);
+    END IF;
     IF dims < dim THEN
         operand := format('%s.subvector(%s, 1, %s)', vector_schema, operand, dims);
         -- Cosine measures direction alone. The other metrics need the length that the full vector had.
@@ -19,4 +22,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._vector_expression IS
-    'A vector, or its first dims dimensions, as an element type. An index is used only where a query repeats its expression to the letter: both are made here.';
+    'A vector, or its first dims dimensions, as an element type; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';
