@@ -25,7 +25,6 @@ ROUNDS = {
     "filtered": ["--queries", "5", "--tried", "3", "--rounds", "1", "--skip-lancedb", "--shapes", *SHAPES],
     "text": ["--queries", "5"],
     "fusion": ["--queries", "5", "--judged", "40"],
-    "pairs": ["--rows", "12", "--dims", "2", "4"],
     "scale": ["--rows", "4000", "--queries", "3", "--exact", "2", "--shapes", *SHAPES],
 }
 
