@@ -49,6 +49,21 @@ SELECT pgsim._fill_codes(t, %(codes)s::oid::regclass, c.filter_columns)
 FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim.collections AS c ON c.name = t.collection
 """
 _FINISH_CODES = "SELECT pgsim._finish_codes(%(version_id)s)"
+_CREATE_INVERTED = """
+SELECT pgsim._create_inverted(t, %(dims)s, %(element)s, %(where_filter)s::jsonb, %(options)s::jsonb, false)
+FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t
+"""
+_INVERTED = """
+SELECT i.name, t.version::oid, pgsim._inverted_definition(t)
+FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim._index AS i ON i.id = %(id)s
+"""
+_FILL_INVERTED = """
+SELECT pgsim._fill_inverted(t, i.relation)
+FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim._index AS i ON i.id = %(id)s
+"""
+_FINISH_INVERTED = """
+SELECT pgsim._finish_inverted(t, %(id)s)::text FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t
+"""
 _RELATION = """
 SELECT n.nspname, c.relname, c.relkind = 'p',
        ARRAY(SELECT i.inhrelid::oid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid ORDER BY 1)
@@ -71,7 +86,8 @@ def create_index_concurrently(
     """Build an index as `Database.create_index` does, without making writers wait; its name.
 
     Of a partitioned table each partition's index is built so, and attached. Codes, asked for by ``method`` or made
-    beside the first index of the full width, are filled while rows change, and searches use them once they are whole.
+    beside the first index of the full width, are filled while rows change, and searches use them once they are whole;
+    so is an inverted index of sparse vectors.
     When a build fails, what it left behind is dropped.
 
     Args:
@@ -99,6 +115,8 @@ def create_index_concurrently(
     with translated(), connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
         if method == "codes":
             return _build_codes(cursor, arguments)[1]
+        if method == "inverted":
+            return _build_inverted(cursor, arguments)
         statement = cursor.execute(_STATEMENT, arguments).fetchall()[0]
         codes: object = None
         if cursor.execute(_WANTS_CODES, arguments).fetchall()[0][0]:
@@ -137,6 +155,34 @@ def _build_codes(cursor: psycopg.Cursor[Row], arguments: dict[str, object]) -> t
         _drop_codes(cursor, codes)
         raise
     return codes, str(name)
+
+
+def _build_inverted(cursor: psycopg.Cursor[Row], arguments: dict[str, object]) -> str:
+    of, name, relation, definition, pinned = _giving_way(cursor, partial(_create_inverted, cursor, arguments))
+    try:
+        # Whoever writes from here on keeps the bounds, so that what is read now misses nothing.
+        _value(cursor, _FILL_INVERTED, pinned | {"id": of})
+        _build(cursor, relation, str(name), str(definition), [])
+        return str(_giving_way(cursor, partial(_value, cursor, _FINISH_INVERTED, pinned | {"id": of})))
+    except BaseException:
+        if not cursor.connection.closed:
+            with cursor.connection.transaction():
+                # It may have been a timeout that ended the build.
+                cursor.execute("SET LOCAL statement_timeout = 0")
+                cursor.execute("SELECT pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.id = %s", [of])
+        raise
+
+
+def _create_inverted(
+    cursor: psycopg.Cursor[Row], arguments: dict[str, object]
+) -> tuple[object, object, object, object, dict[str, object]]:
+    cursor.execute("SELECT pgsim._require_registrar()")
+    model, _ = cursor.execute(_LOCK_VERSION, arguments).fetchall()[0]
+    # Another version may become the active one meanwhile.
+    pinned = arguments | {"model": model}
+    of = _value(cursor, _CREATE_INVERTED, pinned)
+    name, relation, definition = cursor.execute(_INVERTED, pinned | {"id": of}).fetchall()[0]
+    return of, name, relation, definition, pinned
 
 
 def _create_codes(

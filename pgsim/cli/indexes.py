@@ -25,7 +25,7 @@ def create(
     embedding: str = "default",
     dims: Annotated[int | None, typer.Option(help="Index a prefix that the model declares.")] = None,
     element: Annotated[str | None, typer.Option(help="vector or halfvec; by default the model's.")] = None,
-    method: Annotated[str, typer.Option(help="hnsw, ivfflat, or codes for filtered searches.")] = "hnsw",
+    method: Annotated[str, typer.Option(help="hnsw, ivfflat, codes, or inverted of sparse vectors.")] = "hnsw",
     where: Annotated[list[str] | None, typer.Option(help="Index only rows that match: NAME=VALUE or JSON.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="m=16, ef_construction=64, lists=100.")] = None,
 ) -> None:

@@ -187,7 +187,9 @@ def test_help_shows_every_option_with_its_default() -> None:
     for call in (calls.explain_search, calls.search_text):
         assert list(inspect.signature(call).parameters)[-22:] == list(shown)[-22:]
     batched = inspect.signature(calls.search_batch).parameters
-    assert set(batched) == set(shown) - {"self", "query", "text_query"} | {"queries", "text_queries"}
+    assert set(batched) == set(shown) - {"self", "query", "text_query", "sparse_query"} | {
+        *("queries", "text_queries", "sparse_queries"),
+    }
 
 
 def test_recall_of_exact_searches_is_one(db: pgsim.Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ from cookbook import DIM, drawn, make, sparse, upsert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pgvector import SparseVector
+
+from pgsim.indexes import create_index_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -313,3 +316,55 @@ def test_an_emptied_table_is_searched_as_any_other(recipes: Recipes) -> None:
     recipes.connection.execute("INSERT INTO recipe VALUES (5, 'soup', 'again')")
     upsert(recipes.connection, ["5"], [sparse(QUERIES[0])])
     assert [row[0] for row in recipes.search(QUERIES[0])] == ["5"]
+
+
+def test_it_is_built_while_rows_are_written(database_dsn: str) -> None:
+    stop = threading.Event()
+    failed: list[BaseException] = []
+    with psycopg.connect(database_dsn, autocommit=True) as connection:
+        recipes = make(connection, vectors=drawn(np.random.default_rng(6), MANY, skew=0.9))
+
+        def write() -> None:
+            rng = np.random.default_rng(1)
+            with psycopg.connect(database_dsn, autocommit=True) as other:
+                while not stop.is_set():
+                    row = int(rng.integers(MANY))
+                    recipes.vectors[row] = drawn(rng, 1)[0] * 100
+                    try:
+                        upsert(other, [str(row + 1)], [sparse(recipes.vectors[row])])
+                    except psycopg.Error as error:
+                        failed.append(error)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            create_index_concurrently(connection, "recipe", "terms", embedding="sparse", method="inverted")
+        finally:
+            stop.set()
+            writer.join()
+        connection.execute("ANALYZE")
+        assert failed == []
+        assert connection.execute("SELECT method, valid FROM pgsim.indexes").fetchall() == [("inverted", True)]
+        assert taken(recipes, QUERIES[0]) == "inverted"
+        for query in QUERIES:
+            recipes.is_right(query, k=20)
+        assert connection.execute("SELECT * FROM pgsim.check('recipe')").fetchall() == []
+
+
+def test_a_build_that_fails_leaves_nothing(database_dsn: str) -> None:
+    with psycopg.connect(database_dsn, autocommit=True) as connection, psycopg.connect(database_dsn) as other:
+        recipes = make(connection)
+        # An index that is built CONCURRENTLY waits for those who may still see what was before.
+        other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        other.execute("SELECT count(*) FROM recipe")
+        connection.execute("SET statement_timeout = '2s'")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            create_index_concurrently(connection, "recipe", "terms", embedding="sparse", method="inverted")
+        other.rollback()
+        triggers = connection.execute("SELECT count(*) FROM pg_trigger WHERE tgname LIKE '!pgsim%'").fetchall()
+        assert triggers == [(0,)]
+        assert connection.execute("SELECT count(*) FROM pgsim._index").fetchall() == [(0,)]
+        assert connection.execute("SELECT count(*) FROM pg_class WHERE relname LIKE '%inverted'").fetchall() == [(0,)]
+        connection.execute("RESET statement_timeout")
+        create_index_concurrently(connection, "recipe", "terms", embedding="sparse", method="inverted")
+        recipes.is_right(QUERIES[0])

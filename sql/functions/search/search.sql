@@ -18,7 +18,7 @@ BEGIN ATOMIC
     ORDER BY n.rank;
 END;
 COMMENT ON FUNCTION pgsim.search IS
-$$Finds the k rows of a collection that answer a query vector, a text, or both best, among those that a filter admits, in rank order.
+$$Finds the k rows of a collection that answer a query vector, a text, a sparse vector, or several of these best, among those that a filter admits, in rank order.
 
 Returns key (the base key as text; a JSON object of a composite one), score (higher is better), distance (the metric's own; NULL where the
 vector did not find the row), rank (from 1) and details. Fewer than k rows come back only when fewer match. Ties come in the order of their keys.
@@ -32,6 +32,8 @@ are left out. after: the last row of the page before, {"distance": ..., "key": .
 value only the best row comes, or the best per_group. dims: prefix lengths that the model declares;
 one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
 
+sparse_query: a sparse vector, one more leg (sparse), of the collection's sparse embedding. Under ip and cosine rows that share nothing with
+it do not match.
 text_query: words, ranked by BM25 (pgsim.enable_text first); text_form: how they are read. Alone, they answer alone; with query, both are
 legs, each gives candidates rows (200, or twice k where that is more), and these are fused. fusion: minmax (default), relative_score,
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
