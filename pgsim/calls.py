@@ -130,13 +130,16 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class TextStatistics:
-    """What a text index holds. ``mean_length`` in words; ``pending``: changes of counts not yet added up."""
+    """What a text index holds. ``mean_length`` in words; ``pending``: changes of counts not yet added up.
 
-    rows: int
-    words: int
+    Of an index that another extension keeps ``bytes`` alone are known; they are None when it is gone.
+    """
+
+    rows: int | None
+    words: int | None
     mean_length: float | None
-    bytes: int
-    pending: int
+    bytes: int | None
+    pending: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -644,6 +647,7 @@ def enable_text(
     weights: Mapping[str, float] | None = None,
     k1: float = 1.2,
     b: float = 0.75,
+    backend: str = "pgsim",
 ) -> Steps[None]:
     """Make a text index of a collection, so that ``text_query`` ranks its rows by BM25; while it is made writers wait.
 
@@ -653,6 +657,7 @@ def enable_text(
         weights: how often a word of each column counts: ``{"title": 3, "body": 1}``.
         k1: how much more a word counts that comes again.
         b: how much less a word counts in a longer text, 0 to 1.
+        backend: who keeps the index: ``pg_textsearch`` where that extension is installed, by default pgsim itself.
     """
     yield from _rows(
         "pgsim.enable_text",
@@ -661,6 +666,7 @@ def enable_text(
         weights=json_text(weights),
         k1=finite_number("k1", k1),
         b=finite_number("b", b),
+        backend=backend,
     )
 
 
@@ -672,7 +678,7 @@ def disable_text(collection: str) -> Steps[None]:
 def text_statistics(collection: str) -> Steps[TextStatistics]:
     """What the text index of a collection holds."""
     rows = yield from _rows("pgsim.text_statistics", collection=collection)
-    return TextStatistics(*cast("tuple[int, int, float | None, int, int]", rows[0]))
+    return TextStatistics(*cast("tuple[int | None, int | None, float | None, int | None, int | None]", rows[0]))
 
 
 def snippet(

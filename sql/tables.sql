@@ -183,6 +183,19 @@ CREATE TABLE pgsim._text (
 );
 COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
 
+-- The index lies on the base table, in its schema, and is known by its name: pg_restore makes indexes after this table is filled.
+CREATE TABLE pgsim._text_backend (
+    collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
+    backend text NOT NULL,
+    index_name text NOT NULL,
+    text_config text NOT NULL,
+    columns text[] NOT NULL,
+    k1 float8 NOT NULL,
+    b float8 NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgsim._text_backend IS 'Text indexes of collections that another extension keeps.';
+
 -- A text query, read against a text index. Of each word: the ids it has in the vocabulary, in how many rows it is, what it weighs (0: it is not scored),
 -- the most it can add to a score, and the vector that finds its impact. spread: by how much an impact may have grown since it was stored.
 -- condition: over the words' numbers in braces, what a row must hold beyond one of those that are scored; recheck: what its text must fulfil.
@@ -325,7 +338,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at

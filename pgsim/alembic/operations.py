@@ -119,12 +119,20 @@ class CallFunction(MigrateOperation):
         weights: Mapping[str, float] | None = None,
         k1: float | None = None,
         b: float | None = None,
+        backend: str | None = None,
     ) -> None:
         """Make a text index of a collection; writers wait until the revision commits: ``pgsim.enable_text``."""
         operations.invoke(
             cls(
                 "enable_text",
-                {"collection": collection, "text_config": text_config, "weights": weights, "k1": k1, "b": b},
+                {
+                    "collection": collection,
+                    "text_config": text_config,
+                    "weights": weights,
+                    "k1": k1,
+                    "b": b,
+                    "backend": backend,
+                },
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -10,6 +10,9 @@ from rich.markup import escape
 from pgsim.cli.connection import Dsn, opened
 from pgsim.cli.screen import output
 from pgsim.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from pgsim.calls import TextStatistics
 
 app = typer.Typer(help="Text indexes, by which rows are ranked for their words.", no_args_is_help=True)
 
@@ -24,14 +27,18 @@ def enable(
     weight: Annotated[list[str] | None, typer.Option(help="How often a column's words count: title=3.")] = None,
     k1: float = 1.2,
     b: float = 0.75,
+    backend: Annotated[
+        str, typer.Option(help="Who keeps it: pgsim, or pg_textsearch where that extension is installed.")
+    ] = "pgsim",
 ) -> None:
     """Make a text index; writers of the table wait meanwhile."""
     weights = dict(_weight(each) for each in weight) if weight else None
     with opened(dsn) as database:
         with output.status(f"Reading the texts of {escape(collection)} ..."):
-            database.enable_text(collection, text_config=config, weights=weights, k1=k1, b=b)
+            database.enable_text(collection, text_config=config, weights=weights, k1=k1, b=b, backend=backend)
         told = database.text_statistics(collection)
-    output.print(f"{told.rows} rows, {told.words} words, {told.bytes / 2**20:.1f} MB.", highlight=False)
+    counted = "" if told.rows is None else f"{told.rows} rows, {told.words} words, "
+    output.print(f"{counted}{_megabytes(told)}.", highlight=False)
 
 
 @app.command()
@@ -47,12 +54,19 @@ def show(collection: str, dsn: Dsn = None) -> None:
     """Tell what a text index holds."""
     with opened(dsn) as database:
         told = database.text_statistics(collection)
+    if told.rows is None:
+        output.print(f"{_megabytes(told)}; another extension keeps it, and tells no more.", highlight=False)
+        return
     length = "none" if told.mean_length is None else f"{told.mean_length:.1f} words"
     output.print(
-        f"{told.rows} rows of {length} on average, {told.words} different words, {told.bytes / 2**20:.1f} MB; "
+        f"{told.rows} rows of {length} on average, {told.words} different words, {_megabytes(told)}; "
         f"{told.pending} changes of counts to be added up.",
         highlight=False,
     )
+
+
+def _megabytes(told: TextStatistics) -> str:
+    return f"{(told.bytes or 0) / 2**20:.1f} MB"
 
 
 def _weight(text: str) -> tuple[str, float]:

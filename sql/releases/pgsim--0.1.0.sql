@@ -230,6 +230,19 @@ CREATE TABLE pgsim._text (
 );
 COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
 
+-- The index lies on the base table, in its schema, and is known by its name: pg_restore makes indexes after this table is filled.
+CREATE TABLE pgsim._text_backend (
+    collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
+    backend text NOT NULL,
+    index_name text NOT NULL,
+    text_config text NOT NULL,
+    columns text[] NOT NULL,
+    k1 float8 NOT NULL,
+    b float8 NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE pgsim._text_backend IS 'Text indexes of collections that another extension keeps.';
+
 -- A text query, read against a text index. Of each word: the ids it has in the vocabulary, in how many rows it is, what it weighs (0: it is not scored),
 -- the most it can add to a score, and the vector that finds its impact. spread: by how much an impact may have grown since it was stored.
 -- condition: over the words' numbers in braces, what a row must hold beyond one of those that are scored; recheck: what its text must fulfil.
@@ -372,7 +385,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -8220,6 +8233,49 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION pgsim._top_weights IS 'A sparse vector with its n greatest weights alone, whatever their sign; of equal ones the first. Indexes are made of it, so it never changes.';
 
+CREATE FUNCTION pgsim._check_text_backend(c pgsim._collection, backend text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF backend = 'pgsim' THEN
+        RETURN;
+    ELSIF backend IN ('pg_search', 'vchord_bm25') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s is not supported yet; supported are pgsim and pg_textsearch', backend),
+            HINT = 'Leave backend out for the text index that pgsim keeps itself, which needs no extension.';
+    ELSIF backend IS DISTINCT FROM 'pg_textsearch' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend is %s; supported are pgsim and pg_textsearch', coalesce(quote_literal(left(backend, 80)), 'NULL')),
+            HINT = 'Leave it out for the text index that pgsim keeps itself, which needs no extension.';
+    ELSIF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = backend) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('backend %s needs the extension of that name, which database %I has not', backend, current_database()),
+            HINT = CASE WHEN EXISTS (SELECT FROM pg_available_extensions AS a WHERE a.name = backend)
+                        THEN 'Have an administrator run CREATE EXTENSION pg_textsearch, with pg_textsearch in shared_preload_libraries; or leave backend out.'
+                        ELSE 'The server has no such extension to create: have it installed, or leave backend out for the text index that pgsim keeps itself.' END;
+    END IF;
+    PERFORM pgsim._require_text_backend(backend);
+    IF EXISTS (SELECT FROM pg_partitioned_table AS p WHERE p.partrelid = c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is partitioned, and backend %s scores each partition by the words of that partition alone', c.relation, backend),
+            HINT = 'Leave backend out: the text index that pgsim keeps itself counts all partitions together.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_text_backend IS 'Raises PS010 for a backend of text searches that pgsim does not support for a collection, and PS035 for one whose extension is not there.';
+
+CREATE FUNCTION pgsim._check_text_form(x pgsim._text, form text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF x.documents IS NULL AND form IS DISTINCT FROM 'any' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010',
+            MESSAGE = format('text_form is %s; backend %s knows any alone', coalesce(quote_literal(left(form, 80)), 'NULL'),
+                             (SELECT s.backend FROM pgsim._text_backend AS s WHERE s.collection_id = x.collection_id)),
+            HINT = 'Leave text_form out, or have pgsim keep the text index: disable_text, and enable_text without a backend.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_text_form IS 'Raises PS010 for a form of query that the backend of a text index cannot answer.';
+
 CREATE FUNCTION pgsim._create_text(c pgsim._collection, text_config text, columns text[], weights float8[], k1 float8, b float8) RETURNS pgsim._text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -8251,6 +8307,48 @@ $$;
 COMMENT ON FUNCTION pgsim._create_text IS
     'Makes the tables of a text index, empty: a row of impacts for each document, a row for each word with its count at first, and the changes of these counts.';
 
+CREATE FUNCTION pgsim._create_text_backend(c pgsim._collection, backend text, text_config text, columns text[], weights float8[], k1 float8, b float8) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    stem text := pgsim._version_name(c.name, NULL, 'text', c.id);
+    made text := stem;
+    attempt int := 1;
+    base_schema name;
+    bad text;
+    expression text;
+BEGIN
+    IF 1 <> ANY (weights) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights: backend %s counts the words of every column alike', backend),
+            HINT = 'A weight of 1 takes a column and 0 leaves it out. The text index that pgsim keeps itself, without a backend, has other weights.';
+    ELSIF k1 NOT BETWEEN 0.1 AND 10 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s; backend %s takes 0.1 to 10', k1, backend), HINT = 'The default, 1.2, suits most texts.';
+    END IF;
+    SELECT format('%I of type %s', a.attname, format_type(a.atttypid, a.atttypmod)) INTO bad
+    FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND t.typcategory <> 'S' LIMIT 1;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s indexes text, not column %s', backend, bad),
+            HINT = 'Give it the weight 0 to leave it out, or a generated column of type text with its content.';
+    END IF;
+    SELECT CASE WHEN count(*) > 1 THEN string_agg(format('coalesce(%s, %L)', f.content, ''), format(' || %L || ', ' ') ORDER BY f.ordinal) ELSE min(f.content) END INTO expression
+    FROM (SELECT n.ordinal, format(CASE a.atttypid WHEN 'text'::regtype THEN '%I' ELSE '(%I::text)' END, n.name) AS content
+          FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) JOIN pg_attribute AS a ON a.attrelid = c.relation AND a.attname = n.name AND NOT a.attisdropped) AS f;
+    SELECT n.nspname INTO base_schema FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = c.relation;
+    WHILE EXISTS (SELECT FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE n.nspname = base_schema AND r.relname = made) LOOP
+        attempt := attempt + 1;
+        made := stem || '_' || attempt;
+    END LOOP;
+    EXECUTE format('CREATE INDEX %I ON %s USING bm25 ((%s)) WITH (text_config = %L, k1 = %s, b = %s)', made, c.relation, expression, text_config, k1, b);
+    EXECUTE format('COMMENT ON INDEX %I.%I IS %L', base_schema, made, format('Text index of collection %s: pgsim made it, and reads it for text searches.', c.name));
+    INSERT INTO pgsim._text_backend (collection_id, backend, index_name, text_config, columns, k1, b)
+    VALUES (c.id, _create_text_backend.backend, made, _create_text_backend.text_config, _create_text_backend.columns, _create_text_backend.k1, _create_text_backend.b);
+END
+$$;
+COMMENT ON FUNCTION pgsim._create_text_backend IS
+    'Makes a text index of another extension''s on the base table: of the one column, or of all columns'' texts put together, as that extension weighs them alike.';
+
 CREATE FUNCTION pgsim._drop_text(c pgsim._collection) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -8259,6 +8357,7 @@ DECLARE
     tables regclass[];
     made text;
 BEGIN
+    PERFORM pgsim._drop_text_backend(c);
     SELECT array_agg(r.oid::regclass ORDER BY r.oid) INTO tables
     FROM pgsim._text AS x JOIN pg_class AS r ON r.oid IN (x.documents, x.vocabulary, x.changes) WHERE x.collection_id = c.id;
     -- The triggers go first, and writers wait until all of it is gone.
@@ -8277,6 +8376,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._drop_text IS 'Drops the text index of a collection, if it has one, and the triggers that kept it.';
+
+CREATE FUNCTION pgsim._drop_text_backend(c pgsim._collection) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._text_backend;
+    held regclass;
+BEGIN
+    DELETE FROM pgsim._text_backend AS s WHERE s.collection_id = c.id RETURNING * INTO t;
+    held := pgsim._text_backend_index(c, t);
+    IF held IS NOT NULL THEN
+        EXECUTE format('DROP INDEX %s', held);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._drop_text_backend IS 'Drops the text index that a collection has of another extension, if it has one.';
 
 CREATE FUNCTION pgsim._edit_distance(one text, other text, most int) RETURNS int
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT
@@ -8678,6 +8794,26 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._read_text_query IS 'A text query with all that its index knows of its words; of more than 8000 different ones the rarest.';
 
+CREATE FUNCTION pgsim._require_text_backend(backend text) RETURNS name
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    extension_schema name := (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = backend);
+BEGIN
+    -- Its library cannot be loaded later than the server.
+    IF current_setting('pg_textsearch.library_version', true) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('extension %s is there, but the server was started without its library', backend),
+            HINT = format('Have an administrator add %s to shared_preload_libraries, and restart the server.', backend);
+    ELSIF NOT has_schema_privilege(extension_schema, 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not use schema %I, in which extension %s is', current_user, extension_schema, backend),
+            HINT = format('GRANT USAGE ON SCHEMA %I TO %I.', extension_schema, current_user);
+    END IF;
+    RETURN extension_schema;
+END
+$$;
+COMMENT ON FUNCTION pgsim._require_text_backend IS 'The schema of an extension that text searches run on; PS035 where its library is not loaded, PS032 where the caller may not use it.';
+
 CREATE FUNCTION pgsim._run_text(
     c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text, caller_path text,
     OUT keys text[], OUT scores float8[], OUT details jsonb
@@ -8708,6 +8844,11 @@ DECLARE
     scored bigint := 0;
     proven boolean := false;
 BEGIN
+    IF x.documents IS NULL THEN
+        PERFORM pgsim._check_text_form(x, form);
+        SELECT r.* INTO keys, scores, details FROM pgsim._run_text_backend(c, query, depth, predicate, given, explained, form, caller_path) AS r;
+        RETURN;
+    END IF;
     IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
         PERFORM pgsim._require_select(c.relation, x.documents);
@@ -8798,6 +8939,98 @@ $$;
 COMMENT ON FUNCTION pgsim._run_text IS
     'Runs a text search. Rows that have the rarest words are ranked at first; then those that might still be better, by the most that each word can add to a score, so that the answer is that of ranking all.';
 
+CREATE FUNCTION pgsim._run_text_backend(
+    c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text, caller_path text,
+    OUT keys text[], OUT scores float8[], OUT details jsonb
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    -- The extension's index gives up there, without a word.
+    reach constant int := 100000;
+    started timestamptz := clock_timestamp();
+    t pgsim._text_backend;
+    extension_schema name;
+    held regclass;
+    index_path text;
+    problem text;
+    settings jsonb := jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')));
+    previous jsonb;
+    rows_expected float8;
+    matches float8;
+    most bigint;
+    admitted bigint;
+    candidates bigint := 0;
+    already_read bigint;
+    strategy text := 'words';
+    rounds int := 0;
+    done boolean := false;
+BEGIN
+    SELECT * INTO t FROM pgsim._text_backend AS s WHERE s.collection_id = c.id;
+    PERFORM pgsim._require_select(c.relation, c.relation);
+    problem := pgsim._text_backend_problem(c, t);
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L cannot be searched for words: %s', c.name, problem), HINT = pgsim._text_backend_again(c, t);
+    END IF;
+    extension_schema := pgsim._require_text_backend(t.backend);
+    held := pgsim._text_backend_index(c, t);
+    SELECT format('%I.%I', n.nspname, i.relname), greatest(r.reltuples, 0) INTO index_path, rows_expected
+    FROM pg_class AS i JOIN pg_namespace AS n ON n.oid = i.relnamespace JOIN pg_class AS r ON r.oid = c.relation WHERE i.oid = held;
+    -- It reads the words of a query in one piece, of which PostgreSQL bounds the length.
+    query := left(coalesce(query, ''), 60000);
+    keys := '{}';
+    scores := '{}';
+    IF query <> '' AND depth > 0 THEN
+        IF predicate IS NOT NULL OR row_security_active(c.relation) THEN
+            previous := pgsim._set(settings);
+            matches := (pgsim._plan(format(E'SELECT FROM %s%s', c.relation, ' WHERE (' || predicate || E'\n)'), given, NULL) ->> 'Plan Rows')::float8;
+            PERFORM pgsim._set(previous);
+            -- To score a row by its text costs some fifteen times what it costs to read a candidate by the index, of which it takes depth for each share of rows that match.
+            IF matches <= 5000 AND 15 * matches * matches < depth * greatest(rows_expected, 1000) THEN
+                most := 10 * matches + 1000;
+                previous := pgsim._set(settings);
+                EXECUTE pgsim._text_backend_statement(c, held, extension_schema, depth, predicate, true, most + 1) INTO keys, scores, admitted USING given, query, index_path;
+                PERFORM pgsim._set(previous);
+                rounds := 1;
+                candidates := admitted;
+                -- False where more rows match than was expected.
+                done := admitted <= most;
+                strategy := 'filter';
+            END IF;
+        END IF;
+        IF NOT done THEN
+            strategy := 'words';
+            already_read := pg_stat_get_xact_tuples_returned(held);
+            previous := pgsim._set(settings || '{"enable_seqscan": "off", "enable_sort": "off", "jit": "off"}');
+            EXECUTE pgsim._text_backend_statement(c, held, extension_schema, depth, predicate, false, NULL) INTO keys, scores, admitted USING given, query, index_path;
+            PERFORM pgsim._set(previous);
+            already_read := pg_stat_get_xact_tuples_returned(held) - already_read;
+            rounds := rounds + 1;
+            candidates := candidates + already_read;
+            -- Where nothing counts what was read, nothing tells whether the index came to its end.
+            IF coalesce(cardinality(keys), 0) < depth AND (already_read >= reach OR current_setting('track_counts') <> 'on') THEN
+                previous := pgsim._set(settings);
+                EXECUTE pgsim._text_backend_statement(c, held, extension_schema, depth, predicate, true, NULL) INTO keys, scores, admitted USING given, query, index_path;
+                PERFORM pgsim._set(previous);
+                strategy := 'filter';
+                rounds := rounds + 1;
+                candidates := candidates + admitted;
+            END IF;
+        END IF;
+    END IF;
+    keys := coalesce(keys, '{}');
+    scores := coalesce(scores, '{}');
+    details := jsonb_build_object('backend', t.backend, 'strategy', strategy, 'candidates', candidates, 'rounds', rounds);
+    IF explained THEN
+        details := details || jsonb_build_object('form', form, 'index', index_path, 'matches_expected', matches, 'ranking', extract(epoch FROM clock_timestamp() - started));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_text_backend IS
+    'Runs a text search by another extension''s index. Either the index gives rows in order, of which the filter admits some, until there are enough; or, where few match or the index gives up, all that match are scored by their text.';
+
 CREATE FUNCTION pgsim._search_text(
     c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text = 'any',
     OUT keys text[], OUT scores float8[], OUT details jsonb
@@ -8866,6 +9099,170 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_average IS 'The mean length of the rows of a text index; NULL of an empty one.';
+
+CREATE FUNCTION pgsim.disable_text(collection text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._text_row(c);
+    PERFORM pgsim._drop_text(c);
+END
+$$;
+COMMENT ON FUNCTION pgsim.disable_text IS 'Drops the text index of a collection; the table itself stays as it is. Errors: PS001, PS006, PS032, PS035.';
+
+CREATE FUNCTION pgsim.enable_text(collection text, text_config regconfig = NULL, weights jsonb = NULL, k1 float8 = 1.2, b float8 = 0.75, backend text = 'pgsim') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    x pgsim._text;
+    columns text[];
+    column_weights float8[];
+    config_name text;
+    bad text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._check_text_backend(c, backend);
+    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
+            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
+    ELSIF backend = 'pgsim' AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make it in a READ COMMITTED transaction.';
+    ELSIF backend = 'pgsim' AND row_security_active(c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
+            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
+    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
+            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
+    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    END IF;
+    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
+    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
+            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
+    END IF;
+    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
+    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
+    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
+    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
+    IF columns IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
+            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
+    END IF;
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
+            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    END IF;
+    config_name := coalesce(
+        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
+        c.text_config);
+    IF backend <> 'pgsim' THEN
+        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
+        RETURN;
+    END IF;
+    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
+    -- Writers wait from here until the transaction ends.
+    PERFORM pgsim._sync_triggers(c);
+    PERFORM pgsim._fill_text(c, x);
+END
+$$;
+COMMENT ON FUNCTION pgsim.enable_text IS
+$$Makes a text index of a collection, so that its rows can be ranked by BM25: a query's words against the words of the row.
+
+text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
+columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
+backend: pg_textsearch, where that extension is installed, has it make and keep an index of its own on the table: its weights are 0 and 1, k1 is 0.1 to 10, and
+text_form is any alone. The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
+Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim._text_backend_again(c pgsim._collection, t pgsim._text_backend) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN pg_catalog.format('SELECT pgsim.disable_text(%L); SELECT pgsim.enable_text(%1$L, text_config => %L, weights => %L, k1 => %s, b => %s, backend => %L)', c.name, t.text_config,
+    (SELECT pg_catalog.jsonb_object_agg(n.name, (n.name = ANY (t.columns))::int) FROM pg_catalog.unnest(c.text_columns || t.columns) AS n (name)), t.k1, t.b, t.backend);
+COMMENT ON FUNCTION pgsim._text_backend_again IS 'The statements that make a text index of another extension''s anew.';
+
+CREATE FUNCTION pgsim._text_backend_index(c pgsim._collection, t pgsim._text_backend) RETURNS regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT i.indexrelid::regclass
+    FROM pg_index AS i JOIN pg_class AS r ON r.oid = i.indexrelid JOIN pg_am AS m ON m.oid = r.relam
+    JOIN pg_depend AS d ON d.classid = 'pg_am'::regclass AND d.objid = m.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+    JOIN pg_extension AS e ON e.oid = d.refobjid
+    WHERE i.indrelid = c.relation AND r.relname = t.index_name AND e.extname = t.backend;
+END;
+COMMENT ON FUNCTION pgsim._text_backend_index IS 'The index that another extension ranks a collection''s texts by; NULL when it is gone.';
+
+CREATE FUNCTION pgsim._text_backend_problem(c pgsim._collection, t pgsim._text_backend) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE
+        WHEN i.indexrelid IS NULL THEN format('its text index %s, of extension %s, is gone', t.index_name, t.backend)
+        WHEN NOT i.indisvalid THEN format('its text index %s is invalid: its build failed or is under way', t.index_name)
+        WHEN NOT EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = t.text_config)
+            THEN format('text search configuration %s, which its text index reads by, was renamed or dropped', t.text_config)
+        WHEN NOT t.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attnum > 0 AND NOT a.attisdropped)
+            THEN 'a column that its text index reads was renamed or dropped'
+    END
+    FROM (SELECT pgsim._text_backend_index(c, t) AS index_id) AS g LEFT JOIN pg_index AS i ON i.indexrelid = g.index_id;
+END;
+COMMENT ON FUNCTION pgsim._text_backend_problem IS 'Why searches cannot use a text index of another extension''s; NULL when they can.';
+
+CREATE FUNCTION pgsim._text_backend_problems(c pgsim._collection, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', subject, pgsim._text_backend_problem(c, t), pgsim._text_backend_again(c, t)
+    FROM pgsim._text_backend AS t WHERE t.collection_id = c.id AND pgsim._text_backend_problem(c, t) IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgsim._text_backend_problems IS 'What pgsim.check says of a text index of another extension''s.';
+
+CREATE FUNCTION pgsim._text_backend_statement(c pgsim._collection, held regclass, extension_schema name, depth int, predicate text, filter_first boolean, most bigint) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- As the catalogue has it: columns may have been renamed.
+    content text := format('(%s)', pg_get_indexdef(held, 1, false));
+    score text := format('OPERATOR(%I.<@>) %1$I.to_bm25query($2, $3)', extension_schema);
+    keys text := format('%s AS pgsim_key', pgsim._key_text(c.relation, '', c.key_columns));
+    key_order text := '';
+    wanted text := coalesce(' WHERE (' || predicate || E'\n)', '');
+    source text;
+BEGIN
+    FOR i IN 1 .. cardinality(c.key_columns) LOOP
+        keys := keys || format(', %I AS pgsim_k_%s', c.key_columns[i], i);
+        key_order := key_order || format(', pgsim_k_%s', i);
+    END LOOP;
+    IF filter_first THEN
+        source := format('(SELECT *, pgsim_text %s AS pgsim_s FROM pgsim_b OFFSET 0)', score);
+    ELSE
+        source := format('(SELECT %s, %s %s AS pgsim_s FROM %s%s ORDER BY pgsim_s FETCH FIRST %s ROWS WITH TIES)', keys, content, score, c.relation, wanted, depth);
+    END IF;
+    RETURN CASE WHEN filter_first THEN format(E'WITH pgsim_b AS MATERIALIZED (SELECT %s, %s AS pgsim_text FROM %s%s%s) ', keys, content, c.relation, wanted, ' LIMIT ' || most) ELSE '' END
+        -- What has none of the words scores 0.
+        || format('SELECT pg_catalog.array_agg(pgsim_key ORDER BY pgsim_s%1$s), pg_catalog.array_agg(-pgsim_s ORDER BY pgsim_s%1$s), %2$s '
+                  'FROM (SELECT * FROM %3$s AS r WHERE pgsim_s < 0 ORDER BY pgsim_s%1$s LIMIT %4$s) AS n',
+                  key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, source, depth);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_backend_statement IS
+    'The statement of a text search by another extension''s index, over $1, the filter''s values, $2, the query, and $3, the index''s name: keys and scores of the best, and, filter first, how many rows the filter gave.';
 
 CREATE FUNCTION pgsim._text_clauses(q pgsim._text_query, least_score float8) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE
@@ -9064,6 +9461,7 @@ DECLARE
 BEGIN
     SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
     IF NOT FOUND THEN
+        RETURN QUERY SELECT * FROM pgsim._text_backend_problems(c, subject);
         RETURN;
     END IF;
     IF (SELECT count(*) FROM pg_class AS r WHERE r.oid IN (x.documents, x.vocabulary, x.changes)) < 3 THEN
@@ -9112,12 +9510,16 @@ DECLARE
 BEGIN
     SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
     IF x.collection_id IS NULL THEN
+        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete
+        FROM pgsim._text_backend AS s WHERE s.collection_id = c.id;
+    END IF;
+    IF x.collection_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has no text index', c.name), HINT = format('Make it with pgsim.enable_text(%L).', c.name);
     END IF;
     RETURN x;
 END
 $$;
-COMMENT ON FUNCTION pgsim._text_row IS 'The text index of a collection, or PS035.';
+COMMENT ON FUNCTION pgsim._text_row IS 'The text index of a collection, or PS035. One of another extension''s has no tables: documents is NULL.';
 
 CREATE FUNCTION pgsim._text_row_words(
     x pgsim._text, contents text[], removed_terms int[], removed int, removed_length numeric,
@@ -9423,86 +9825,6 @@ $$;
 COMMENT ON FUNCTION pgsim._text_words IS
     'What a text query asks for: words, which of them stand for one word of the query and how much each counts; a condition over their numbers in braces, and a tsquery that the text is to match where only the text can tell.';
 
-CREATE FUNCTION pgsim.disable_text(collection text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    c pgsim._collection;
-BEGIN
-    PERFORM pgsim._require_registrar();
-    c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
-    PERFORM pgsim._text_row(c);
-    PERFORM pgsim._drop_text(c);
-END
-$$;
-COMMENT ON FUNCTION pgsim.disable_text IS 'Drops the text index of a collection; the table itself stays as it is. Errors: PS001, PS006, PS032, PS035.';
-
-CREATE FUNCTION pgsim.enable_text(collection text, text_config regconfig = NULL, weights jsonb = NULL, k1 float8 = 1.2, b float8 = 0.75) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    c pgsim._collection;
-    x pgsim._text;
-    columns text[];
-    column_weights float8[];
-    bad text;
-BEGIN
-    PERFORM pgsim._require_registrar();
-    c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
-    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
-            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
-    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
-            HINT = 'Make it in a READ COMMITTED transaction.';
-    ELSIF row_security_active(c.relation) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
-            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
-    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
-            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
-    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
-    END IF;
-    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
-    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
-            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
-    END IF;
-    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
-    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
-    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
-    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
-    IF columns IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
-            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
-    END IF;
-    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
-    IF bad IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
-            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
-    END IF;
-    x := pgsim._create_text(c, coalesce(
-        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
-        c.text_config), columns, column_weights, k1, b);
-    -- Writers wait from here until the transaction ends.
-    PERFORM pgsim._sync_triggers(c);
-    PERFORM pgsim._fill_text(c, x);
-END
-$$;
-COMMENT ON FUNCTION pgsim.enable_text IS
-$$Makes a text index of a collection, so that its rows can be ranked by BM25: a query's words against the words of the row.
-
-text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
-columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
-The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
-Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;
-
 CREATE FUNCTION pgsim.snippet(collection text, key text, query text, options jsonb = '{}', text_form text = 'any') RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -9517,6 +9839,7 @@ DECLARE
     terms text;
     content text;
 BEGIN
+    PERFORM pgsim._check_text_form(x, text_form);
     IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'options is not a JSON object', HINT = 'For instance: options => ''{"start": "<mark>", "stop": "</mark>", "max_words": 30}''.';
     END IF;
@@ -9566,6 +9889,11 @@ DECLARE
     c pgsim._collection := pgsim._collection_row(collection);
     x pgsim._text := pgsim._text_row(c);
 BEGIN
+    IF x.documents IS NULL THEN
+        PERFORM pgsim._require_select(c.relation, c.relation);
+        SELECT pg_total_relation_size(pgsim._text_backend_index(c, t)) INTO bytes FROM pgsim._text_backend AS t WHERE t.collection_id = c.id;
+        RETURN;
+    END IF;
     PERFORM pgsim._require_select(c.relation, x.documents);
     EXECUTE format('SELECT coalesce(sum(h.docs), 0), sum(h.length)::float8 / nullif(sum(h.docs), 0) FROM %s AS h WHERE h.term = 0', x.changes) INTO rows, mean_length;
     EXECUTE format('SELECT count(DISTINCT v.lexeme) FROM %s AS v', x.vocabulary) INTO words;
@@ -9577,6 +9905,7 @@ COMMENT ON FUNCTION pgsim.text_statistics IS
 $$Says what a collection's text index holds: rows with text, different words, mean length, bytes, and changes of counts not yet added up.
 
 Rows and mean length are those of this moment, this transaction's own writes included; words that no row has any more are counted still.
+Of an index that another extension keeps (a backend of enable_text) bytes alone are known, and the rest is NULL.
 Errors: PS001, PS006, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._check_vector(v vector, what text, model text, dim int, metric text, element text = 'vector') RETURNS void

@@ -6,6 +6,7 @@ DECLARE
     tables regclass[];
     made text;
 BEGIN
+    PERFORM pgsim._drop_text_backend(c);
     SELECT array_agg(r.oid::regclass ORDER BY r.oid) INTO tables
     FROM pgsim._text AS x JOIN pg_class AS r ON r.oid IN (x.documents, x.vocabulary, x.changes) WHERE x.collection_id = c.id;
     -- The triggers go first, and writers wait until all of it is gone.

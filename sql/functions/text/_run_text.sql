@@ -28,6 +28,11 @@ DECLARE
     scored bigint := 0;
     proven boolean := false;
 BEGIN
+    IF x.documents IS NULL THEN
+        PERFORM pgsim._check_text_form(x, form);
+        SELECT r.* INTO keys, scores, details FROM pgsim._run_text_backend(c, query, depth, predicate, given, explained, form, caller_path) AS r;
+        RETURN;
+    END IF;
     IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
         PERFORM pgsim._require_select(c.relation, x.documents);

@@ -9,6 +9,7 @@ DECLARE
 BEGIN
     SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
     IF NOT FOUND THEN
+        RETURN QUERY SELECT * FROM pgsim._text_backend_problems(c, subject);
         RETURN;
     END IF;
     IF (SELECT count(*) FROM pg_class AS r WHERE r.oid IN (x.documents, x.vocabulary, x.changes)) < 3 THEN

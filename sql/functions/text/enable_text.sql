@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim.enable_text(collection text, text_config regconfig = NULL, weights jsonb = NULL, k1 float8 = 1.2, b float8 = 0.75) RETURNS void
+CREATE FUNCTION pgsim.enable_text(collection text, text_config regconfig = NULL, weights jsonb = NULL, k1 float8 = 1.2, b float8 = 0.75, backend text = 'pgsim') RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -7,18 +7,20 @@ DECLARE
     x pgsim._text;
     columns text[];
     column_weights float8[];
+    config_name text;
     bad text;
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
     PERFORM pgsim._require_owner(c.relation);
-    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) THEN
+    PERFORM pgsim._check_text_backend(c, backend);
+    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
             HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
-    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    ELSIF backend = 'pgsim' AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
             HINT = 'Make it in a READ COMMITTED transaction.';
-    ELSIF row_security_active(c.relation) THEN
+    ELSIF backend = 'pgsim' AND row_security_active(c.relation) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
             HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
     ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
@@ -46,9 +48,14 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
             HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
     END IF;
-    x := pgsim._create_text(c, coalesce(
+    config_name := coalesce(
         (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
-        c.text_config), columns, column_weights, k1, b);
+        c.text_config);
+    IF backend <> 'pgsim' THEN
+        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
+        RETURN;
+    END IF;
+    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
     -- Writers wait from here until the transaction ends.
     PERFORM pgsim._sync_triggers(c);
     PERFORM pgsim._fill_text(c, x);
@@ -59,5 +66,6 @@ $$Makes a text index of a collection, so that its rows can be ranked by BM25: a 
 
 text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
 columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
-The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
+backend: pg_textsearch, where that extension is installed, has it make and keep an index of its own on the table: its weights are 0 and 1, k1 is 0.1 to 10, and
+text_form is any alone. The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
 Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;

@@ -12,6 +12,7 @@ DECLARE
     terms text;
     content text;
 BEGIN
+    PERFORM pgsim._check_text_form(x, text_form);
     IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'options is not a JSON object', HINT = 'For instance: options => ''{"start": "<mark>", "stop": "</mark>", "max_words": 30}''.';
     END IF;

@@ -6,6 +6,11 @@ DECLARE
     c pgsim._collection := pgsim._collection_row(collection);
     x pgsim._text := pgsim._text_row(c);
 BEGIN
+    IF x.documents IS NULL THEN
+        PERFORM pgsim._require_select(c.relation, c.relation);
+        SELECT pg_total_relation_size(pgsim._text_backend_index(c, t)) INTO bytes FROM pgsim._text_backend AS t WHERE t.collection_id = c.id;
+        RETURN;
+    END IF;
     PERFORM pgsim._require_select(c.relation, x.documents);
     EXECUTE format('SELECT coalesce(sum(h.docs), 0), sum(h.length)::float8 / nullif(sum(h.docs), 0) FROM %s AS h WHERE h.term = 0', x.changes) INTO rows, mean_length;
     EXECUTE format('SELECT count(DISTINCT v.lexeme) FROM %s AS v', x.vocabulary) INTO words;
@@ -17,4 +22,5 @@ COMMENT ON FUNCTION pgsim.text_statistics IS
 $$Says what a collection's text index holds: rows with text, different words, mean length, bytes, and changes of counts not yet added up.
 
 Rows and mean length are those of this moment, this transaction's own writes included; words that no row has any more are counted still.
+Of an index that another extension keeps (a backend of enable_text) bytes alone are known, and the rest is NULL.
 Errors: PS001, PS006, PS032, PS035.$$;
