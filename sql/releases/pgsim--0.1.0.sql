@@ -8645,15 +8645,15 @@ $body$, x.vocabulary, x.changes));
     INTO keys, scores, proven
     FROM (
         SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
-               (SELECT sum(%5$s) FROM unnest(q.units, q.weights) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact) AS i) AS score
+               (SELECT sum(%5$s) FROM unnest(units, weights) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact) AS i) AS score
         FROM (
             SELECT m.*, min(m.l) FILTER (WHERE m.place <= depth) OVER () AS floor, min(m.u) OVER () AS lowest, count(*) OVER () AS passed
             FROM (
                 SELECT r.*, row_number() OVER (ORDER BY r.u DESC) AS place
                 FROM (
-                    SELECT s.*, s.a * greatest(1, q.average / s.average) * (1 + slack) AS u, s.a * least(1, q.average / s.average) * (1 - slack) AS l
-                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) q.vector) AS a FROM %7$s AS d WHERE %%1$s OFFSET 0) AS s
-                    WHERE s.a * greatest(1, q.average / s.average) * (1 + slack) >= least_score AND s.a > 0
+                    SELECT s.*, s.a * greatest(1, mean / s.average) * (1 + slack) AS u, s.a * least(1, mean / s.average) * (1 - slack) AS l
+                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) vector) AS a FROM %7$s AS d WHERE %%1$s OFFSET 0) AS s
+                    WHERE s.a > cutoff AND s.a * greatest(1, mean / s.average) * (1 + slack) >= least_score
                     ORDER BY u DESC LIMIT kept
                 ) AS r
             ) AS m
@@ -8664,9 +8664,9 @@ $body$, x.vocabulary, x.changes));
     IF counted THEN
         candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
     END IF;
-$body$, key_text, pgsim._key_list('f.', c.key_columns, true), c.relation, pgsim._key_join('b.', 'o.', c.key_columns, true), pgsim._text_score(x, 'o.', 'q.average'),
+$body$, key_text, pgsim._key_list('f.', c.key_columns, true), c.relation, pgsim._key_join('b.', 'o.', c.key_columns, true), pgsim._text_score(x, 'o.', 'mean'),
         vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
-    FOR i IN 1 .. 4 LOOP
+    FOR i IN 1 .. 6 LOOP
         rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,
             (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
     END LOOP;
@@ -8676,10 +8676,16 @@ $body$, key_text, pgsim._key_list('f.', c.key_columns, true), c.relation, pgsim.
 DECLARE
     n int := cardinality(q.ids);
     kept int := 2 * depth + 60;
+    -- Read once from its text: the vector that came with a query would be unpacked for every row.
+    vector %1$s.sparsevec := q.vector::text;
+    units %1$s.sparsevec[] := q.units;
+    weights float8[] := q.weights;
+    mean float8 := q.average;
+    cutoff float8;
     slack float8 := 2e-7 * (8 + n);
     reach int := 0;
     reached float8 := 0;
-    wanted float8 := greatest(50, 5 * depth);
+    wanted float8 := greatest(100, 10 * depth);
     least_score float8 := 0;
     found bigint;
     clauses text[];
@@ -8687,10 +8693,13 @@ DECLARE
     parts_2 int[];
     parts_3 int[];
     parts_4 int[];
+    parts_5 int[];
+    parts_6 int[];
 BEGIN
     rounds := 1;
     WHILE reach < n LOOP
-        WHILE reach < n AND reached < wanted LOOP
+        -- One more word, but for one that has very many rows where there are enough.
+        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND q.docs[reach + 1] <= 4 * wanted) LOOP
             reach := reach + 1;
             reached := reached + q.docs[reach];
         END LOOP;
@@ -8698,14 +8707,15 @@ BEGIN
         rounds := rounds + 1;
         parts_1 := ('{' || array_to_string(q.ids[1 : reach], ',') || '}')::int[];
         SELECT count(*), min(r.l) INTO found, least_score
-        FROM (SELECT s.a * least(1, q.average / s.average) * (1 - slack) AS l
-              FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) q.vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
+        FROM (SELECT s.a * least(1, mean / s.average) * (1 - slack) AS l
+              FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
               WHERE s.a > 0 ORDER BY l DESC LIMIT depth) AS r;
         EXIT WHEN found = depth;
         least_score := 0;
         wanted := 8 * reached;
     END LOOP;
     least_score := coalesce(least_score, 0) * (1 - 1e-6);
+    cutoff := least_score * (1 - 1e-6) / (q.spread * (1 + slack));
     clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) END;
     IF coalesce(clauses, '{}') = '{}' THEN
         clauses := ARRAY[array_to_string(q.ids, ',')];
@@ -8714,7 +8724,9 @@ BEGIN
     parts_2 := ('{' || clauses[2] || '}')::int[];
     parts_3 := ('{' || clauses[3] || '}')::int[];
     parts_4 := ('{' || clauses[4] || '}')::int[];
-    CASE least(cardinality(clauses), 4)
+    parts_5 := ('{' || clauses[5] || '}')::int[];
+    parts_6 := ('{' || clauses[6] || '}')::int[];
+    CASE least(cardinality(clauses), 6)
     %3$s
     END CASE;
 END
