@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := overhead capture filtered text sparse fusion scale
+BENCHMARKS := overhead capture filtered text sparse fusion pairs scale
 
 .PHONY: demo test lint types sql sql-check docs bench picture clean
 
@@ -11,7 +11,7 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/pgsim demo
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(TESTS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pgsim.steps import Row
 
-RESULTS = Path(os.environ.get("PGSIM_BENCH_RESULTS", Path(__file__).parent / "results"))
+RESULTS = Path(__file__).parent / "results"
 
 
 @contextmanager

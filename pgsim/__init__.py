@@ -5,7 +5,7 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 from pgsim import errors
-from pgsim.calls import Advice, Hit, Measure, Problem, Query, Recall
+from pgsim.calls import Advice, Hit, Measure, Problem, Query, Recall, TextStatistics
 from pgsim.database import AsyncDatabase, Database
 from pgsim.embedders.protocol import Embedder
 from pgsim.rerankers.protocol import Scorer
@@ -23,6 +23,7 @@ __all__ = [
     "Query",
     "Recall",
     "Scorer",
+    "TextStatistics",
     "__version__",
     "errors",
 ]

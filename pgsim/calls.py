@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from pgsim.tuning import FusionReport
     from pgsim.vectors import Sparse, Vector, Vectors
 
-_SHARES = frozenset({"recall", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
+_SHARES = frozenset({"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
 _CANDIDATES = 200
 _TAKEN = (str, bytes, datetime.datetime, type(None))
-_CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s"
+_CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s::int"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,17 @@ class Advice:
     build_seconds: float | None
     reason: str
     arguments: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class TextStatistics:
+    """What a text index holds. ``mean_length`` in words; ``pending``: changes of counts not yet added up."""
+
+    rows: int
+    words: int
+    mean_length: float | None
+    bytes: int
+    pending: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -626,6 +637,72 @@ def create_model(
     return cast("str", rows[0][0])
 
 
+def enable_text(
+    collection: str,
+    *,
+    text_config: str | None = None,
+    weights: Mapping[str, float] | None = None,
+    k1: float = 1.2,
+    b: float = 0.75,
+) -> Steps[None]:
+    """Make a text index of a collection, so that ``text_query`` ranks its rows by BM25; while it is made writers wait.
+
+    Args:
+        collection: the collection's name.
+        text_config: a text search configuration; by default the collection's.
+        weights: how often a word of each column counts: ``{"title": 3, "body": 1}``.
+        k1: how much more a word counts that comes again.
+        b: how much less a word counts in a longer text, 0 to 1.
+    """
+    yield from _rows(
+        "pgsim.enable_text",
+        collection=collection,
+        text_config=text_config,
+        weights=json_text(weights),
+        k1=finite_number("k1", k1),
+        b=finite_number("b", b),
+    )
+
+
+def disable_text(collection: str) -> Steps[None]:
+    """Drop the text index of a collection; the table stays as it is."""
+    yield from _rows("pgsim.disable_text", collection=collection)
+
+
+def text_statistics(collection: str) -> Steps[TextStatistics]:
+    """What the text index of a collection holds."""
+    rows = yield from _rows("pgsim.text_statistics", collection=collection)
+    return TextStatistics(*cast("tuple[int, int, float | None, int, int]", rows[0]))
+
+
+def snippet(
+    collection: str,
+    key: object,
+    query: str,
+    *,
+    options: Mapping[str, object] | None = None,
+    text_form: str = "any",
+) -> Steps[str | None]:
+    """A piece of a row's text with the words of a query marked; None of a row that is not there, or not to be seen.
+
+    Args:
+        collection: the collection's name.
+        key: the row's key, as searches return it.
+        query: the words, as the search had them.
+        options: ``start`` and ``stop`` of a mark, ``max_words``, ``fragments``, ``whole``, ``column``.
+        text_form: as the search had it.
+    """
+    rows = yield from _rows(
+        "pgsim.snippet",
+        collection=collection,
+        key=_key(key),
+        query=query,
+        options=json_text(options),
+        text_form=text_form,
+    )
+    return cast("str | None", rows[0][0])
+
+
 def create_embedding(collection: str, name: str, source_columns: Sequence[str]) -> Steps[str]:
     """Declare another named vector of a collection; its name."""
     rows = yield from _rows(
@@ -788,7 +865,7 @@ def calibrate(
     *,
     model: str | None = None,
     embedding: str = "default",
-    sample: int = 60,
+    sample: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Steps[dict[str, object]]:
     """Measure what searches of a version cost and find, for the planner to know; a summary of it.
@@ -798,11 +875,11 @@ def calibrate(
         queries: vectors ``(n, d)`` as your users send; without them those of sampled rows.
         model: the model whose version is measured; by default the active one's.
         embedding: the embedding of the collection.
-        sample: how many rows are sampled.
+        sample: how many rows are sampled; by default 200, and of large tables fewer.
         progress: called with the steps done and the steps there are, at first with 0.
     """
     of = {"collection": collection, "model": model, "embedding": embedding, "queries": _queries(queries)}
-    given = _checked(of | {"sample": whole_number("sample", sample)})
+    given = _checked(of | {"sample": None if sample is None else whole_number("sample", sample)})
     parts = yield from _query(f"SELECT part, first, last FROM pgsim._calibration_parts({_CALIBRATED})", given)
     measured: list[object] = []
     if progress:

@@ -92,15 +92,18 @@ CREATE TABLE pgsim._index (
 CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
--- margins are in standard deviations, one for each of pgsim._recall_levels(); of each of pgsim._depths() the logarithm of what an index misses is a line over
--- that of ef_search, of this intercept and slope. Times are in seconds. What was not measured is NULL, and a default serves.
+-- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
+-- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
+-- Times are in seconds. What was not measured is NULL, and a default serves.
 CREATE TABLE pgsim._calibration (
     version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
     rows float8 NOT NULL,
     queries int NOT NULL,
     margins float8[],
     ef_intercepts float8[],
-    ef_slopes float8[],
+    ef_slope float8,
+    ef_far float8,
+    ef_typical float8[],
     scan_row float8,
     exact_row float8,
     code_row float8,
@@ -160,12 +163,16 @@ CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
 
--- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts.
+-- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts. So are the functions, which name the
+-- base table as it was called then.
 CREATE TABLE pgsim._text (
     collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
     documents regclass NOT NULL,
     vocabulary regclass NOT NULL,
     changes regclass NOT NULL,
+    words_function text NOT NULL,
+    best_function text NOT NULL,
+    base_name text NOT NULL,
     text_config text NOT NULL,
     columns text[] NOT NULL,
     weights float8[] NOT NULL,
@@ -219,10 +226,8 @@ CREATE TYPE pgsim._target AS (
     version_schema regnamespace,
     rows float8,
     partitioned boolean,
-    partial boolean,
     codes_sql text,
     codes_columns text[],
-    calibration pgsim._calibration,
     record_share float8,
     audit_share float8,
     record_values boolean
@@ -279,7 +284,8 @@ CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float
 -- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is
 -- done before anything else has begun, scanned to find them exactly. Of an exact search: bound, the
 -- number of matches at which it stops and another takes over. Of codes: shortlist, how many they list at most, and margin, by how many standard
--- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit.
+-- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices,
+-- far, by how much more it takes beyond, and worth_ef, up to which it costs less than codes.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -311,6 +317,9 @@ CREATE TYPE pgsim._search_plan AS (
     method text,
     wanted int,
     ef int,
+    typical float8,
+    far float8,
+    worth_ef float8,
     probes int,
     tuples int,
     settings jsonb

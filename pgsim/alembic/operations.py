@@ -30,6 +30,7 @@ _CASTS = {
     "matryoshka": "int[]",
     "properties": "jsonb",
     "where_filter": "jsonb",
+    "weights": "jsonb",
     "options": "jsonb",
 }
 
@@ -55,7 +56,7 @@ def _literal(name: str, value: object) -> str:
         return f"{_quoted('{' + elements + '}')}::{cast}"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int):
+    if isinstance(value, (int, float)):
         return str(value)
     return _quoted(str(value)) + (f"::{cast}" if cast else "")
 
@@ -107,6 +108,30 @@ class CallFunction(MigrateOperation):
     def drop_collection(cls, operations: Operations, name: str) -> None:
         """Forget a collection, with its versions and their vectors: ``pgsim.drop_collection``."""
         operations.invoke(cls("drop_collection", {"name": name}))
+
+    @classmethod
+    def enable_text(
+        cls,
+        operations: Operations,
+        collection: str,
+        *,
+        text_config: str | None = None,
+        weights: Mapping[str, float] | None = None,
+        k1: float | None = None,
+        b: float | None = None,
+    ) -> None:
+        """Make a text index of a collection; writers wait until the revision commits: ``pgsim.enable_text``."""
+        operations.invoke(
+            cls(
+                "enable_text",
+                {"collection": collection, "text_config": text_config, "weights": weights, "k1": k1, "b": b},
+            )
+        )
+
+    @classmethod
+    def disable_text(cls, operations: Operations, collection: str) -> None:
+        """Drop the text index of a collection: ``pgsim.disable_text``."""
+        operations.invoke(cls("disable_text", {"collection": collection}))
 
     @classmethod
     def create_model(
@@ -367,6 +392,8 @@ def _create_similarity_index(operations: Operations, operation: CreateSimilarity
 _CALLS = (
     "create_collection",
     "drop_collection",
+    "enable_text",
+    "disable_text",
     "create_model",
     "drop_model",
     "create_embedding",

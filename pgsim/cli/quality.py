@@ -39,7 +39,9 @@ def calibrate(
     collection: str,
     model: Model = None,
     embedding: str = "default",
-    sample: Annotated[int, typer.Option(help="How many rows are queries, when none are given.")] = 60,
+    sample: Annotated[
+        int | None, typer.Option(help="How many rows are queries, when none are given: 200, of large tables fewer.")
+    ] = None,
     queries: Queries = None,
     dsn: Dsn = None,
 ) -> None:

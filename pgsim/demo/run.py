@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +120,19 @@ class Stage:
         output.print(f"[italic]“{escape(text)}”[/]   [dim]{escape(shown)}[/]", soft_wrap=True)
         output.print(self._shown(hits))
 
+    def side_by_side(self, text: str) -> object:
+        """The names found by the vector, by the words, and by both, as a table."""
+        vector = self.embedder.embed_query(text)
+        answers = [
+            self.database.search(COLLECTION, vector, k=5),
+            self.database.search(COLLECTION, text_query=text, k=5),
+            self.database.search(COLLECTION, vector, text_query=text, k=5),
+        ]
+        return lines(
+            ["query => $1", "text_query => $2", "both"],
+            [[hit.key if hit else "" for hit in row] for row in zip_longest(*answers)],
+        )
+
     def rare_module(self) -> tuple[str, int]:
         """The module whose share of the rows is nearest to 1.7%, and how many rows it has."""
         with self.database.connection() as connection:
@@ -226,6 +240,17 @@ def kept(stage: Stage) -> None:
     )
 
 
+def hybrid(stage: Stage) -> None:
+    """Search for words, by meaning, and both at once."""
+    stage.title(
+        "Words and vectors",
+        "text_query ranks by BM25, for the words themselves. With a query vector beside it both are fused.",
+    )
+    for text in ("csv dialect", "wait until a task is done"):
+        output.print(f"[italic]“{escape(text)}”[/]")
+        output.print(stage.side_by_side(text))
+
+
 def prefix(stage: Stage) -> None:
     """Search on a prefix of the vectors."""
     stage.title("Prefixes", "The model's dimensions are ordered: the first 64 of 256 are an embedding by themselves.")
@@ -247,7 +272,7 @@ def explained(stage: Stage) -> None:
         )
 
 
-SCENES: tuple[Callable[[Stage], None], ...] = (plain, filtered, kept, prefix, explained)
+SCENES: tuple[Callable[[Stage], None], ...] = (plain, filtered, kept, hybrid, prefix, explained)
 
 
 def run(database: Database) -> None:
@@ -301,6 +326,7 @@ def _set(database: Database, bars: Progress) -> Stage:
         progress=lambda done, total: bars.update(embedding, completed=done, total=total),
     )
     indexing = bars.add_task("Indexing", total=2)
+    database.enable_text(COLLECTION, weights={"name": 3, "doc": 1})
     with database.connection() as connection:
         for dims in (DIMS, 64):
             create_index_concurrently(connection, COLLECTION, dims=dims)

@@ -139,15 +139,18 @@ CREATE TABLE pgsim._index (
 CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
--- margins are in standard deviations, one for each of pgsim._recall_levels(); of each of pgsim._depths() the logarithm of what an index misses is a line over
--- that of ef_search, of this intercept and slope. Times are in seconds. What was not measured is NULL, and a default serves.
+-- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
+-- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
+-- Times are in seconds. What was not measured is NULL, and a default serves.
 CREATE TABLE pgsim._calibration (
     version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
     rows float8 NOT NULL,
     queries int NOT NULL,
     margins float8[],
     ef_intercepts float8[],
-    ef_slopes float8[],
+    ef_slope float8,
+    ef_far float8,
+    ef_typical float8[],
     scan_row float8,
     exact_row float8,
     code_row float8,
@@ -207,12 +210,16 @@ CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
 
--- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts.
+-- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts. So are the functions, which name the
+-- base table as it was called then.
 CREATE TABLE pgsim._text (
     collection_id int PRIMARY KEY REFERENCES pgsim._collection ON DELETE CASCADE,
     documents regclass NOT NULL,
     vocabulary regclass NOT NULL,
     changes regclass NOT NULL,
+    words_function text NOT NULL,
+    best_function text NOT NULL,
+    base_name text NOT NULL,
     text_config text NOT NULL,
     columns text[] NOT NULL,
     weights float8[] NOT NULL,
@@ -266,10 +273,8 @@ CREATE TYPE pgsim._target AS (
     version_schema regnamespace,
     rows float8,
     partitioned boolean,
-    partial boolean,
     codes_sql text,
     codes_columns text[],
-    calibration pgsim._calibration,
     record_share float8,
     audit_share float8,
     record_values boolean
@@ -326,7 +331,8 @@ CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float
 -- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is
 -- done before anything else has begun, scanned to find them exactly. Of an exact search: bound, the
 -- number of matches at which it stops and another takes over. Of codes: shortlist, how many they list at most, and margin, by how many standard
--- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit.
+-- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices,
+-- far, by how much more it takes beyond, and worth_ef, up to which it costs less than codes.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -358,6 +364,9 @@ CREATE TYPE pgsim._search_plan AS (
     method text,
     wanted int,
     ef int,
+    typical float8,
+    far float8,
+    worth_ef float8,
     probes int,
     tuples int,
     settings jsonb
@@ -1228,15 +1237,16 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c pgsim._calibration := t.calibration;
+    c pgsim._calibration;
 BEGIN
-    IF num_nulls(c.margins, c.ef_intercepts, c.ef_slopes, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
+    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
+    IF num_nulls(c.margins, c.ef_intercepts, c.ef_slope, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
         RETURN c;
     END IF;
     -- Right within a factor of two or so on the machines of these years; recalls of an index with m 16, ef_construction 64.
     c.margins := coalesce(c.margins, '{-0.65,0.12,0.48,0.75,1.1,1.32,1.55,2.2}');
-    c.ef_intercepts := coalesce(c.ef_intercepts, '{1.95,0.85,1.85,2.6,3.65}');
-    c.ef_slopes := coalesce(c.ef_slopes, '{1.35,1.0,1.1,1.15,1.25}');
+    c.ef_intercepts := coalesce(c.ef_intercepts, '{1.2,1.6,2.1,2.5,2.9}');
+    c.ef_slope := coalesce(c.ef_slope, 1.1);
     c.scan_row := coalesce(c.scan_row, .3e-6);
     c.exact_row := coalesce(c.exact_row, .5e-6 + 3.5e-9 * t.dim);
     c.code_row := coalesce(c.code_row, .1e-6 + .1e-9 * t.dim);
@@ -1249,11 +1259,12 @@ $$;
 COMMENT ON FUNCTION pgsim._calibrated IS 'The calibration of a version, with a default for whatever was not measured.';
 
 CREATE FUNCTION pgsim._calibration_state(t pgsim._target) RETURNS text
-LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN (t.calibration).scan_row IS NULL THEN 'none: defaults; run pgsim.calibrate'
-            WHEN t.rows >= 0 AND t.rows NOT BETWEEN (t.calibration).rows / 2 AND (t.calibration).rows * 2
-                THEN pg_catalog.format('stale: made with %s rows, and there are %s now; run pgsim.calibrate', (t.calibration).rows::bigint, t.rows::bigint)
-            ELSE pg_catalog.format('of %s', (t.calibration).measured_at::date) END;
+LANGUAGE sql STABLE
+RETURN coalesce((
+    SELECT CASE WHEN t.rows >= 0 AND t.rows NOT BETWEEN k.rows / 2 AND k.rows * 2
+                THEN pg_catalog.format('stale: made with %s rows, and there are %s now; run pgsim.calibrate', k.rows::bigint, t.rows::bigint)
+                ELSE pg_catalog.format('of %s', k.measured_at::date) END
+    FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.scan_row IS NOT NULL), 'none: defaults; run pgsim.calibrate');
 COMMENT ON FUNCTION pgsim._calibration_state IS 'Whether a version is calibrated, and whether its table has doubled or halved since.';
 
 CREATE FUNCTION pgsim._usable_index(t pgsim._target, dims int, filter jsonb, OUT name text, OUT element text, OUT method text, OUT covering boolean, OUT rows float8, OUT lists int)
@@ -1262,7 +1273,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- One that pgsim made is found by its name.
-    IF NOT t.partial THEN
+    IF NOT pgsim._has_partial(t.version_id) THEN
         SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100)
         INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
         FROM pgsim._index AS i
@@ -1297,7 +1308,7 @@ $$;
 COMMENT ON FUNCTION pgsim._usable_index IS
     'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. rows is how many it holds, negative when not known.';
 
-CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = 100) RETURNS jsonb
+CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = NULL) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1314,8 +1325,9 @@ $$;
 COMMENT ON FUNCTION pgsim.calibrate IS
 $$Measures on a collection's own rows what searches cost and find, and stores it: by this the planner chooses, and keeps the recall asked for.
 
-queries: vectors to measure with, best those that your users ask; default a sample of rows, each turned some way off, since an index
-finds its own rows more easily than anything else. Each is ranked exactly too: some seconds per hundred thousand rows. It blocks
+queries: vectors to measure with, best those that your users ask; default a sample of rows (200, of tables beyond 200,000
+rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
+exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
 Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
@@ -1329,7 +1341,7 @@ BEGIN ATOMIC
     FROM pgsim._calibrated(t) AS c
     CROSS JOIN (SELECT pgsim._calibration_state(t) AS text) AS state
     WHERE t.rows >= 2000
-      AND (state.text NOT LIKE 'of %' OR (t.calibration).ann_candidate IS NULL AND (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw');
+      AND (state.text NOT LIKE 'of %' OR NOT EXISTS (SELECT FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.ann_candidate IS NOT NULL) AND (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw');
 END;
 COMMENT ON FUNCTION pgsim._advise_calibrate IS 'What pgsim.advise may say of calibration: where there is none, or it is stale, or older than the index on all rows.';
 
@@ -1766,7 +1778,7 @@ BEGIN
                        (SELECT string_agg(quote_ident(n), ', ') FROM unnest(met.columns) AS n), t.base_sql) END, t.base_sql),
             16384.0::float8, 2e-5 * least(t.rows, 30000),
             format('PostgreSQL takes these columns for independent: it expects %s rows where %s match%s', expected::bigint, matches::bigint, CASE WHEN share < 1 THEN ' (in a sample of pages)' END),
-            NULL::jsonb, met.asked, (CASE taken WHEN 'ann' THEN pgsim._ann_seconds(c, p, least(matches, p.reachable))::text ELSE p.costs ->> taken END)::float8,
+            NULL::jsonb, met.asked, CASE taken WHEN 'ann' THEN pgsim._ann_seconds(c, p, least(matches, p.reachable)) WHEN 'exact' THEN p.scanned * c.scan_row + matches * c.exact_row ELSE (p.costs ->> taken)::float8 END,
             (p.costs ->> CASE WHEN p.strategy IN ('exact', 'codes') THEN p.strategy ELSE 'ann' END)::float8;
     END LOOP;
 END
@@ -2180,6 +2192,7 @@ DECLARE
         SELECT sum(i.bytes) FROM pgsim.indexes AS i JOIN pgsim.versions AS v ON v.collection = i.collection AND v.embedding = i.embedding AND v.model = i.model
         WHERE v.id = t.version_id AND i.method = 'codes');
     bytes bigint;
+    calibrated float8;
 BEGIN
     SELECT sum(pg_stat_get_live_tuples(p.relid)) AS live, sum(pg_stat_get_dead_tuples(p.relid)) AS dead, sum(pg_stat_get_mod_since_analyze(p.relid)) AS changed,
            min(coalesce(greatest(pg_stat_get_last_analyze_time(p.relid), pg_stat_get_last_autoanalyze_time(p.relid)), '-infinity')) AS analyzed,
@@ -2230,6 +2243,13 @@ BEGIN
         format('bytes of the vector indexes and codes, %s; shared_buffers is %s, effective_cache_size %s', pg_size_pretty(bytes), pg_size_pretty(shared_buffers), pg_size_pretty(cache_size)),
         CASE WHEN bytes > cache_size THEN 'A search will wait for the disk. Index halfvec elements (half the bytes) or a prefix, or take a machine with more memory.'
              ELSE 'Raise shared_buffers where the machine has the memory; until then the operating system''s cache serves what does not fit.' END);
+
+    calibrated := (SELECT k.rows FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.scan_row IS NOT NULL);
+    RETURN QUERY VALUES ('calibration', row_estimate / nullif(calibrated, 0),
+        CASE WHEN row_estimate < 2000 AND calibrated IS NULL OR pgsim._calibration_state(t) LIKE 'of %' THEN 'ok' ELSE 'note' END,
+        CASE WHEN calibrated IS NULL THEN 'not calibrated: the planner goes by defaults'
+             ELSE format('rows now to a row at the calibration: %s', pgsim._calibration_state(t)) END,
+        format('Run pgsim.calibrate(%L, model => %L): it blocks nobody.', t.collection, t.model));
 END
 $$;
 COMMENT ON FUNCTION pgsim._health_of_storage IS 'The measures of pgsim.health that the catalogue and PostgreSQL''s counters give, and the dates of vectors in a version table.';
@@ -2573,7 +2593,7 @@ $$Measures what decides how well a collection can be searched, and says what to 
 
 Each row has measure, value, verdict (ok, note, warning), explanation and hint. A value that cannot be measured is NULL and says why.
 Of a sample of rows: sampled_rows, missing_vectors, zero_vectors, duplicate_vectors, norm_spread, intrinsic_dimension and hubness. Of
-tables and indexes: dead_rows, vector_indexes, index_rows, changed_since_build, memory. Of each HNSW index on all rows: recall_ef_40
+tables and indexes: dead_rows, vector_indexes, index_rows, changed_since_build, memory and calibration. Of each HNSW index on all rows: recall_ef_40
 and recall_ef_200, its recall at 10 against exact search. sample: rows to look at, 1 to 5000. Grants and row-level security hold.
 Errors: PS001 to PS004, PS006, PS010, PS032.$$;
 
@@ -2656,17 +2676,30 @@ BEGIN
         columns := '{}';
         RETURN;
     END IF;
-    IF NOT inline AND given = '{}' AND jsonb_typeof(filter) = 'object' THEN
-        -- Texts that are to equal something: most filters are nothing else, and one query compiles them in half the time.
-        SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
-               jsonb_object_agg('$' || e.ordinal, e.value) AS "values", array_agg(e.key) AS columns, count(*) AS matched, count(a.attnum) AS known
-        INTO plain
-        FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
-        LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.atttypid = 'text'::regtype AND a.attnum > 0 AND NOT a.attisdropped
-                                       AND jsonb_typeof(e.value) = 'string';
-        IF plain.matched = plain.known THEN
+    IF NOT inline AND jsonb_typeof(filter) = 'object' AND NOT filter ?| '{$and,$or,$not}' THEN
+        IF strpos(substr(filter::text, 2), '{') = 0 THEN
+            -- Texts that are to equal something: most filters are nothing else.
+            SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
+                   jsonb_object_agg('$' || e.ordinal, e.value) AS "values", array_agg(e.key) AS columns, count(*) = count(a.attnum) AS complete
+            INTO plain
+            FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
+            LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.atttypid = 'text'::regtype AND a.attnum > 0 AND NOT a.attisdropped
+                                           AND jsonb_typeof(e.value) = 'string';
+        ELSE
+            -- Most others compare texts, whole numbers and lists of texts: one query compiles them in half the time.
+            SELECT string_agg(format(l.form, e.key, n.place, l.type_name), ' AND ' ORDER BY e.ordinal, o.ordinal) AS predicate, jsonb_object_agg(n.place, l.bound) AS "values",
+                   array_agg(e.key) FILTER (WHERE o.ordinal = 1) AS columns, count(*) = count(l.form) AS complete
+            INTO plain
+            FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
+            LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.attnum > 0 AND NOT a.attisdropped AND left(e.key, 1) <> '$'
+            CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(e.value) <> 'object' OR e.value = '{}' THEN jsonb_build_object('$eq', e.value) ELSE e.value END)
+                WITH ORDINALITY AS o (operator, value, ordinal)
+            CROSS JOIN LATERAL (SELECT concat('$', e.ordinal, '_' || nullif(o.ordinal, 1)) AS place) AS n
+            CROSS JOIN LATERAL pgsim._filter_plain(a.atttypid, o.operator, o.value) AS l;
+        END IF;
+        IF plain.complete THEN
             predicate := plain.predicate;
-            "values" := plain."values";
+            "values" := given || plain."values";
             columns := plain.columns;
             RETURN;
         END IF;
@@ -2695,7 +2728,7 @@ $$;
 COMMENT ON FUNCTION pgsim._compile_filter IS
     'A JSON filter as a predicate over the table and one jsonb of values: ($1 ->> ''$3'')::integer reads the third. The values join those given; columns are those of the table that it reads. inline writes them as literals, for an index predicate.';
 
-CREATE FUNCTION pgsim._filter_array(path text, element text, operator text, value jsonb, OUT type text, OUT items text)
+CREATE FUNCTION pgsim._filter_array(path text, element text, operator text, value jsonb, OUT type text, OUT items text[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2737,7 +2770,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._filter_array IS
-    'A list of values as the text of one array, checked, and the type of its elements. Of $in and $nin numbers that the column cannot hold are left out, since no row has them; a list of nothing else is compared as numeric.';
+    'A list of values as texts, checked, and the type of its elements. Of $in and $nin numbers that the column cannot hold are left out, since no row has them; a list of nothing else is compared as numeric.';
 
 CREATE FUNCTION pgsim._filter_atoms(filter jsonb, depth int, OUT path text, OUT operator text, OUT value jsonb) RETURNS SETOF record
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -2812,6 +2845,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._filter_bind IS 'What stands in the predicate for a value: its place in the one jsonb of values, or a literal.';
+
+CREATE FUNCTION pgsim._filter_bind_list(type text, items text[], collected text[], inline boolean) RETURNS pgsim._clause
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF inline OR array_position(items, NULL) IS NOT NULL OR items = '{""}' OR strpos(array_to_string(items, ''), E'\x1f') > 0 THEN
+        RETURN pgsim._filter_bind(type || '[]', items::text, collected, inline);
+    END IF;
+    -- The text of an array would be read anew for every row; texts between separators PostgreSQL reads once, when it plans.
+    RETURN (format('pg_catalog.string_to_array($1 ->> ''$%s'', E''\x1f'')%s', cardinality(collected) + 1, CASE WHEN type <> 'text' THEN '::' || type || '[]' END),
+            collected || array_to_string(items, E'\x1f'));
+END
+$$;
+COMMENT ON FUNCTION pgsim._filter_bind_list IS 'What stands in the predicate for a list: its place in the one jsonb of values, or a literal.';
 
 CREATE FUNCTION pgsim._filter_cast(path text, type text, given text[]) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -3355,7 +3403,7 @@ BEGIN
             value := jsonb_build_array(value);
         END IF;
         list := pgsim._filter_array(path, element, operator, value);
-        bound := pgsim._filter_bind(list.type || '[]', list.items, collected, inline);
+        bound := pgsim._filter_bind_list(list.type, list.items, collected, inline);
         RETURN (format('(%s %s %s)', operand, symbol, bound.predicate), bound.collected);
     WHEN kind = 'array' OR operator IN ('$contains', '$contained', '$overlap') AND kind <> 'range' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L: %s does not go with a column of type %s', left(path, 200), operator, type),
@@ -3369,7 +3417,7 @@ BEGIN
             RETURN (CASE operator WHEN '$in' THEN format('(%s OR %s)', bound.predicate, absent) ELSE format('(%s AND %s)', bound.predicate, present) END, bound.collected);
         END IF;
         list := pgsim._filter_array(path, element, operator, value);
-        bound := pgsim._filter_bind(list.type || '[]', list.items, collected, inline);
+        bound := pgsim._filter_bind_list(list.type, list.items, collected, inline);
         IF list.type <> element THEN
             operand := format('%s::%s', operand, list.type);
         END IF;
@@ -3403,6 +3451,32 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._filter_operator IS 'One operator on a column that is not JSON.';
+
+CREATE FUNCTION pgsim._filter_plain(type oid, operator text, value jsonb) RETURNS TABLE (form text, type_name text, bound jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- Digits that certainly fit. A list is texts between separators: unlike the text of an array, PostgreSQL reads it once, and not once a row.
+    SELECT CASE
+               WHEN _filter_plain.type = 'text'::pg_catalog.regtype AND _filter_plain.operator = '$eq' AND k.kind = 'string' THEN '(%1$I OPERATOR(pg_catalog.=) ($1 ->> %2$L)::text)'
+               WHEN _filter_plain.type = 'text'::pg_catalog.regtype AND _filter_plain.operator = '$in' AND k.texts THEN '(%1$I OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array($1 ->> %2$L, E''\x1f'')))'
+               WHEN _filter_plain.type = 'text[]'::pg_catalog.regtype AND _filter_plain.operator IN ('$contains', '$overlap') AND k.texts
+               THEN '(%1$I OPERATOR(pg_catalog.' || CASE _filter_plain.operator WHEN '$contains' THEN '@>' ELSE '&&' END || ') pg_catalog.string_to_array($1 ->> %2$L, E''\x1f''))'
+               WHEN k.kind = 'number' AND _filter_plain.value::text ~ k.digits
+               THEN '(%1$I OPERATOR(pg_catalog.' || CASE _filter_plain.operator WHEN '$eq' THEN '=' WHEN '$gt' THEN '>' WHEN '$gte' THEN '>=' WHEN '$lt' THEN '<' WHEN '$lte' THEN '<=' END
+                    || ') ($1 ->> %2$L)::%3$s)'
+               WHEN k.kind = 'array' AND _filter_plain.operator = '$between' AND jsonb_array_length(_filter_plain.value) = 2
+                    AND (_filter_plain.value -> 0)::text ~ k.digits AND (_filter_plain.value -> 1)::text ~ k.digits
+               THEN '(%1$I OPERATOR(pg_catalog.>=) ($1 #>> ARRAY[%2$L, ''0''])::%3$s AND %1$I OPERATOR(pg_catalog.<=) ($1 #>> ARRAY[%2$L, ''1''])::%3$s)'
+           END,
+           CASE _filter_plain.type WHEN 'int4'::pg_catalog.regtype THEN 'integer' WHEN 'int8'::pg_catalog.regtype THEN 'bigint' ELSE 'smallint' END,
+           CASE WHEN k.texts THEN to_jsonb((SELECT coalesce(string_agg(e, E'\x1f'), '') FROM jsonb_array_elements_text(_filter_plain.value) AS e)) ELSE _filter_plain.value END
+    FROM (SELECT jsonb_typeof(_filter_plain.value) AS kind,
+                 jsonb_typeof(_filter_plain.value) = 'array' AND _filter_plain.operator IN ('$in', '$contains', '$overlap')
+                     AND NOT jsonb_path_exists(_filter_plain.value, 'strict $[*] ? (@.type() != "string" || @ == "" || @ like_regex "\\x1f")') AS texts,
+                 CASE _filter_plain.type WHEN 'int2'::pg_catalog.regtype THEN '^-?\d{1,4}$' WHEN 'int4'::pg_catalog.regtype THEN '^-?\d{1,9}$' WHEN 'int8'::pg_catalog.regtype THEN '^-?\d{1,18}$' END AS digits) AS k;
+END;
+COMMENT ON FUNCTION pgsim._filter_plain IS
+    'One condition of the plainest kinds as a form of predicate (%1 the column, %2 the name of its value, %3 its type) and the value bound; form is NULL for every other, which _filter_column compiles or refuses.';
 
 CREATE FUNCTION pgsim._filter_related(
     relation regclass, path text, condition jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, led text[], leaf text, column_name text,
@@ -5240,10 +5314,9 @@ BEGIN
     -- A regclass as text is quoted, and has its schema, since the path holds none but the system's.
     SELECT s.id, s.name, s.relation, s.relation::text, s.key_columns,
            v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
-           m.name, m.dim, m.metric, m.element, m.matryoshka, (SELECT x.extnamespace::regnamespace::text FROM pg_extension AS x WHERE x.extname = 'vector'),
-           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p', EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = v.id AND i.where_filter IS NOT NULL),
-           k.relation::text,
-           k.columns, a, s.record_share, s.audit_share, s.record_values
+           m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
+           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
+           k.relation::text, k.columns, s.record_share, s.audit_share, s.record_values
     INTO t
     FROM pgsim._collection AS s
     JOIN pgsim._embedding AS n ON n.collection_id = s.id
@@ -5251,7 +5324,6 @@ BEGIN
     JOIN pgsim._model AS m ON m.id = v.model_id
     LEFT JOIN pg_class AS b ON b.oid = s.relation
     LEFT JOIN pgsim._index AS k ON k.version_id = v.id AND k.method = 'codes' AND k.complete
-    LEFT JOIN pgsim._calibration AS a ON a.version_id = v.id
     WHERE s.name = _target.collection AND n.name = _target.embedding
       AND CASE WHEN _target.model IS NULL THEN v.state = 'active' ELSE m.name = _target.model END;
     -- A table that was dropped has a number for a name, and a quoted name never begins with a digit.
@@ -6080,8 +6152,8 @@ AS $$
 DECLARE
     ef float8 := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
 BEGIN
-    -- pgvector takes no more than 1000.
-    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
+    -- pgvector takes no more than 1000. A fifth or so of the queries lie far off, and look again.
+    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + CASE WHEN c.ef_far > 0 THEN 1.3 ELSE 1 END * ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
 END
 $$;
 COMMENT ON FUNCTION pgsim._ann_seconds IS 'What a search by an HNSW index is expected to cost when n rows match; infinite where it cannot find the recall asked for.';
@@ -6106,7 +6178,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._at_recall IS 'A curve over pgsim._recall_levels() read at a recall: interpolated between its points, and beyond them extended.';
 
-CREATE FUNCTION pgsim._calibrate_index(t pgsim._target, queries vector[], made boolean) RETURNS jsonb
+CREATE FUNCTION pgsim._calibrate_index(t pgsim._target, queries vector[], turned float8[] = NULL) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -6137,23 +6209,27 @@ BEGIN
         FOREACH ef IN ARRAY efs LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
             EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
-            started := clock_timestamp();
-            EXECUTE format(index_sql, 10) USING queries[q];
-            seconds := extract(epoch FROM clock_timestamp() - started);
+            -- One in four is timed, and that tells enough.
+            seconds := NULL;
+            IF q % 4 = 1 THEN
+                started := clock_timestamp();
+                EXECUTE format(index_sql, 10) USING queries[q];
+                seconds := extract(epoch FROM clock_timestamp() - started);
+            END IF;
             PERFORM pgsim._set(previous);
             of_query := of_query || (
-                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
+                SELECT coalesce(jsonb_agg(jsonb_build_object('ef', ef, 'depth', d, 'seconds', seconds, 'distance', truth[d], 'asked', coalesce(turned[q], 0) < 1, 'recall', pgsim._tie_recall(found, truth[1:d]))), '[]')
                 FROM unnest(depths) AS d WHERE d <= cardinality(truth) AND d <= ef);
         END LOOP;
         -- Rows that no ef finds say nothing of which to take. (Of a query that somebody asked they count all the same.)
-        IF NOT made OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
+        IF turned IS NULL OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
             measured := measured || of_query;
         END IF;
     END LOOP;
     RETURN jsonb_build_object('index', measured);
 END
 $$;
-COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, and in what time. made: nobody asked these queries.';
+COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, how far the last of them lies, and in what time. turned: by how much each query was turned, where nobody asked it; what is turned by 1 or more lies farther than most that is asked.';
 
 CREATE FUNCTION pgsim._calibrate_part(collection text, model text, embedding text, queries vector[], sample int, part text, first int, last int) RETURNS jsonb
 LANGUAGE plpgsql
@@ -6162,7 +6238,9 @@ AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
     asked queries%TYPE;
-    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, sample, 0);
+    turns CONSTANT float8[] := '{0.3,0.6,0.9,1.2}';
+    turned float8[];
+    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0);
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._require_all_rows(t);
@@ -6174,12 +6252,13 @@ BEGIN
     END IF;
     asked := taken[first:last];
     IF queries IS NULL THEN
-        -- An index finds its own rows more easily than anything else; turned, they are about as hard as questions.
+        -- An index finds its own rows more easily than anything else. Turned, some little and some far, they lie about as questions do, and tell how much harder far ones are.
         FOR i IN first .. last LOOP
-            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j));
+            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j), turns[1 + i % 4]);
+            turned[i - first + 1] := turns[1 + i % 4];
         END LOOP;
     END IF;
-    RETURN pgsim._calibrate_index(t, asked, queries IS NULL);
+    RETURN pgsim._calibrate_index(t, asked, turned);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_part IS 'One step of a calibration; pgsim._store_calibration makes one of them all.';
@@ -6191,23 +6270,28 @@ AS $$
 DECLARE
     -- More rows than these tell nothing new.
     part text := CASE WHEN t.rows > 50000 THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((5e6 / t.rows)::numeric, 4)) END;
-    distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
-    keys text := CASE WHEN t.adopted THEN pgsim._key_list('v.', t.key_columns, false) ELSE pgsim._key_list('v.', t.key_columns, true) END;
+    stored text := format('%s.%I', CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name);
+    distance text := format('%s OPERATOR(%s.%s) $1', stored, t.vector_schema, pgsim._distance_operator(t.metric));
+    -- A version table of its own is read as searches read it: row by row of the base table.
+    own text := CASE WHEN NOT t.adopted THEN format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END;
+    keys text := pgsim._key_list('b.', t.key_columns, false);
+    drawn text := format('SELECT %s FROM %s AS b TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500', keys, t.base_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4));
     statements text[];
     best float8;
     seconds float8[] := '{}';
     counted float8;
     kept float8;
     started timestamptz;
-    previous jsonb := pgsim._set('{"jit": "off", "max_parallel_workers_per_gather": "0"}');
+    -- Of a sample a join by hashes would read the whole other table.
+    previous jsonb := pgsim._set('{"jit": "off", "max_parallel_workers_per_gather": "0"}' || CASE WHEN part IS NULL THEN '{}' ELSE '{"enable_hashjoin": "off", "enable_mergejoin": "off"}' END::jsonb);
 BEGIN
     statements := ARRAY[
-        format('SELECT count(%s) FROM (SELECT v.* FROM %s AS v %s) AS v', split_part(keys, ', ', 1), t.version_sql, part),
-        format('SELECT count(*) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM (SELECT v.* FROM %s AS v %s) AS v ORDER BY d LIMIT 10) AS n', distance, t.version_sql, part),
+        format('SELECT count(%s) FROM (SELECT b.* FROM %s AS b %s) AS b', split_part(keys, ', ', 1), t.base_sql, part),
+        concat('SELECT count(*) FROM (SELECT (', distance, ') OPERATOR(pg_catalog.+) 0 AS d FROM ', format('(SELECT b.* FROM %s AS b %s) AS b', t.base_sql, part), own, ' ORDER BY d LIMIT 10) AS n'),
         -- Rows by their keys, one at a time, scattered over the table.
-        format('SELECT count(*) FROM (SELECT %s AS d FROM (SELECT %s FROM %s AS v TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500) AS k CROSS JOIN LATERAL (SELECT * FROM %s AS v WHERE %s LIMIT 1) AS v ORDER BY d LIMIT 10) AS n',
-               distance, keys, t.version_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4), t.version_sql, pgsim._key_join('v.', 'k.', pgsim._key_names(t.key_columns, NOT t.adopted), false)),
-        format('SELECT count(*) FROM (SELECT %s FROM %s AS v TABLESAMPLE BERNOULLI (%s) REPEATABLE (0) LIMIT 500) AS k', keys, t.version_sql, round(least(100, 5e4 / greatest(t.rows, 1))::numeric, 4)),
+        concat('SELECT count(*) FROM (SELECT ', distance, ' AS d FROM (', drawn, ') AS k CROSS JOIN LATERAL ',
+               format('(SELECT * FROM %s AS b WHERE %s LIMIT 1) AS b', t.base_sql, pgsim._key_join('b.', 'k.', t.key_columns, false)), own, ' ORDER BY d LIMIT 10) AS n'),
+        format('SELECT count(*) FROM (%s) AS k', drawn),
         CASE WHEN t.codes_sql IS NOT NULL THEN
             format('SELECT count(*) FROM (SELECT c.code OPERATOR(%s.<~>) %1$s.binary_quantize($1) AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', t.vector_schema, t.codes_sql, part) END];
     FOR s IN 1 .. cardinality(statements) LOOP
@@ -6232,7 +6316,7 @@ BEGIN
         'code_row', seconds[5] / counted);
 END
 $$;
-COMMENT ON FUNCTION pgsim._calibrate_rows IS 'What a row costs, in seconds: read in a scan, ranked by its vector among matches, fetched by its key and ranked, listed by its code. The best of some runs.';
+COMMENT ON FUNCTION pgsim._calibrate_rows IS 'What a row costs, in seconds: read in a scan, ranked by its vector among matches, fetched by its key and ranked, listed by its code; with the join of a version table of its own. The best of some runs.';
 
 CREATE FUNCTION pgsim._calibration_parts(collection text, model text, embedding text, queries vector[], sample int) RETURNS TABLE (part text, first int, last int)
 LANGUAGE plpgsql
@@ -6245,7 +6329,7 @@ BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
     PERFORM pgsim._require_all_rows(t);
-    given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, sample, 0));
+    given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0));
     IF given < 10 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has %s queries to be calibrated with, and ten are the least', collection, given),
             HINT = 'Store vectors first: until then the defaults serve. Or give more queries.';
@@ -6257,6 +6341,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibration_parts IS 'The steps of a calibration, each a call of pgsim._calibrate_part, for those who want to show how far it is.';
+
+CREATE FUNCTION pgsim._calibration_sample(t pgsim._target) RETURNS int
+LANGUAGE sql IMMUTABLE
+RETURN greatest(60, least(200, 200 * 2e5 / greatest(t.rows, 1)))::int;
+COMMENT ON FUNCTION pgsim._calibration_sample IS 'How many rows a calibration takes for queries: each is compared with every row.';
 
 CREATE FUNCTION pgsim._check_after(t pgsim._target, after jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -6384,12 +6473,14 @@ DECLARE
     exact_seconds float8;
     codes_seconds float8 := 'Infinity';
     ann_seconds float8 := 'Infinity';
+    cheapest float8;
     index record;
     covering boolean := false;
     interval_of float8[];
 BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
+    p.far := NULL;
     IF p.no_codes IS NULL THEN
         p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
         IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
@@ -6398,19 +6489,20 @@ BEGIN
     END IF;
     p.doubtful := p.predicate IS NOT NULL AND (cardinality(p.columns) IS DISTINCT FROM 1 OR strpos(p.predicate, 'EXISTS (SELECT') > 0);
     exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
-    p.margin := pgsim._at_recall(1 - .8 * (1 - p.recall), c.margins);
-    p.shortlist := pgsim._last_shortlist(p.depth, p.recall, n);
+    p.margin := pgsim._at_recall(1 - .4 * (1 - p.recall), c.margins);
+    p.shortlist := pgsim._last_shortlist(p.depth, 1 - .4 * (1 - p.recall), n);
     p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
     IF p.codes_second THEN
         codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
     END IF;
     -- No index answers before its first forty candidates.
-    IF thorough OR r.mode = 'ann' OR least(exact_seconds, codes_seconds) > c.ann_start + 40 * c.ann_candidate THEN
+    cheapest := least(exact_seconds, codes_seconds);
+    IF thorough OR r.mode = 'ann' OR cheapest > c.ann_start + 40 * c.ann_candidate THEN
         p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
     END IF;
     -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
-    IF r.mode = 'ann' OR p.recall < 1 AND least(exact_seconds, codes_seconds) > c.ann_start + least(CASE WHEN t.partial THEN 40 END, p.ef) * c.ann_candidate
-       OR p.doubtful AND n * 10 > p.reachable / 20 THEN
+    IF r.mode = 'ann' OR p.doubtful AND n * 10 > p.reachable / 20
+       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id)) THEN
         index := pgsim._usable_index(t, coalesce(r.dims[1], t.dim), r.filter);
         p.index_name := index.name;
         p.element := index.element;
@@ -6419,7 +6511,7 @@ BEGIN
         IF covering AND index.rows >= 0 THEN
             p.reachable := greatest(index.rows, 1);
             n := least(n, p.reachable);
-        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND least(exact_seconds, codes_seconds) > .004
+        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND cheapest > .004
               AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
                   <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
             -- Statistics of single columns may be off by ten where several meet, and here that would decide.
@@ -6438,6 +6530,11 @@ BEGIN
             ann_seconds := c.ann_start + p.reachable * p.probes / index.lists * c.exact_row;
         ELSIF p.method = 'hnsw' THEN
             ann_seconds := pgsim._ann_seconds(c, p, n);
+            IF c.ef_far > 0 AND r.dims IS NULL THEN
+                p.far := c.ef_far;
+                p.typical := pgsim._typical_distance(c, p.depth * greatest(1, greatest(t.rows, p.reachable) / greatest(n, 1)));
+                p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
+            END IF;
         END IF;
     END IF;
     p.ef := greatest(40, least(p.ef, 1000));
@@ -6542,6 +6639,8 @@ DECLARE
     listed bigint;
     complete boolean;
     doubt text;
+    farther boolean;
+    needed float8;
     fallbacks text[] := '{}';
     stages jsonb := '[]';
 BEGIN
@@ -6622,8 +6721,21 @@ BEGIN
             WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
             WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
         END;
+        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND p.far * (distances[cardinality(distances)] - p.typical) > .3;
         IF explained THEN
-            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt));
+            stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt,
+                'farther', CASE WHEN farther THEN format('the last row lies at %s, where %s is typical', distances[cardinality(distances)]::real, p.typical::real) END));
+        END IF;
+        IF farther THEN
+            -- The neighbours of a query that lies far from all are harder to find. How far it lies is known only now, and most need no second look.
+            needed := p.ef * exp(least(10, p.far * (distances[cardinality(distances)] - p.typical)));
+            p.far := NULL;
+            p.ef := least(1000, needed);
+            p.tuples := greatest(p.tuples, 20 * p.ef);
+            IF r.mode = 'auto' AND needed > p.worth_ef AND pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN
+                p.strategy := 'codes';
+            END IF;
+            CONTINUE;
         END IF;
         EXIT WHEN doubt IS NULL;
         fallbacks := fallbacks || doubt;
@@ -6674,26 +6786,27 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     depths CONSTANT int[] := pgsim._depths();
-    -- Somewhat better than asked: a mean over a hundred queries is not known better, and filters are not like the sample in everything.
-    missed float8 := ln(0.7 * greatest(1 - recall, 1e-4));
+    -- Somewhat better than asked: a hundred queries tell what is missed only to a third or so.
+    missed float8 := ln(greatest(.8 * (1 - recall), 1e-4));
     i int := 1;
     narrow float8;
     wide float8;
 BEGIN
     -- More rows need no less, whatever was measured.
-    narrow := exp(least(20, (c.ef_intercepts[1] - missed) / c.ef_slopes[1]));
-    wide := greatest(narrow, exp(least(20, (c.ef_intercepts[2] - missed) / c.ef_slopes[2])));
+    narrow := exp(least(20, (c.ef_intercepts[1] - missed) / c.ef_slope));
+    wide := greatest(narrow, exp(least(20, (c.ef_intercepts[2] - missed) / c.ef_slope)));
     WHILE i < cardinality(depths) - 1 AND depths[i + 1] < among LOOP
         i := i + 1;
         narrow := wide;
-        wide := greatest(narrow, exp(least(20, (c.ef_intercepts[i + 1] - missed) / c.ef_slopes[i + 1])));
+        wide := greatest(narrow, exp(least(20, (c.ef_intercepts[i + 1] - missed) / c.ef_slope)));
     END LOOP;
     RETURN least(1e9, ceil(CASE WHEN among <= depths[1] THEN narrow
                      WHEN among > depths[i + 1] THEN wide * least(1e4, among / depths[i + 1])
                      ELSE narrow + (wide - narrow) * (among - depths[i]) / (depths[i + 1] - depths[i]) END));
 END
 $$;
-COMMENT ON FUNCTION pgsim._expected_ef IS 'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match.';
+COMMENT ON FUNCTION pgsim._expected_ef IS
+    'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match, where the last of them lies no farther than is typical.';
 
 CREATE FUNCTION pgsim._explain_stage(p pgsim._search_plan, statement text, settings jsonb, query vector) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -6717,10 +6830,24 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._explain_stage IS 'What one stage of a search read, for explain_search.';
 
-CREATE FUNCTION pgsim._fit_index(measured jsonb[], OUT ef_intercepts float8[], OUT ef_slopes float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int)
+CREATE FUNCTION pgsim._fit_index(
+    measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
+)
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    depths int[];
+    places float8[];
+    efs float8[];
+    missed float8[];
+    asked boolean[];
+    middle float8;
+    spread float8;
+    slope float8 := 1;
+    growth float8 := 0;
+    h record;
+    det float8;
 BEGIN
     queries := coalesce((SELECT count(*) FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' AND m ->> 'ef' = '40'), 0);
     IF queries = 0 THEN
@@ -6728,27 +6855,53 @@ BEGIN
     END IF;
     SELECT greatest(0, regr_intercept(s.seconds, s.ef)), greatest(1e-7, regr_slope(s.seconds, s.ef)) INTO ann_start, ann_candidate
     FROM (SELECT (m ->> 'ef')::float8 AS ef, percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'seconds')::float8) AS seconds
-          FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' GROUP BY 1) AS s;
-    -- What was never missed is taken for half a row missed.
-    WITH curve AS (
-        SELECT (m ->> 'depth')::int AS depth, ln((m ->> 'ef')::float8) AS ef, ln(greatest(1 - avg((m ->> 'recall')::float8), 0.5 / (count(*) * (m ->> 'depth')::int))) AS missed
-        FROM unnest(measured) AS m GROUP BY 1, m ->> 'ef', m ->> 'depth'
+          FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' AND m ->> 'seconds' IS NOT NULL GROUP BY 1) AS s;
+    SELECT avg((m ->> 'distance')::float8), greatest(1e-9, stddev_pop((m ->> 'distance')::float8)) INTO middle, spread FROM unnest(measured) AS m;
+    SELECT array_agg((m ->> 'depth')::int), array_agg(((m ->> 'distance')::float8 - middle) / spread), array_agg(ln((m ->> 'ef')::float8)), array_agg(1 - (m ->> 'recall')::float8),
+           array_agg((m ->> 'asked')::boolean)
+    INTO depths, places, efs, missed, asked FROM unnest(measured) AS m;
+
+    -- Poisson regression: what is missed is exp(a of the depth + growth * distance - slope * ln ef). Given each depth's misses, a drops out, and Newton's
+    -- steps find the other two. A prior of growth 0 and slope 1, as heavy as a query or two, holds them where next to nothing is missed.
+    FOR i IN 1 .. 30 LOOP
+        SELECT sum(g.yd - g.y * g.d) - growth AS to_growth, sum(g.y * g.x - g.yx) - 4 * (slope - 1) AS to_slope,
+               sum(g.y * (g.dd - g.d * g.d)) + 1 AS growth_growth, sum(g.y * (g.xx - g.x * g.x)) + 4 AS slope_slope, sum(g.y * (g.d * g.x - g.dx)) AS growth_slope
+        INTO h
+        FROM (SELECT sum(r.y) AS y, sum(r.y * r.d) AS yd, sum(r.y * r.x) AS yx, sum(r.w * r.d) / sum(r.w) AS d, sum(r.w * r.x) / sum(r.w) AS x,
+                     sum(r.w * r.d * r.d) / sum(r.w) AS dd, sum(r.w * r.d * r.x) / sum(r.w) AS dx, sum(r.w * r.x * r.x) / sum(r.w) AS xx
+              FROM (SELECT u.*, exp(growth * u.d - slope * u.x) AS w FROM unnest(depths, places, efs, missed) AS u (depth, d, x, y)) AS r GROUP BY r.depth) AS g;
+        det := h.growth_growth * h.slope_slope - h.growth_slope * h.growth_slope;
+        EXIT WHEN abs(h.to_growth) + abs(h.to_slope) < 1e-9;
+        growth := least(5, greatest(0, growth + least(1, greatest(-1, (h.slope_slope * h.to_growth - h.growth_slope * h.to_slope) / det))));
+        slope := least(2.5, greatest(.5, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
+    END LOOP;
+
+    -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries
+    -- together at a given cost. Between the two lies what has most questions, the near ones, answered soon, and asks of the far ones no more than they can bear.
+    ef_slope := slope;
+    ef_far := .7 * growth / slope / spread;
+    WITH taken AS (
+        SELECT u.depth, percentile_cont(.5) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
+               array_agg(u.d) FILTER (WHERE u.asked) AS ds
+        FROM unnest(depths, places, efs, missed, asked) AS u (depth, d, x, y, asked) GROUP BY u.depth
     ), line AS (
-        -- Least squares, each point as heavy as what it misses: of few misses a share is not known well.
-        SELECT s.depth, s.x, s.y, greatest(.5, least(2.5, -s.xy / nullif(s.xx, 0))) AS slope
-        FROM (SELECT c.depth, mean.x, mean.y, sum(exp(c.missed) * (c.ef - mean.x) * (c.missed - mean.y)) AS xy, sum(exp(c.missed) * (c.ef - mean.x) ^ 2) AS xx
-              FROM curve AS c
-              JOIN (SELECT w.depth, sum(exp(w.missed) * w.ef) / sum(exp(w.missed)) AS x, sum(exp(w.missed) * w.missed) / sum(exp(w.missed)) AS y FROM curve AS w GROUP BY w.depth) AS mean USING (depth)
-              GROUP BY c.depth, mean.x, mean.y) AS s
+        -- What was never missed is taken for half a row missed.
+        SELECT t.depth, middle + spread * t.typical AS typical,
+               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(.3 * growth * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
+        FROM taken AS t
     )
-    SELECT array_agg(l.y + coalesce(l.slope, 1) * l.x ORDER BY d.ordinal), array_agg(coalesce(l.slope, 1) ORDER BY d.ordinal)
-    INTO ef_intercepts, ef_slopes
+    SELECT array_agg(l.intercept ORDER BY d.ordinal), array_agg(l.typical ORDER BY d.ordinal) INTO ef_intercepts, ef_typical
     FROM unnest(pgsim._depths()) WITH ORDINALITY AS d (depth, ordinal)
     -- A table of fewer rows than the depth has the line of the deepest that it has.
     CROSS JOIN LATERAL (SELECT * FROM line AS l WHERE l.depth <= d.depth ORDER BY l.depth DESC LIMIT 1) AS l;
 END
 $$;
-COMMENT ON FUNCTION pgsim._fit_index IS 'From what an index was measured to find: for each depth the line of the logarithm of what is missed over that of ef, and the line of the time over ef.';
+COMMENT ON FUNCTION pgsim._fit_index IS 'From what an index was measured to find: how what it misses falls with ef and grows with the distance of the last row asked for, and the line of the time over ef.';
+
+CREATE FUNCTION pgsim._has_partial(version_id int) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = _has_partial.version_id AND i.where_filter IS NOT NULL);
+COMMENT ON FUNCTION pgsim._has_partial IS 'Whether a version has partial vector indexes.';
 
 CREATE FUNCTION pgsim._index_settings(p pgsim._search_plan) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -7067,6 +7220,7 @@ DECLARE
     distance text;
     distances text := '';
     first_order text;
+    kept text := '';
     statement text;
 BEGIN
     FOR i IN 1 .. key_count LOOP
@@ -7117,7 +7271,9 @@ BEGIN
         END LOOP;
         statement := format('SELECT %s FROM %s', left(keys, -2) || distances, source);
         IF p.bound IS NOT NULL AND exact THEN
-            statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s LIMIT %s) AS r_0', statement, p.bound + 1);
+            -- Counted where they are kept: a window over them would keep them once more.
+            kept := format('WITH pgsim_matches AS MATERIALIZED (%s LIMIT %s) ', statement, p.bound + 1);
+            statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
             statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
         ELSIF rungs > 1 THEN
@@ -7135,8 +7291,9 @@ BEGIN
         -- OFFSET 0 keeps the condition from computing the distance a second time.
         statement := format('SELECT * FROM (%s OFFSET 0) AS f WHERE %s', statement, pgsim._after_condition(t, 'd_' || rungs));
     END IF;
-    RETURN format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
-                  CASE WHEN exact AND p.bound IS NULL THEN 'NULL::bigint, NULL::bigint'
+    RETURN kept || format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
+                  CASE WHEN kept <> '' THEN '(SELECT pg_catalog.count(*) FROM pgsim_matches), NULL::bigint'
+                       WHEN exact THEN 'NULL::bigint, NULL::bigint'
                        WHEN p.strategy = 'codes' THEN 'pg_catalog.max(found), pg_catalog.max(listed)' ELSE 'pg_catalog.max(found), NULL::bigint' END,
                   CASE WHEN distinct_on IS NULL AND (p.request).after IS NULL AND (exact OR p.strategy = 'codes') AND rungs = 1 THEN statement
                        ELSE format('SELECT * FROM (%s) AS m', statement) END,
@@ -7188,7 +7345,8 @@ BEGIN
     c.exact_row := (costs ->> 'exact_row')::float8;
     c.keep_row := (costs ->> 'keep_row')::float8;
     c.code_row := (costs ->> 'code_row')::float8;
-    SELECT f.ef_intercepts, f.ef_slopes, f.ann_start, f.ann_candidate, f.queries INTO c.ef_intercepts, c.ef_slopes, c.ann_start, c.ann_candidate, c.queries
+    SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
+    INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
     FROM pgsim._fit_index((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'index') AS m)) AS f;
     DELETE FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
     INSERT INTO pgsim._calibration SELECT c.*;
@@ -7196,6 +7354,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._store_calibration IS 'Puts the parts of a calibration together and stores it, for the searches that follow.';
+
+CREATE FUNCTION pgsim._typical_distance(c pgsim._calibration, among float8) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    depths CONSTANT int[] := pgsim._depths();
+    i int := 1;
+BEGIN
+    WHILE i < cardinality(depths) - 1 AND depths[i + 1] < among LOOP
+        i := i + 1;
+    END LOOP;
+    -- Distances grow with the logarithm of the depth, about; beyond the last depth too.
+    RETURN c.ef_typical[i] + (c.ef_typical[i + 1] - c.ef_typical[i]) * ln(greatest(among, depths[1]) / depths[i]) / ln(depths[i + 1]::float8 / depths[i]);
+END
+$$;
+COMMENT ON FUNCTION pgsim._typical_distance IS 'How far the last of so many nearest rows lies for a typical query of the calibration; NULL where that was not measured.';
 
 CREATE FUNCTION pgsim.explain_search(
     collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
@@ -8062,7 +8237,7 @@ BEGIN
         persistence, stem || '_vocabulary');
     EXECUTE format('CREATE %sTABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)', persistence, stem || '_changes');
     SELECT c.id, format('pgsim_data.%I', stem || '_documents'), format('pgsim_data.%I', stem || '_vocabulary'), format('pgsim_data.%I', stem || '_changes'),
-           _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
+           format('pgsim_data.%I', stem || '_words'), format('pgsim_data.%I', stem || '_best'), c.relation::text, _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
     INTO x;
     INSERT INTO pgsim._text VALUES (x.*);
     FOREACH made IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
@@ -8082,12 +8257,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     tables regclass[];
+    made text;
 BEGIN
     SELECT array_agg(r.oid::regclass ORDER BY r.oid) INTO tables
     FROM pgsim._text AS x JOIN pg_class AS r ON r.oid IN (x.documents, x.vocabulary, x.changes) WHERE x.collection_id = c.id;
     -- The triggers go first, and writers wait until all of it is gone.
     PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
     WHERE cardinality(tables) > 0;
+    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)']) AS f WHERE x.collection_id = c.id LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', made);
+    END LOOP;
     DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
@@ -8315,6 +8494,126 @@ COMMENT ON FUNCTION pgsim._keep_text IS
     'Trigger: keeps a text index up with its base table, in the writer''s own transaction. It runs as its owner, to whom the index belongs, reads only what was changed, and writes nothing else.';
 REVOKE ALL ON FUNCTION pgsim._keep_text FROM PUBLIC;
 
+CREATE FUNCTION pgsim._make_text_functions(c pgsim._collection, x pgsim._text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $make$
+DECLARE
+    n int := cardinality(c.key_columns);
+    vectors text := pgsim._vector_schema();
+    -- A statement of a function is planned once a session, and not for the words of one query.
+    -- A sequential scan or a hash would be chosen for what is not known yet, or for tables as small as they are now.
+    settings text := 'SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off '
+                     'SET enable_mergejoin = off SET jit = off';
+    key_text text;
+    ranking text;
+    rankings text := '';
+    made text;
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
+        'LANGUAGE plpgsql STABLE %s AS %L', x.words_function, settings, format($body$
+BEGIN
+    SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
+    SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
+    FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+    CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h;
+END
+$body$, x.vocabulary, x.changes));
+
+    key_text := CASE n WHEN 1 THEN 'f.key::text' ELSE (SELECT format('jsonb_build_object(%s)::text', string_agg(format('%L, f.%I', k.name, pgsim._key_column(k.ordinal, n)), ', ' ORDER BY k.ordinal))
+                                                       FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)) END;
+    ranking := format($body$
+    SELECT array_agg(%1$s ORDER BY f.score DESC, %2$s), array_agg(f.score ORDER BY f.score DESC, %2$s),
+           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
+    INTO keys, scores, proven
+    FROM (
+        SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
+               (SELECT sum(%5$s) FROM unnest(q.units, q.weights) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact) AS i) AS score
+        FROM (
+            SELECT m.*, min(m.l) FILTER (WHERE m.place <= depth) OVER () AS floor, min(m.u) OVER () AS lowest, count(*) OVER () AS passed
+            FROM (
+                SELECT r.*, row_number() OVER (ORDER BY r.u DESC) AS place
+                FROM (
+                    SELECT s.*, s.a * greatest(1, q.average / s.average) * (1 + slack) AS u, s.a * least(1, q.average / s.average) * (1 - slack) AS l
+                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) q.vector) AS a FROM %7$s AS d WHERE %%1$s OFFSET 0) AS s
+                    WHERE s.a * greatest(1, q.average / s.average) * (1 + slack) >= least_score AND s.a > 0
+                    ORDER BY u DESC LIMIT kept
+                ) AS r
+            ) AS m
+        ) AS o
+        WHERE o.u >= o.floor
+        ORDER BY score DESC, %8$s LIMIT depth
+    ) AS f;
+    IF counted THEN
+        candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
+    END IF;
+$body$, key_text, pgsim._key_list('f.', c.key_columns, true), c.relation, pgsim._key_join('b.', 'o.', c.key_columns, true), pgsim._text_score(x, 'o.', 'q.average'),
+        vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
+    FOR i IN 1 .. 4 LOOP
+        rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,
+            (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
+    END LOOP;
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %s(q pgsim._text_query, depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT candidates bigint, OUT rounds int, OUT proven boolean) '
+        'LANGUAGE plpgsql STABLE %s AS %L', x.best_function, settings, format($body$
+DECLARE
+    n int := cardinality(q.ids);
+    kept int := 2 * depth + 60;
+    slack float8 := 2e-7 * (8 + n);
+    reach int := 0;
+    reached float8 := 0;
+    wanted float8 := greatest(50, 5 * depth);
+    least_score float8 := 0;
+    found bigint;
+    clauses text[];
+    parts_1 int[];
+    parts_2 int[];
+    parts_3 int[];
+    parts_4 int[];
+BEGIN
+    rounds := 1;
+    WHILE reach < n LOOP
+        WHILE reach < n AND reached < wanted LOOP
+            reach := reach + 1;
+            reached := reached + q.docs[reach];
+        END LOOP;
+        EXIT WHEN reach = n;
+        rounds := rounds + 1;
+        parts_1 := ('{' || array_to_string(q.ids[1 : reach], ',') || '}')::int[];
+        SELECT count(*), min(r.l) INTO found, least_score
+        FROM (SELECT s.a * least(1, q.average / s.average) * (1 - slack) AS l
+              FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) q.vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
+              WHERE s.a > 0 ORDER BY l DESC LIMIT depth) AS r;
+        EXIT WHEN found = depth;
+        least_score := 0;
+        wanted := 8 * reached;
+    END LOOP;
+    least_score := coalesce(least_score, 0) * (1 - 1e-6);
+    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) END;
+    IF coalesce(clauses, '{}') = '{}' THEN
+        clauses := ARRAY[array_to_string(q.ids, ',')];
+    END IF;
+    parts_1 := ('{' || clauses[1] || '}')::int[];
+    parts_2 := ('{' || clauses[2] || '}')::int[];
+    parts_3 := ('{' || clauses[3] || '}')::int[];
+    parts_4 := ('{' || clauses[4] || '}')::int[];
+    CASE least(cardinality(clauses), 4)
+    %3$s
+    END CASE;
+END
+$body$, vectors, x.documents, rankings));
+    UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
+    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
+        -- It reads tables by its caller's rights.
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made);
+    END LOOP;
+END
+$make$;
+COMMENT ON FUNCTION pgsim._make_text_functions IS
+    'Makes the two functions of a text index, whose statements a session plans once: one reads what it knows of words, the other finds the best rows for a query without a filter.';
+
 CREATE FUNCTION pgsim._read_text_query(c pgsim._collection, x pgsim._text, query text, form text) RETURNS pgsim._text_query
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -8335,14 +8634,9 @@ BEGIN
     IF q.bound THEN
         PERFORM set_config('pgsim.text_lexemes', w.lexemes::text, true);
     END IF;
-    EXECUTE format('SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) FROM %s AS h WHERE h.term = 0', x.changes)
-    INTO q.rows, q.average, inverse;
+    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
+    INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
-    EXECUTE format(
-        'SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) FROM unnest($1) AS w (lexeme) '
-        'CROSS JOIN LATERAL (SELECT v.* FROM %s AS v WHERE v.lexeme = w.lexeme) AS v '
-        'CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %s AS h WHERE h.term = v.term) AS h', x.vocabulary, x.changes)
-    INTO lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     -- Static SQL, whose plan is kept: the session plans it once.
     SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
            array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
@@ -8412,6 +8706,7 @@ DECLARE
     filter_first boolean := false;
     rounds int := 0;
     scored bigint := 0;
+    proven boolean := false;
 BEGIN
     IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
@@ -8452,7 +8747,10 @@ BEGIN
             -- False where more rows match than was expected.
             filter_first := q.bound OR admitted <= all_docs;
         END IF;
-        IF NOT filter_first THEN
+        IF form = 'any' AND predicate IS NULL AND NOT q.bound AND x.base_name = c.relation::text THEN
+            EXECUTE format('SELECT r.keys, r.scores, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function) INTO keys, scores, scored, rounds, proven USING q, depth, explained;
+        END IF;
+        IF NOT filter_first AND NOT proven THEN
             -- No scan of all rows: each would have its words' ids taken from its impacts.
             previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
             -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
@@ -8487,11 +8785,10 @@ BEGIN
     END IF;
     keys := coalesce(keys, '{}');
     scores := coalesce(scores, '{}');
-    details := jsonb_build_object('words', n, 'candidates', scored, 'rounds', rounds,
-                                  'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
+    details := jsonb_build_object('words', n, 'rounds', rounds, 'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
     IF explained THEN
         details := details || jsonb_build_object(
-            'form', form, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
             'rows', q.rows, 'mean_length', q.average,
             'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
                            FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));
@@ -8533,6 +8830,7 @@ BEGIN
             EXECUTE format(CASE WHEN drift.missing THEN 'GRANT %s ON %s TO %s' ELSE 'REVOKE %s ON %s FROM %s' END, drift.privilege, held, drift.grantee);
         END LOOP;
     END LOOP;
+    PERFORM pgsim._make_text_functions(c, x);
     IF NOT pgsim._text_security_drift(c, x) THEN
         RETURN;
     END IF;
@@ -8775,6 +9073,9 @@ BEGIN
         RETURN QUERY SELECT 'error', subject, 'its text index is not kept up: a column that it reads was renamed or dropped, or its triggers were off', again;
         RETURN;
     END IF;
+    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(pgsim._text_query, int, boolean)') IS NULL THEN
+        RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
+    END IF;
     SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
     FROM unnest(ARRAY[x.documents, x.vocabulary, x.changes]) AS t (held) CROSS JOIN LATERAL pgsim._privilege_drift(c.relation, t.held, '{SELECT}') AS d;
     IF problems IS NOT NULL OR pgsim._text_security_drift(c, x) THEN
@@ -8874,6 +9175,23 @@ COMMENT ON FUNCTION pgsim._text_row_words IS
     'What _text_insertion does for rows of a statement, for one row, but storing it: its impacts, and the counts that it changes. Several short statements are planned sooner than one long one.';
 REVOKE ALL ON FUNCTION pgsim._text_row_words FROM PUBLIC;
 
+CREATE FUNCTION pgsim._text_score(x pgsim._text, prefix text, average text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- A factor between weights of whole numbers and of hundredths, to which what is read back from an impact is rounded.
+    unit text := CASE WHEN (SELECT bool_and(w = trunc(w)) FROM unnest(x.weights) AS w) THEN '1' ELSE '0.01' END;
+    norm text := format('(%s * (%s + %s * %slength / %%s))', x.k1, 1 - x.b, x.b, prefix);
+    frequency text := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, prefix || 'average'), x.k1 + 1, unit, unit);
+BEGIN
+    RETURN CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
+                ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, average)) END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_score IS
+    'The expression of what a word adds to a row''s score, over i.impact and w.weight: the impact is stored for a mean length that has moved since, so it is reckoned anew from the frequency that it was made of.';
+
 CREATE FUNCTION pgsim._text_security_drift(c pgsim._collection, x pgsim._text) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -8898,8 +9216,6 @@ AS $$
 DECLARE
     n int := cardinality(c.key_columns);
     vectors text := pgsim._vector_schema();
-    -- A factor between weights of whole numbers and of hundredths, to which what is read back from an impact is rounded.
-    unit text := CASE WHEN (SELECT bool_and(w = trunc(w)) FROM unnest(x.weights) AS w) THEN '1' ELSE '0.01' END;
     -- Impacts are added as single-precision numbers.
     slack float8 := 2e-7 * (8 + cardinality(q.ids));
     condition text := q.condition;
@@ -8911,9 +9227,6 @@ DECLARE
     key_text text := '';
     admits text;
     source text;
-    norm text := format('(%s * (%s + %s * d.length / %%s))', x.k1, 1 - x.b, x.b);
-    frequency text;
-    score text;
 BEGIN
     FOR i IN 1 .. n LOOP
         keys := keys || format('d.%I AS k_%s, ', pgsim._key_column(i, n), i);
@@ -8945,10 +9258,7 @@ BEGIN
                       named, 1 - slack, keys, vectors, source, format(admits, 'pgsim_c'), depth);
     END IF;
     -- An impact is stored for a mean length that has moved since. The factor by which it has changed lies between one and the ratio of both means, so
-    -- the bounds of a score are exact; those few rows that may be among the best are scored anew, from the frequencies that their impacts were made of.
-    frequency := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, 'd.average'), x.k1 + 1, unit, unit);
-    score := CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
-                  ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, '$5')) END;
+    -- the bounds of a score are exact; those few rows that may be among the best are scored anew.
     RETURN CASE WHEN filter_first THEN format(E'WITH pgsim_b AS MATERIALIZED (SELECT %s FROM %s%s\n%s), ', pgsim._key_list('', c.key_columns, false), c.relation, ' WHERE ' || predicate, 'LIMIT ' || most)
                 ELSE 'WITH ' END
         || format('pgsim_c AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER (ORDER BY u DESC%1$s) AS place FROM ('
@@ -8959,7 +9269,7 @@ BEGIN
         || format('pgsim_best AS (SELECT %1$s place FROM pgsim_first UNION ALL SELECT %1$s place FROM %2$s), ', named,
                   format(admits, '(SELECT c.* FROM pgsim_c AS c CROSS JOIN pgsim_bound AS o WHERE c.place > o.place AND c.u >= o.l) AS pgsim_c'))
         || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM unnest($2, $4) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact) AS i) AS score '
-                  'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, score, vectors, x.documents, left(of_documents, -5))
+                  'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, pgsim._text_score(x, 'd.', '$5'), vectors, x.documents, left(of_documents, -5))
         || format('SELECT pg_catalog.array_agg(%s ORDER BY score DESC%s), pg_catalog.array_agg(score ORDER BY score DESC%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c), %3$s FROM (SELECT * FROM pgsim_scored ORDER BY score DESC%2$s LIMIT %4$s) AS n',
                   key_text, key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, depth);
 END
@@ -9316,15 +9626,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN vector_norm(subvector(v, 1, dims)) = 0;
 COMMENT ON FUNCTION pgsim._prefix_is_zero IS 'Whether the first dims dimensions of a vector are all zeros.';
 
-CREATE FUNCTION pgsim._turned(v vector, others vector[]) RETURNS vector
+CREATE FUNCTION pgsim._turned(v vector, others vector[], far float8) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
-    SELECT (l2_normalize(v) + l2_normalize(n.noise) * array_fill(0.7::real, ARRAY[vector_dims(v)])::vector)
-           * array_fill((vector_norm(v) / 1.22)::real, ARRAY[vector_dims(v)])::vector
+    SELECT (l2_normalize(v) + l2_normalize(n.noise) * array_fill(far::real, ARRAY[vector_dims(v)])::vector)
+           * array_fill((vector_norm(v) / sqrt(1 + far * far))::real, ARRAY[vector_dims(v)])::vector
     FROM (SELECT sum(o.o) FILTER (WHERE o.ordinal % 2 = 0) - sum(o.o) FILTER (WHERE o.ordinal % 2 = 1) AS noise FROM unnest(others) WITH ORDINALITY AS o (o, ordinal)) AS n
 );
 COMMENT ON FUNCTION pgsim._turned IS
-    'A vector of about the same length, some 35 degrees away, in a direction that others of its kind vary in: half of them less the other half. (Measured: an index finds the neighbours of such as well as those of questions; those of its own rows, or of rows with noise of no direction, it finds more easily, or not at all.)';
+    'A vector of about the same length, at an angle whose tangent is far, in a direction that others of its kind vary in: half of them less the other half. (Measured: of such at one distance from their neighbours an index misses as many as of questions at that distance; its own rows, or rows with noise of no direction, it finds more easily, or not at all.)';
 
 CREATE FUNCTION pgsim._vector_expression(
     operand text, vector_schema text, metric text, dim int, stored_element text, dims int, element text
@@ -9369,7 +9679,8 @@ COMMENT ON FUNCTION pgsim._vector_problem IS 'Why a vector cannot be stored or s
 
 CREATE FUNCTION pgsim._vector_schema() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT t.typnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_type AS t WHERE t.oid = 'vector'::pg_catalog.regtype);
+SET search_path = pg_catalog, pg_temp
+RETURN coalesce(nullif(left(pg_typeof(NULL::vector)::text, -length('.vector')), ''), 'pg_catalog');
 COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL.';
 
 CREATE FUNCTION pgsim._forget_vectors(t pgsim._target, keys text[]) RETURNS void

@@ -29,6 +29,7 @@ op.pgsim_install("0.1.0")
 """
 REGISTER = """
 op.create_collection("notes", name="100% notes: a 'quoted' \\\\ name", text_columns=["body"], filter_columns=["id"])
+op.enable_text("100% notes: a 'quoted' \\\\ name", text_config="simple", weights={"title": 2.5, "body": 1}, k1=0.9)
 op.create_model("small", 4, metric="l2", matryoshka=[2], query_prefix="query: 100%", properties={"by": "us"})
 op.create_model("next", 4)
 op.create_embedding("100% notes: a 'quoted' \\\\ name", "title", ["title"])
@@ -36,6 +37,7 @@ op.create_version("100% notes: a 'quoted' \\\\ name", "small", column_name="vect
 op.create_version("100% notes: a 'quoted' \\\\ name", "next")
 """
 FORGET = """
+op.disable_text("100% notes: a 'quoted' \\\\ name")
 op.drop_version("100% notes: a 'quoted' \\\\ name", "next")
 op.drop_version("100% notes: a 'quoted' \\\\ name", "small", force=True)
 op.drop_embedding("100% notes: a 'quoted' \\\\ name", "title")
@@ -49,6 +51,7 @@ NAME = "100% notes: a 'quoted' \\ name"
 def _registered(connection: psycopg.Connection) -> list[tuple[object, ...]]:
     return [
         *connection.execute("SELECT name, text_columns, filter_columns FROM pgsim.collections"),
+        *connection.execute("SELECT text_config, columns, weights, k1, b FROM pgsim._text"),
         *connection.execute(
             "SELECT name, metric, matryoshka, query_prefix, properties FROM pgsim.models ORDER BY name"
         ),
@@ -63,6 +66,7 @@ def _indexes(connection: psycopg.Connection) -> list[tuple[object, ...]]:
 
 EXPECTED = [
     (NAME, ["body"], ["id"]),
+    ("pg_catalog.simple", ["body", "title"], [1.0, 2.5], 0.9, 0.75),
     ("next", "cosine", [], "", {}),
     ("small", "l2", [2], "query: 100%", {"by": "us"}),
     ("default", "small", True),

@@ -3,77 +3,72 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psycopg
 import pytest
 
 from pgsim import Database
-from pgsim.cli.app import run
-from pgsim.cli.screen import output
 from pgsim.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from cli.conftest import Pgsim
+    from fixtures.server import Server
 
 ROWS, DIM = 6300, 8
 
 
-class Pgsim(Protocol):
-    def __call__(self, *arguments: str, status: int = 0) -> str: ...
+def fill(db: Database, connection: psycopg.Connection[Any]) -> None:
+    vectors = np.random.default_rng(3).normal(size=(ROWS, DIM))
+    connection.execute(f"CREATE TABLE notes (id int PRIMARY KEY, lang text, code text, e vector({DIM}))".encode())
+    connection.execute(
+        "INSERT INTO notes SELECT i, CASE WHEN i %% 3 = 0 THEN 'en' ELSE 'd' || i %% 3 END, 'c' || i, v "
+        "FROM unnest(%s::vector[]) WITH ORDINALITY AS u (v, i)",
+        [[str(list(map(float, vector))) for vector in vectors]],
+    )
+    connection.execute("ANALYZE notes")
+    db.create_collection("notes", filter_columns=["lang"])
+    db.create_model("m", DIM)
+    db.create_version("notes", "m", column_name="e")
+    connection.execute(
+        "INSERT INTO pgsim._calibration SELECT v.id, %s, 60, '{-1,0,1,2,2.5,3,3.5,4}', "
+        "'{1.2,1.6,2.1,2.5,2.9}', 1.1 FROM pgsim.versions AS v",
+        [ROWS],
+    )
+    connection.execute(
+        "UPDATE pgsim._calibration SET scan_row = 1e-6, exact_row = 1e-5, code_row = 5e-6, keep_row = 1e-7, "
+        "ann_start = 1e-4, ann_candidate = 1e-5"
+    )
+    db.record_searches("notes", share=1, values=True)
+    searched: list[Mapping[str, object] | None] = [{"lang": "en"}, {"code": "c77"}, None]
+    for filter in searched:
+        for _ in range(5):
+            db.search("notes", np.ones(DIM), filter=filter)
+    db.record_searches("notes", share=0)
+
+
+@pytest.fixture(scope="module")
+def notes_database(server: Server, template: str) -> Iterator[str]:
+    """6,300 notes in three languages, whose searches were recorded."""
+    with server.database("notes", template) as name:
+        with Database(server.dsn(name)) as db, db.connection() as connection:
+            fill(db, connection)
+        yield name
 
 
 @pytest.fixture
-def pgsim(notes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Pgsim:
-    monkeypatch.setenv("PGSIM_DSN", notes)
-    monkeypatch.setattr(output, "width", 200)
-
-    def call(*arguments: str, status: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["pgsim", *arguments])
-        left: object = 0
-        try:
-            run()
-        except SystemExit as exit_:
-            left = exit_.code or 0
-        printed = capsys.readouterr()
-        assert left == status, printed.out + printed.err
-        return printed.out + printed.err
-
-    return call
+def database_dsn(server: Server, notes_database: str) -> Iterator[str]:
+    with server.database("notes", notes_database) as name:
+        yield server.dsn(name)
 
 
 @pytest.fixture
 def notes(database_dsn: str) -> str:
-    """The DSN of a database with 6,300 notes in three languages, whose searches were recorded."""
-    vectors = np.random.default_rng(3).normal(size=(ROWS, DIM))
-    with Database(database_dsn) as db, db.connection() as connection:
-        connection.execute(f"CREATE TABLE notes (id int PRIMARY KEY, lang text, code text, e vector({DIM}))".encode())
-        connection.execute(
-            "INSERT INTO notes SELECT i, CASE WHEN i %% 3 = 0 THEN 'en' ELSE 'd' || i %% 3 END, 'c' || i, v "
-            "FROM unnest(%s::vector[]) WITH ORDINALITY AS u (v, i)",
-            [[str(list(map(float, vector))) for vector in vectors]],
-        )
-        connection.execute("ANALYZE notes")
-        db.create_collection("notes", filter_columns=["lang"])
-        db.create_model("m", DIM)
-        db.create_version("notes", "m", column_name="e")
-        connection.execute(
-            "INSERT INTO pgsim._calibration SELECT v.id, %s, 60, '{-1,0,1,2,2.5,3,3.5,4}', "
-            "'{1.95,0.85,1.85,2.6,3.65}', '{1.35,1.0,1.1,1.15,1.25}' FROM pgsim.versions AS v",
-            [ROWS],
-        )
-        connection.execute(
-            "UPDATE pgsim._calibration SET scan_row = 1e-6, exact_row = 1e-5, code_row = 5e-6, keep_row = 1e-7, "
-            "ann_start = 1e-4, ann_candidate = 1e-5"
-        )
-        db.record_searches("notes", share=1, values=True)
-        searched: list[Mapping[str, object] | None] = [{"lang": "en"}, {"code": "c77"}, None]
-        for filter in searched:
-            for _ in range(5):
-                db.search("notes", np.ones(DIM), filter=filter)
-        db.record_searches("notes", share=0)
+    """The DSN of a database with the notes, for a test that commits."""
     return database_dsn
 
 

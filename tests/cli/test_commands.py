@@ -6,17 +6,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psycopg
 import pytest
 
 from pgsim import Database
-from pgsim.cli.app import run
 from pgsim.cli.filters import parse_filter
-from pgsim.cli.screen import output
 from pgsim.errors import InvalidFilter
+
+if TYPE_CHECKING:
+    from cli.conftest import Pgsim
 
 LETTERS = '''
 import numpy as np
@@ -28,30 +29,6 @@ class Letters:
     def embed_query(self, text):
         return np.array([text.lower().count(chr(97 + i)) for i in range(26)], np.float32)
 '''
-
-
-class Pgsim(Protocol):
-    def __call__(self, *arguments: str, status: int = 0) -> str: ...
-
-
-@pytest.fixture
-def pgsim(database_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Pgsim:
-    monkeypatch.setenv("PGSIM_DSN", database_dsn)
-    monkeypatch.setattr(output, "width", 200)
-    monkeypatch.delenv("PGSIM_EMBEDDER", raising=False)
-
-    def call(*arguments: str, status: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["pgsim", *arguments])
-        left: object = 0
-        try:
-            run()
-        except SystemExit as exit_:
-            left = exit_.code or 0
-        printed = capsys.readouterr()
-        assert left == status, printed.err
-        return printed.out + printed.err
-
-    return call
 
 
 @pytest.fixture
@@ -252,3 +229,12 @@ def test_a_filter_is_written_as_a_person_would(written: list[str], meant: dict[s
 def test_what_is_no_filter_is_refused(written: str) -> None:
     with pytest.raises(InvalidFilter):
         parse_filter([written])
+
+
+def test_a_text_index_is_made_told_of_and_dropped(pgsim: Pgsim, notes: str) -> None:
+    assert "3 rows, 5 words" in pgsim("text", "enable", "notes", "--weight", "body=2", "--k1", "1")
+    assert "a red boat" in pgsim("search", "boats", "--by", "words", "--collection", "notes", "-k", "1")
+    assert "5 different words" in pgsim("text", "show", "notes")
+    assert "no text index any more" in pgsim("text", "disable", "notes")
+    assert "PS035" not in pgsim("text", "show", "notes", status=1)
+    assert "--weight 'body' is not COLUMN=NUMBER" in pgsim("text", "enable", "notes", "--weight", "body", status=1)

@@ -6,17 +6,24 @@ import hashlib
 import os
 import subprocess
 import sys
-import textwrap
 from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pgsim.demo.corpus import Entry, read_standard_library
+from pgsim.demo.corpus import Entry
 
+if TYPE_CHECKING:
+    from fixtures.standard_library import Reading
 
-@pytest.fixture(scope="module")
-def entries() -> list[Entry]:
-    return read_standard_library()
+READER = """
+import hashlib, sys
+from pgsim.demo.corpus import read_standard_library
+sys.path.insert(0, sys.argv[1])
+entries = read_standard_library()
+print(hashlib.sha256(repr(entries).encode()).hexdigest(), *sys.modules)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -131,51 +138,48 @@ def test_private_names_and_programs_are_left_out(entries: list[Entry]) -> None:
         assert not {"test", "tests"} & set(entry.module.split("."))
 
 
-def test_a_module_of_this_name_elsewhere_on_the_path_is_not_run(tmp_path: os.PathLike[str]) -> None:
+@dataclass(frozen=True)
+class Process:
+    """How a fresh interpreter ended that read the corpus, and what it printed."""
+
+    status: int
+    printed: str
+    errors: str
+
+
+@pytest.fixture(scope="module")
+def other_process(tmp_path_factory: pytest.TempPathFactory) -> Process:
+    """Warnings are errors there, and modules that stop it stand first on its path."""
+    folder = tmp_path_factory.mktemp("elsewhere")
     for name in ("cmath", "grp", "antigravity"):
-        with open(os.path.join(tmp_path, f"{name}.py"), "w", encoding="utf-8") as file:
-            file.write("raise SystemExit('this module was run')")
-
-    _run_reader("", tmp_path)
-
-
-def test_the_same_python_gives_the_same_rows_in_every_process_with_no_side_effect(
-    entries: list[Entry],
-) -> None:
-    printed = _run_reader(
-        """
-        assert not {"antigravity", "this", "idlelib", "turtle", "tkinter", "readline"} & set(sys.modules)
-        print(hashlib.sha256(repr(entries).encode()).hexdigest())
-        """
-    )
-
-    assert printed == hashlib.sha256(repr(entries).encode()).hexdigest()
-
-
-def test_progress_counts_the_modules_and_names_the_current_one() -> None:
-    calls: list[tuple[int, int, str]] = []
-    read_standard_library(lambda done, modules, current: calls.append((done, modules, current)))
-
-    done, totals, names = zip(*calls, strict=True)
-    assert list(done) == list(range(totals[0] + 1))
-    assert set(totals) == {totals[0]}
-    assert {"json", "pathlib", "math"} < set(names)
-    assert names[-1] == ""
-
-
-def _run_reader(then: str, first_on_path: os.PathLike[str] | None = None) -> str:
-    """What a fresh interpreter prints that reads the corpus, warnings being errors."""
-    program = "import hashlib, sys\nfrom pgsim.demo.corpus import read_standard_library\n"
-    if first_on_path:
-        program += f"sys.path.insert(0, {os.fspath(first_on_path)!r})\n"
-    program += "entries = read_standard_library()\n" + textwrap.dedent(then)
+        (folder / f"{name}.py").write_text("raise SystemExit('this module was run')")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
+        [sys.executable, "-W", "error", "-c", READER, str(folder)],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "7"},
     )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    return done.stdout.strip()
+    return Process(done.returncode, done.stdout.strip(), done.stderr)
+
+
+def test_a_module_of_this_name_elsewhere_on_the_path_is_not_run(other_process: Process) -> None:
+    assert (other_process.status, other_process.errors) == (0, "")
+
+
+def test_the_same_python_gives_the_same_rows_in_every_process_with_no_side_effect(
+    entries: list[Entry], other_process: Process
+) -> None:
+    digest, *imported = other_process.printed.split()
+
+    assert digest == hashlib.sha256(repr(entries).encode()).hexdigest()
+    assert "json" in imported
+    assert not {"antigravity", "this", "idlelib", "turtle", "tkinter", "readline"} & set(imported)
+
+
+def test_progress_counts_the_modules_and_names_the_current_one(reading: Reading) -> None:
+    done, totals, names = zip(*reading.progress, strict=True)
+    assert list(done) == list(range(totals[0] + 1))
+    assert set(totals) == {totals[0]}
+    assert {"json", "pathlib", "math"} < set(names)
+    assert names[-1] == ""

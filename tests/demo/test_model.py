@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pgsim.demo.corpus import Entry, read_standard_library
+from pgsim.demo.corpus import Entry
 from pgsim.demo.model import LsaEmbedder, document_text
 from pgsim.embedders.protocol import Embedder
 from pgsim.errors import EmbedderError, InvalidArgument, MissingExtra
@@ -39,8 +39,7 @@ class Fitted:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> Fitted:
-    entries = read_standard_library()
+def fitted(entries: list[Entry]) -> Fitted:
     texts = [document_text(entry) for entry in entries]
     model = LsaEmbedder.fit(texts)
     return Fitted([entry.name for entry in entries], texts, model, model.embed_documents(texts))

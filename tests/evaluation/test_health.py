@@ -35,6 +35,7 @@ MEASURES = [
     "index_rows",
     "changed_since_build",
     "memory",
+    "calibration",
     "recall_ef_40",
     "recall_ef_200",
 ]
@@ -197,6 +198,21 @@ def test_memory_is_compared_with_what_the_server_has(shelf: Shelf) -> None:
     value, verdict, explanation, _ = shelf.health()["memory"]
     assert (value, verdict) == (expected, "ok")
     assert "effective_cache_size 77 GB" in explanation
+
+
+def test_a_calibration_is_missed_and_told_when_it_is_old(make_shelf: MakeShelf) -> None:
+    shelf = make_shelf(np.random.default_rng(1).normal(size=(2500, 8)).astype(np.float32), adopted=False)
+    shelf.connection.execute("ANALYZE")
+    value, verdict, explanation, hint = shelf.health()["calibration"]
+    assert (value, verdict) == (None, "note")
+    assert "defaults" in explanation
+    shelf.connection.execute("SELECT pgsim.calibrate('book', sample => 10)")
+    assert shelf.health()["calibration"][:2] == (pytest.approx(1, rel=0.1), "ok")
+    shelf.connection.execute("UPDATE pgsim._calibration SET rows = rows / 3")
+    value, verdict, explanation, hint = shelf.health()["calibration"]
+    assert (value, verdict) == (pytest.approx(3, rel=0.1), "note")
+    assert "stale" in explanation
+    assert "pgsim.calibrate('book', model => 'model')" in str(hint)
 
 
 def test_a_large_table_is_sampled(make_shelf: MakeShelf) -> None:

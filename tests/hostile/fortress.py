@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ CATALOGUES = (
     "pg_db_role_setting",
     "pg_description",
 )
+# What the databases of a server have in common: other tests change it too.
+SHARED = ("pg_roles", "pg_auth_members", "pg_db_role_setting")
 # Bookkeeping that any statement may change.
 FREE = {
     "pg_class": "(to_jsonb(r) - '{relpages,reltuples,relallvisible,relallfrozen,relfrozenxid,relminmxid,relhasindex,"
@@ -107,6 +109,7 @@ class Fortress:
 
     connection: psycopg.Connection
     names: Sequence[str]
+    known: dict[str, str] = field(default_factory=dict)
 
     def attack(self, act: str, cases: Iterable[object], verify: str | None = None) -> list[Gave | Refusal]:
         """Runs ``act``, then ``verify``, for each case; ``$1`` is the case as jsonb, the answer is one jsonb."""
@@ -122,9 +125,12 @@ class Fortress:
             "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND relpersistence = 'p' "
             "AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1"
         ).fetchall()
+        return self.checksums([*CATALOGUES, *(name for (name,) in tables)])
+
+    def checksums(self, relations: Iterable[str]) -> dict[str, str]:
         whole_rows = " UNION ALL ".join(
             f"SELECT '{name}', md5(coalesce(string_agg(t.row, '' ORDER BY t.row), '')) "
             f'FROM (SELECT {FREE.get(name, "r::text")} COLLATE "C" AS row FROM {name} AS r) AS t'
-            for name in [*CATALOGUES, *(name for (name,) in tables)]
+            for name in relations
         )
         return dict(self.connection.execute(whole_rows).fetchall())

@@ -39,9 +39,8 @@ def librarian_database(server: Server, bare_template: str, built_sql: Path, libr
 @pytest.fixture
 def connection(server: Server, librarian_database: str) -> Iterator[psycopg.Connection]:
     """A superuser's connection to a database whose pgsim belongs to `librarian`; what the test does is rolled back."""
-    with psycopg.connect(server.dsn(librarian_database)) as connection:
+    with server.rolled_back(librarian_database) as connection:
         yield connection
-        connection.rollback()
 
 
 @pytest.fixture

@@ -5,12 +5,9 @@ from __future__ import annotations
 import datetime
 import inspect
 import math
-import subprocess
-import sys
 from collections import namedtuple
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +20,9 @@ from pgsim import calls, errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fixtures.type_checker import TypeCheck
     from numpy.typing import NDArray
 
-ROOT = Path(__file__).parents[2]
 ROWS, DIM = 400, 8
 RNG = np.random.default_rng(3)
 VECTORS: NDArray[np.float32] = RNG.normal(size=(ROWS, DIM)).astype(np.float32)
@@ -276,20 +273,7 @@ REVEALED = [
 ]
 
 
-def test_a_type_checker_knows_every_option(tmp_path: Path) -> None:
-    (tmp_path / "snippet.py").write_text(SNIPPET)
-    cache = f"--cache-dir={ROOT / '.mypy_cache'}"
-    run = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-pretty", "--config-file=", cache, "snippet.py"],
-        cwd=tmp_path,
-        env={"MYPYPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    notes = [line.split('"')[1] for line in run.stdout.splitlines() if "Revealed type" in line]
-    wrong = {
-        int(line.split(":")[1]) for line in run.stdout.splitlines() if line.startswith("snippet") and "error:" in line
-    }
-    assert notes == REVEALED, run.stdout
-    assert wrong == {12, 13, 14, 15, 19}, run.stdout
+def test_a_type_checker_knows_every_option(type_check: TypeCheck) -> None:
+    checked = type_check(SNIPPET)
+    assert checked.revealed == REVEALED, checked.output
+    assert {line for line, _ in checked.errors} == {12, 13, 14, 15, 19}, checked.output

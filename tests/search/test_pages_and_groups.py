@@ -55,14 +55,13 @@ def warehouse(server: Server, template: str) -> Iterator[str]:
                 )
                 connection.execute("SELECT pgsim.create_index(%s, %s)", [table, metric])
             connection.execute("ANALYZE")
-        yield server.dsn(name)
+        yield name
 
 
 @pytest.fixture
-def goods(warehouse: str) -> Iterator[Connection]:
-    with psycopg.connect(warehouse) as connection:
+def goods(server: Server, warehouse: str) -> Iterator[Connection]:
+    with server.rolled_back(warehouse) as connection:
         yield connection
-        connection.rollback()
 
 
 QUERY = np.random.default_rng(5).normal(size=DIM)

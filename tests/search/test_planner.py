@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from pgsim.vectors import vector_text, vectors_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fixtures.server import Server
     from numpy.typing import NDArray
 
     Connection = psycopg.Connection[tuple[Any, ...]]
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 ROWS, DIM, CLUSTERS = 3000, 64, 60
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def vectors() -> NDArray[np.float32]:
     """``(ROWS, DIM)``: clusters, as embeddings have them."""
     return drawn(ROWS, seed=3)
@@ -35,21 +38,32 @@ def drawn(number: int, seed: int) -> NDArray[np.float32]:
     return (centres[random.integers(CLUSTERS, size=number)] + noise).astype(np.float32)
 
 
+@pytest.fixture(scope="module")
+def library_database(server: Server, template: str, vectors: NDArray[np.float32]) -> Iterator[str]:
+    """What each test gets a copy of: in a shared one, rows that were rolled back would swell the table."""
+    with server.database("library", template) as name:
+        with psycopg.connect(server.dsn(name)) as connection:
+            connection.execute(
+                f"CREATE TABLE book (id int PRIMARY KEY, shelf int, lent bool, title text, e vector({DIM}))".encode()
+            )
+            connection.execute(
+                "INSERT INTO book SELECT o, mod(o, 20), mod(o, 2) = 0, 'book ' || o, v "
+                "FROM unnest(%s::vector[]) WITH ORDINALITY AS u (v, o)",
+                [vectors_text(vectors)],
+            )
+            connection.execute("CREATE INDEX ON book (shelf); ANALYZE book")
+            connection.execute("SELECT pgsim.create_collection('book', filter_columns => '{shelf,lent}')")
+            connection.execute("SELECT pgsim.create_model('m', %s)", [DIM])
+            connection.execute("SELECT pgsim.create_version('book', 'm', column_name => 'e')")
+            connection.execute("SELECT pgsim.create_index('book', 'm')")
+        yield name
+
+
 @pytest.fixture
-def library(connection: Connection, vectors: NDArray[np.float32]) -> Connection:
+def library(server: Server, library_database: str) -> Iterator[Connection]:
     """3,000 books on 20 shelves, every other one lent, with codes and an HNSW index."""
-    connection.execute(f"CREATE TABLE book (id int PRIMARY KEY, shelf int, lent bool, title text, e vector({DIM}))")
-    connection.execute(
-        "INSERT INTO book SELECT o, mod(o, 20), mod(o, 2) = 0, 'book ' || o, v "
-        "FROM unnest(%s::vector[]) WITH ORDINALITY AS u (v, o)",
-        [vectors_text(vectors)],
-    )
-    connection.execute("CREATE INDEX ON book (shelf); ANALYZE book")
-    connection.execute("SELECT pgsim.create_collection('book', filter_columns => '{shelf,lent}')")
-    connection.execute("SELECT pgsim.create_model('m', %s)", [DIM])
-    connection.execute("SELECT pgsim.create_version('book', 'm', column_name => 'e')")
-    connection.execute("SELECT pgsim.create_index('book', 'm')")
-    return connection
+    with server.database("planned", library_database) as name, server.rolled_back(name) as connection:
+        yield connection
 
 
 def explain(connection: Connection, query: NDArray[Any], **arguments: object) -> dict[str, Any]:
@@ -243,6 +257,65 @@ def test_a_covering_partition_is_preferred(connection: Connection, vectors: NDAr
     assert len(told["index"]) == 1
     assert told["matches"] == ROWS // 2
     assert explain(connection, vectors[1])["strategy"] == "ann"
+
+
+def test_a_query_that_lies_farther_than_typical_is_looked_for_further(
+    library: Connection, vectors: NDArray[np.float32]
+) -> None:
+    cost(
+        library,
+        exact_row=1,
+        code_row=1,
+        ann_start=0,
+        ann_candidate=1e-6,
+        ef_far=8,
+        ef_typical=[0.3, 0.32, 0.34, 0.36, 0.4],
+    )
+    near = explain(library, vectors[0], k=1)
+    far = explain(library, -vectors[0])
+    assert [stage["strategy"] for stage in near["stages"]] == ["ann"]
+    assert [stage["strategy"] for stage in far["stages"]] == ["ann", "ann"]
+    assert far["stages"][1]["ef"] > far["stages"][0]["ef"]
+    assert "0.3 is typical" in far["stages"][0]["farther"]
+
+
+def test_where_looking_further_costs_more_than_codes_they_answer(
+    library: Connection, vectors: NDArray[np.float32]
+) -> None:
+    cost(library, exact_row=1, code_row=3e-7, keep_row=1e-7, ann_start=0, ann_candidate=3e-6)
+    cost(library, ef_far=50, ef_typical=[0.3, 0.32, 0.34, 0.36, 0.4])
+    assert [stage["strategy"] for stage in explain(library, vectors[0], k=1)["stages"]] == ["ann"]
+    assert [stage["strategy"] for stage in explain(library, -vectors[0])["stages"]] == ["ann", "codes"]
+    assert [stage["strategy"] for stage in explain(library, -vectors[0], mode="ann")["stages"]] == ["ann", "ann"]
+
+
+def test_calibration_learns_that_far_queries_are_harder_to_find(connection: Connection) -> None:
+    """An index that misses by a known law is measured; the law comes back."""
+    depths, law = (10, 20, 50, 100, 200), {"level": -4.0, "growth": 12.0, "slope": 1.2}
+    random = np.random.default_rng(0)
+    measured = [
+        {
+            "depth": depth,
+            "ef": ef,
+            "seconds": 1e-3 + 1e-5 * ef,
+            "distance": distance + 0.02 * place,
+            "asked": True,
+            "recall": 1 - min(1, random.poisson(missed * depth) / depth),
+        }
+        for distance in random.uniform(0.2, 0.6, size=200)
+        for place, depth in enumerate(depths)
+        for ef in (40, 80, 160, 320, 640, 1000)
+        for missed in [np.exp(law["level"] + law["growth"] * distance - law["slope"] * np.log(ef))]
+        if depth <= ef
+    ]
+    fitted = connection.execute(
+        "SELECT ef_slope, ef_far, ef_typical, ann_start, ann_candidate, queries FROM pgsim._fit_index(%s::jsonb[])",
+        [[json.dumps(each) for each in measured]],
+    ).fetchall()[0]
+    assert fitted[0] == pytest.approx(law["slope"], abs=0.15)
+    assert fitted[1] == pytest.approx(0.7 * law["growth"] / law["slope"], rel=0.15)
+    assert fitted[2] == pytest.approx([0.4, 0.42, 0.44, 0.46, 0.48], abs=0.05)
+    assert fitted[3:] == pytest.approx((1e-3, 1e-5, 200), rel=0.01)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

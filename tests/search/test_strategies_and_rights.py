@@ -102,15 +102,14 @@ def library(server: Server, template: str) -> Iterator[str]:
                 connection.execute("SELECT pgsim.create_index(%s, 'm')", [table])
             connection.execute("""SELECT pgsim.create_index('doc', 'm', where_filter => '{"tenant": "a"}')""")
             connection.execute("ANALYZE")
-        yield server.dsn(name)
+        yield name
 
 
 @pytest.fixture
-def shelves(library: str) -> Iterator[Connection]:
+def shelves(server: Server, library: str) -> Iterator[Connection]:
     """A connection to the library; what a test does there is rolled back."""
-    with psycopg.connect(library) as connection:
+    with server.rolled_back(library) as connection:
         yield connection
-        connection.rollback()
 
 
 def call(connection: Connection, function: str, collection: str, query: NDArray[Any], **arguments: object) -> list[Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from fixtures.type_checker import TypeCheck
 
 SNIPPET = """
 from typing import Sequence
@@ -53,29 +52,8 @@ REVEALED = [
 ]
 
 
-def test_rows_are_pairs_of_entity_and_score(tmp_path: Path) -> None:
-    (tmp_path / "snippet.py").write_text(SNIPPET)
-
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "mypy",
-            "--strict",
-            "--no-pretty",
-            "--config-file=",
-            f"--cache-dir={ROOT / '.mypy_cache'}",
-            "snippet.py",
-        ],
-        cwd=tmp_path,
-        env={"MYPYPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    notes = [line.split('"')[1] for line in run.stdout.splitlines() if "Revealed type" in line]
-    errors = [line for line in run.stdout.splitlines() if line.startswith("snippet.py") and ": error:" in line]
-    assert notes == REVEALED, run.stdout
-    assert {line.rpartition("[")[2] for line in errors} == {"call-overload]"}, run.stdout
-    assert len({line.split(":")[1] for line in errors}) == 4, run.stdout
+def test_rows_are_pairs_of_entity_and_score(type_check: TypeCheck) -> None:
+    checked = type_check(SNIPPET)
+    assert checked.revealed == REVEALED, checked.output
+    assert {code for _, code in checked.errors} == {"call-overload"}, checked.output
+    assert len({line for line, _ in checked.errors}) == 4, checked.output

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from library import create, search
+from texts import create, search
 
 BOOKS = [
     (1, "a", "Databases", "Storing data in a relational database server"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from library import agrees, best, bm25, counts, create, insert, search
+from texts import agrees, best, bm25, counts, create, insert, search
 
 if TYPE_CHECKING:
     import psycopg

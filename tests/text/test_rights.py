@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from library import bm25, counts, create, search
+from texts import bm25, counts, create, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from library import create, insert, search, statistics, true_statistics
+from texts import create, insert, search, statistics, true_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +149,41 @@ def test_an_index_that_is_dropped_leaves_nothing(books: psycopg.Connection) -> N
     assert books.execute(left).fetchall() == books.execute(triggers).fetchall() == [(0,)]
     books.execute("SELECT pgsim.enable_text('book'), pgsim.drop_collection('book')")
     assert books.execute(left).fetchall() == books.execute(triggers).fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE book RENAME TO novel",
+        "ALTER TABLE book RENAME TO novel; CREATE TABLE book (id int PRIMARY KEY)",
+        "CREATE SCHEMA other; ALTER TABLE book SET SCHEMA other",
+        "SET session_replication_role = replica; DELETE FROM book WHERE id = 3; RESET session_replication_role",
+    ],
+)
+def test_searches_go_on_where_the_table_is_not_what_their_plans_were_made_for(
+    books: psycopg.Connection, change: str
+) -> None:
+    books.execute("INSERT INTO book VALUES (3, 'b', 'fox', 'fox fox') ON CONFLICT (id) DO UPDATE SET body = 'fox fox'")
+    assert search(books, "fox").keys == ["3", "1", "2"]
+    books.execute(change.encode())
+    assert search(books, "fox").keys == (["1", "2"] if "DELETE" in change else ["3", "1", "2"])
+    books.execute("SELECT pgsim.sync_privileges('book')")
+    assert search(books, "fox", 2).keys == (["1", "2"] if "DELETE" in change else ["3", "1"])
+
+
+def test_functions_of_an_index_are_those_of_the_owner_of_pgsim_and_go_with_it(books: psycopg.Connection) -> None:
+    mine = "SELECT proname, pg_get_userbyid(proowner) = pg_get_userbyid(nspowner), prosecdef FROM pg_proc AS p, "
+    mine += "pg_namespace AS n WHERE n.nspname = 'pgsim' AND p.pronamespace = 'pgsim_data'::regnamespace ORDER BY 1"
+    rows = books.execute(mine.encode()).fetchall()
+    assert [row[1:] for row in rows] == [(True, False)] * 2
+    books.execute(f"DROP FUNCTION pgsim_data.{rows[0][0]}".encode())
+    ((problem, hint),) = _problems(books)
+    assert problem == "functions of its text index were dropped"
+    books.execute(str(hint).encode())
+    assert _problems(books) == []
+    assert books.execute(mine.encode()).fetchall() == rows
+    books.execute("SELECT pgsim.disable_text('book')")
+    assert books.execute(mine.encode()).fetchall() == []
 
 
 def test_writers_who_meet_new_words_at_once_do_not_wait(database_dsn: str) -> None:

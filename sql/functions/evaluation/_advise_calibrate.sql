@@ -8,6 +8,6 @@ BEGIN ATOMIC
     FROM pgsim._calibrated(t) AS c
     CROSS JOIN (SELECT pgsim._calibration_state(t) AS text) AS state
     WHERE t.rows >= 2000
-      AND (state.text NOT LIKE 'of %' OR (t.calibration).ann_candidate IS NULL AND (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw');
+      AND (state.text NOT LIKE 'of %' OR NOT EXISTS (SELECT FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.ann_candidate IS NOT NULL) AND (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw');
 END;
 COMMENT ON FUNCTION pgsim._advise_calibrate IS 'What pgsim.advise may say of calibration: where there is none, or it is stale, or older than the index on all rows.';

@@ -64,7 +64,7 @@ BEGIN
                        (SELECT string_agg(quote_ident(n), ', ') FROM unnest(met.columns) AS n), t.base_sql) END, t.base_sql),
             16384.0::float8, 2e-5 * least(t.rows, 30000),
             format('PostgreSQL takes these columns for independent: it expects %s rows where %s match%s', expected::bigint, matches::bigint, CASE WHEN share < 1 THEN ' (in a sample of pages)' END),
-            NULL::jsonb, met.asked, (CASE taken WHEN 'ann' THEN pgsim._ann_seconds(c, p, least(matches, p.reachable))::text ELSE p.costs ->> taken END)::float8,
+            NULL::jsonb, met.asked, CASE taken WHEN 'ann' THEN pgsim._ann_seconds(c, p, least(matches, p.reachable)) WHEN 'exact' THEN p.scanned * c.scan_row + matches * c.exact_row ELSE (p.costs ->> taken)::float8 END,
             (p.costs ->> CASE WHEN p.strategy IN ('exact', 'codes') THEN p.strategy ELSE 'ann' END)::float8;
     END LOOP;
 END

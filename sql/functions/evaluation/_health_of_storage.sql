@@ -14,6 +14,7 @@ DECLARE
         SELECT sum(i.bytes) FROM pgsim.indexes AS i JOIN pgsim.versions AS v ON v.collection = i.collection AND v.embedding = i.embedding AND v.model = i.model
         WHERE v.id = t.version_id AND i.method = 'codes');
     bytes bigint;
+    calibrated float8;
 BEGIN
     SELECT sum(pg_stat_get_live_tuples(p.relid)) AS live, sum(pg_stat_get_dead_tuples(p.relid)) AS dead, sum(pg_stat_get_mod_since_analyze(p.relid)) AS changed,
            min(coalesce(greatest(pg_stat_get_last_analyze_time(p.relid), pg_stat_get_last_autoanalyze_time(p.relid)), '-infinity')) AS analyzed,
@@ -64,6 +65,13 @@ BEGIN
         format('bytes of the vector indexes and codes, %s; shared_buffers is %s, effective_cache_size %s', pg_size_pretty(bytes), pg_size_pretty(shared_buffers), pg_size_pretty(cache_size)),
         CASE WHEN bytes > cache_size THEN 'A search will wait for the disk. Index halfvec elements (half the bytes) or a prefix, or take a machine with more memory.'
              ELSE 'Raise shared_buffers where the machine has the memory; until then the operating system''s cache serves what does not fit.' END);
+
+    calibrated := (SELECT k.rows FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.scan_row IS NOT NULL);
+    RETURN QUERY VALUES ('calibration', row_estimate / nullif(calibrated, 0),
+        CASE WHEN row_estimate < 2000 AND calibrated IS NULL OR pgsim._calibration_state(t) LIKE 'of %' THEN 'ok' ELSE 'note' END,
+        CASE WHEN calibrated IS NULL THEN 'not calibrated: the planner goes by defaults'
+             ELSE format('rows now to a row at the calibration: %s', pgsim._calibration_state(t)) END,
+        format('Run pgsim.calibrate(%L, model => %L): it blocks nobody.', t.collection, t.model));
 END
 $$;
 COMMENT ON FUNCTION pgsim._health_of_storage IS 'The measures of pgsim.health that the catalogue and PostgreSQL''s counters give, and the dates of vectors in a version table.';

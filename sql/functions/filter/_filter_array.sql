@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._filter_array(path text, element text, operator text, value jsonb, OUT type text, OUT items text)
+CREATE FUNCTION pgsim._filter_array(path text, element text, operator text, value jsonb, OUT type text, OUT items text[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -40,4 +40,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._filter_array IS
-    'A list of values as the text of one array, checked, and the type of its elements. Of $in and $nin numbers that the column cannot hold are left out, since no row has them; a list of nothing else is compared as numeric.';
+    'A list of values as texts, checked, and the type of its elements. Of $in and $nin numbers that the column cannot hold are left out, since no row has them; a list of nothing else is compared as numeric.';

@@ -32,7 +32,7 @@ BEGIN
             value := jsonb_build_array(value);
         END IF;
         list := pgsim._filter_array(path, element, operator, value);
-        bound := pgsim._filter_bind(list.type || '[]', list.items, collected, inline);
+        bound := pgsim._filter_bind_list(list.type, list.items, collected, inline);
         RETURN (format('(%s %s %s)', operand, symbol, bound.predicate), bound.collected);
     WHEN kind = 'array' OR operator IN ('$contains', '$contained', '$overlap') AND kind <> 'range' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%L: %s does not go with a column of type %s', left(path, 200), operator, type),
@@ -46,7 +46,7 @@ BEGIN
             RETURN (CASE operator WHEN '$in' THEN format('(%s OR %s)', bound.predicate, absent) ELSE format('(%s AND %s)', bound.predicate, present) END, bound.collected);
         END IF;
         list := pgsim._filter_array(path, element, operator, value);
-        bound := pgsim._filter_bind(list.type || '[]', list.items, collected, inline);
+        bound := pgsim._filter_bind_list(list.type, list.items, collected, inline);
         IF list.type <> element THEN
             operand := format('%s::%s', operand, list.type);
         END IF;

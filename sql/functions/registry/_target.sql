@@ -10,10 +10,9 @@ BEGIN
     -- A regclass as text is quoted, and has its schema, since the path holds none but the system's.
     SELECT s.id, s.name, s.relation, s.relation::text, s.key_columns,
            v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
-           m.name, m.dim, m.metric, m.element, m.matryoshka, (SELECT x.extnamespace::regnamespace::text FROM pg_extension AS x WHERE x.extname = 'vector'),
-           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p', EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = v.id AND i.where_filter IS NOT NULL),
-           k.relation::text,
-           k.columns, a, s.record_share, s.audit_share, s.record_values
+           m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
+           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
+           k.relation::text, k.columns, s.record_share, s.audit_share, s.record_values
     INTO t
     FROM pgsim._collection AS s
     JOIN pgsim._embedding AS n ON n.collection_id = s.id
@@ -21,7 +20,6 @@ BEGIN
     JOIN pgsim._model AS m ON m.id = v.model_id
     LEFT JOIN pg_class AS b ON b.oid = s.relation
     LEFT JOIN pgsim._index AS k ON k.version_id = v.id AND k.method = 'codes' AND k.complete
-    LEFT JOIN pgsim._calibration AS a ON a.version_id = v.id
     WHERE s.name = _target.collection AND n.name = _target.embedding
       AND CASE WHEN _target.model IS NULL THEN v.state = 'active' ELSE m.name = _target.model END;
     -- A table that was dropped has a number for a name, and a quoted name never begins with a digit.

@@ -5,7 +5,9 @@ AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
     asked queries%TYPE;
-    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, sample, 0);
+    turns CONSTANT float8[] := '{0.3,0.6,0.9,1.2}';
+    turned float8[];
+    taken queries%TYPE := pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0);
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._require_all_rows(t);
@@ -17,12 +19,13 @@ BEGIN
     END IF;
     asked := taken[first:last];
     IF queries IS NULL THEN
-        -- An index finds its own rows more easily than anything else; turned, they are about as hard as questions.
+        -- An index finds its own rows more easily than anything else. Turned, some little and some far, they lie about as questions do, and tell how much harder far ones are.
         FOR i IN first .. last LOOP
-            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j));
+            asked[i - first + 1] := pgsim._turned(taken[i], ARRAY(SELECT taken[1 + (17 * i + 7 * j) % cardinality(taken)] FROM generate_series(1, 16) AS j), turns[1 + i % 4]);
+            turned[i - first + 1] := turns[1 + i % 4];
         END LOOP;
     END IF;
-    RETURN pgsim._calibrate_index(t, asked, queries IS NULL);
+    RETURN pgsim._calibrate_index(t, asked, turned);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_part IS 'One step of a calibration; pgsim._store_calibration makes one of them all.';

@@ -3,15 +3,16 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c pgsim._calibration := t.calibration;
+    c pgsim._calibration;
 BEGIN
-    IF num_nulls(c.margins, c.ef_intercepts, c.ef_slopes, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
+    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
+    IF num_nulls(c.margins, c.ef_intercepts, c.ef_slope, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
         RETURN c;
     END IF;
     -- Right within a factor of two or so on the machines of these years; recalls of an index with m 16, ef_construction 64.
     c.margins := coalesce(c.margins, '{-0.65,0.12,0.48,0.75,1.1,1.32,1.55,2.2}');
-    c.ef_intercepts := coalesce(c.ef_intercepts, '{1.95,0.85,1.85,2.6,3.65}');
-    c.ef_slopes := coalesce(c.ef_slopes, '{1.35,1.0,1.1,1.15,1.25}');
+    c.ef_intercepts := coalesce(c.ef_intercepts, '{1.2,1.6,2.1,2.5,2.9}');
+    c.ef_slope := coalesce(c.ef_slope, 1.1);
     c.scan_row := coalesce(c.scan_row, .3e-6);
     c.exact_row := coalesce(c.exact_row, .5e-6 + 3.5e-9 * t.dim);
     c.code_row := coalesce(c.code_row, .1e-6 + .1e-9 * t.dim);

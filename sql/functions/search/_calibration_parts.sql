@@ -9,7 +9,7 @@ BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
     PERFORM pgsim._require_all_rows(t);
-    given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, sample, 0));
+    given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0));
     IF given < 10 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has %s queries to be calibrated with, and ten are the least', collection, given),
             HINT = 'Store vectors first: until then the defaults serve. Or give more queries.';

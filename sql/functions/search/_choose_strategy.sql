@@ -10,12 +10,14 @@ DECLARE
     exact_seconds float8;
     codes_seconds float8 := 'Infinity';
     ann_seconds float8 := 'Infinity';
+    cheapest float8;
     index record;
     covering boolean := false;
     interval_of float8[];
 BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
+    p.far := NULL;
     IF p.no_codes IS NULL THEN
         p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
         IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
@@ -24,19 +26,20 @@ BEGIN
     END IF;
     p.doubtful := p.predicate IS NOT NULL AND (cardinality(p.columns) IS DISTINCT FROM 1 OR strpos(p.predicate, 'EXISTS (SELECT') > 0);
     exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
-    p.margin := pgsim._at_recall(1 - .8 * (1 - p.recall), c.margins);
-    p.shortlist := pgsim._last_shortlist(p.depth, p.recall, n);
+    p.margin := pgsim._at_recall(1 - .4 * (1 - p.recall), c.margins);
+    p.shortlist := pgsim._last_shortlist(p.depth, 1 - .4 * (1 - p.recall), n);
     p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
     IF p.codes_second THEN
         codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
     END IF;
     -- No index answers before its first forty candidates.
-    IF thorough OR r.mode = 'ann' OR least(exact_seconds, codes_seconds) > c.ann_start + 40 * c.ann_candidate THEN
+    cheapest := least(exact_seconds, codes_seconds);
+    IF thorough OR r.mode = 'ann' OR cheapest > c.ann_start + 40 * c.ann_candidate THEN
         p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
     END IF;
     -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
-    IF r.mode = 'ann' OR p.recall < 1 AND least(exact_seconds, codes_seconds) > c.ann_start + least(CASE WHEN t.partial THEN 40 END, p.ef) * c.ann_candidate
-       OR p.doubtful AND n * 10 > p.reachable / 20 THEN
+    IF r.mode = 'ann' OR p.doubtful AND n * 10 > p.reachable / 20
+       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id)) THEN
         index := pgsim._usable_index(t, coalesce(r.dims[1], t.dim), r.filter);
         p.index_name := index.name;
         p.element := index.element;
@@ -45,7 +48,7 @@ BEGIN
         IF covering AND index.rows >= 0 THEN
             p.reachable := greatest(index.rows, 1);
             n := least(n, p.reachable);
-        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND least(exact_seconds, codes_seconds) > .004
+        ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND cheapest > .004
               AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
                   <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
             -- Statistics of single columns may be off by ten where several meet, and here that would decide.
@@ -64,6 +67,11 @@ BEGIN
             ann_seconds := c.ann_start + p.reachable * p.probes / index.lists * c.exact_row;
         ELSIF p.method = 'hnsw' THEN
             ann_seconds := pgsim._ann_seconds(c, p, n);
+            IF c.ef_far > 0 AND r.dims IS NULL THEN
+                p.far := c.ef_far;
+                p.typical := pgsim._typical_distance(c, p.depth * greatest(1, greatest(t.rows, p.reachable) / greatest(n, 1)));
+                p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
+            END IF;
         END IF;
     END IF;
     p.ef := greatest(40, least(p.ef, 1000));

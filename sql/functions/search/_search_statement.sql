@@ -22,6 +22,7 @@ DECLARE
     distance text;
     distances text := '';
     first_order text;
+    kept text := '';
     statement text;
 BEGIN
     FOR i IN 1 .. key_count LOOP
@@ -72,7 +73,9 @@ BEGIN
         END LOOP;
         statement := format('SELECT %s FROM %s', left(keys, -2) || distances, source);
         IF p.bound IS NOT NULL AND exact THEN
-            statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s LIMIT %s) AS r_0', statement, p.bound + 1);
+            -- Counted where they are kept: a window over them would keep them once more.
+            kept := format('WITH pgsim_matches AS MATERIALIZED (%s LIMIT %s) ', statement, p.bound + 1);
+            statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
             statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
         ELSIF rungs > 1 THEN
@@ -90,8 +93,9 @@ BEGIN
         -- OFFSET 0 keeps the condition from computing the distance a second time.
         statement := format('SELECT * FROM (%s OFFSET 0) AS f WHERE %s', statement, pgsim._after_condition(t, 'd_' || rungs));
     END IF;
-    RETURN format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
-                  CASE WHEN exact AND p.bound IS NULL THEN 'NULL::bigint, NULL::bigint'
+    RETURN kept || format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
+                  CASE WHEN kept <> '' THEN '(SELECT pg_catalog.count(*) FROM pgsim_matches), NULL::bigint'
+                       WHEN exact THEN 'NULL::bigint, NULL::bigint'
                        WHEN p.strategy = 'codes' THEN 'pg_catalog.max(found), pg_catalog.max(listed)' ELSE 'pg_catalog.max(found), NULL::bigint' END,
                   CASE WHEN distinct_on IS NULL AND (p.request).after IS NULL AND (exact OR p.strategy = 'codes') AND rungs = 1 THEN statement
                        ELSE format('SELECT * FROM (%s) AS m', statement) END,

@@ -4,7 +4,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- One that pgsim made is found by its name.
-    IF NOT t.partial THEN
+    IF NOT pgsim._has_partial(t.version_id) THEN
         SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100)
         INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
         FROM pgsim._index AS i

@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = 100) RETURNS jsonb
+CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = NULL) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -15,7 +15,8 @@ $$;
 COMMENT ON FUNCTION pgsim.calibrate IS
 $$Measures on a collection's own rows what searches cost and find, and stores it: by this the planner chooses, and keeps the recall asked for.
 
-queries: vectors to measure with, best those that your users ask; default a sample of rows, each turned some way off, since an index
-finds its own rows more easily than anything else. Each is ranked exactly too: some seconds per hundred thousand rows. It blocks
+queries: vectors to measure with, best those that your users ask; default a sample of rows (200, of tables beyond 200,000
+rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
+exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
 Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;

@@ -18,14 +18,9 @@ BEGIN
     IF q.bound THEN
         PERFORM set_config('pgsim.text_lexemes', w.lexemes::text, true);
     END IF;
-    EXECUTE format('SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) FROM %s AS h WHERE h.term = 0', x.changes)
-    INTO q.rows, q.average, inverse;
+    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
+    INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
-    EXECUTE format(
-        'SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) FROM unnest($1) AS w (lexeme) '
-        'CROSS JOIN LATERAL (SELECT v.* FROM %s AS v WHERE v.lexeme = w.lexeme) AS v '
-        'CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %s AS h WHERE h.term = v.term) AS h', x.vocabulary, x.changes)
-    INTO lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     -- Static SQL, whose plan is kept: the session plans it once.
     SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
            array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),

@@ -26,6 +26,7 @@ DECLARE
     filter_first boolean := false;
     rounds int := 0;
     scored bigint := 0;
+    proven boolean := false;
 BEGIN
     IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
@@ -66,7 +67,10 @@ BEGIN
             -- False where more rows match than was expected.
             filter_first := q.bound OR admitted <= all_docs;
         END IF;
-        IF NOT filter_first THEN
+        IF form = 'any' AND predicate IS NULL AND NOT q.bound AND x.base_name = c.relation::text THEN
+            EXECUTE format('SELECT r.keys, r.scores, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function) INTO keys, scores, scored, rounds, proven USING q, depth, explained;
+        END IF;
+        IF NOT filter_first AND NOT proven THEN
             -- No scan of all rows: each would have its words' ids taken from its impacts.
             previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
             -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
@@ -101,11 +105,10 @@ BEGIN
     END IF;
     keys := coalesce(keys, '{}');
     scores := coalesce(scores, '{}');
-    details := jsonb_build_object('words', n, 'candidates', scored, 'rounds', rounds,
-                                  'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
+    details := jsonb_build_object('words', n, 'rounds', rounds, 'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
     IF explained THEN
         details := details || jsonb_build_object(
-            'form', form, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
             'rows', q.rows, 'mean_length', q.average,
             'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
                            FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));

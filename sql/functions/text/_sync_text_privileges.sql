@@ -18,6 +18,7 @@ BEGIN
             EXECUTE format(CASE WHEN drift.missing THEN 'GRANT %s ON %s TO %s' ELSE 'REVOKE %s ON %s FROM %s' END, drift.privilege, held, drift.grantee);
         END LOOP;
     END LOOP;
+    PERFORM pgsim._make_text_functions(c, x);
     IF NOT pgsim._text_security_drift(c, x) THEN
         RETURN;
     END IF;

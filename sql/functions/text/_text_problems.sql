@@ -18,6 +18,9 @@ BEGIN
         RETURN QUERY SELECT 'error', subject, 'its text index is not kept up: a column that it reads was renamed or dropped, or its triggers were off', again;
         RETURN;
     END IF;
+    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(pgsim._text_query, int, boolean)') IS NULL THEN
+        RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
+    END IF;
     SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
     FROM unnest(ARRAY[x.documents, x.vocabulary, x.changes]) AS t (held) CROSS JOIN LATERAL pgsim._privilege_drift(c.relation, t.held, '{SELECT}') AS d;
     IF problems IS NOT NULL OR pgsim._text_security_drift(c, x) THEN

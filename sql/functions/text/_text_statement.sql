@@ -7,8 +7,6 @@ AS $$
 DECLARE
     n int := cardinality(c.key_columns);
     vectors text := pgsim._vector_schema();
-    -- A factor between weights of whole numbers and of hundredths, to which what is read back from an impact is rounded.
-    unit text := CASE WHEN (SELECT bool_and(w = trunc(w)) FROM unnest(x.weights) AS w) THEN '1' ELSE '0.01' END;
     -- Impacts are added as single-precision numbers.
     slack float8 := 2e-7 * (8 + cardinality(q.ids));
     condition text := q.condition;
@@ -20,9 +18,6 @@ DECLARE
     key_text text := '';
     admits text;
     source text;
-    norm text := format('(%s * (%s + %s * d.length / %%s))', x.k1, 1 - x.b, x.b);
-    frequency text;
-    score text;
 BEGIN
     FOR i IN 1 .. n LOOP
         keys := keys || format('d.%I AS k_%s, ', pgsim._key_column(i, n), i);
@@ -54,10 +49,7 @@ BEGIN
                       named, 1 - slack, keys, vectors, source, format(admits, 'pgsim_c'), depth);
     END IF;
     -- An impact is stored for a mean length that has moved since. The factor by which it has changed lies between one and the ratio of both means, so
-    -- the bounds of a score are exact; those few rows that may be among the best are scored anew, from the frequencies that their impacts were made of.
-    frequency := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, 'd.average'), x.k1 + 1, unit, unit);
-    score := CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
-                  ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, '$5')) END;
+    -- the bounds of a score are exact; those few rows that may be among the best are scored anew.
     RETURN CASE WHEN filter_first THEN format(E'WITH pgsim_b AS MATERIALIZED (SELECT %s FROM %s%s\n%s), ', pgsim._key_list('', c.key_columns, false), c.relation, ' WHERE ' || predicate, 'LIMIT ' || most)
                 ELSE 'WITH ' END
         || format('pgsim_c AS MATERIALIZED (SELECT *, pg_catalog.row_number() OVER (ORDER BY u DESC%1$s) AS place FROM ('
@@ -68,7 +60,7 @@ BEGIN
         || format('pgsim_best AS (SELECT %1$s place FROM pgsim_first UNION ALL SELECT %1$s place FROM %2$s), ', named,
                   format(admits, '(SELECT c.* FROM pgsim_c AS c CROSS JOIN pgsim_bound AS o WHERE c.place > o.place AND c.u >= o.l) AS pgsim_c'))
         || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM unnest($2, $4) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact) AS i) AS score '
-                  'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, score, vectors, x.documents, left(of_documents, -5))
+                  'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, pgsim._text_score(x, 'd.', '$5'), vectors, x.documents, left(of_documents, -5))
         || format('SELECT pg_catalog.array_agg(%s ORDER BY score DESC%s), pg_catalog.array_agg(score ORDER BY score DESC%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c), %3$s FROM (SELECT * FROM pgsim_scored ORDER BY score DESC%2$s LIMIT %4$s) AS n',
                   key_text, key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, depth);
 END

@@ -1,0 +1,65 @@
+"""``pgsim text``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from pgsim.cli.connection import Dsn, opened
+from pgsim.cli.screen import output
+from pgsim.errors import InvalidArgument
+
+app = typer.Typer(help="Text indexes, by which rows are ranked for their words.", no_args_is_help=True)
+
+
+@app.command()
+def enable(
+    collection: str,
+    dsn: Dsn = None,
+    config: Annotated[
+        str | None, typer.Option(help="A text search configuration; by default the collection's.")
+    ] = None,
+    weight: Annotated[list[str] | None, typer.Option(help="How often a column's words count: title=3.")] = None,
+    k1: float = 1.2,
+    b: float = 0.75,
+) -> None:
+    """Make a text index; writers of the table wait meanwhile."""
+    weights = dict(_weight(each) for each in weight) if weight else None
+    with opened(dsn) as database:
+        with output.status(f"Reading the texts of {escape(collection)} ..."):
+            database.enable_text(collection, text_config=config, weights=weights, k1=k1, b=b)
+        told = database.text_statistics(collection)
+    output.print(f"{told.rows} rows, {told.words} words, {told.bytes / 2**20:.1f} MB.", highlight=False)
+
+
+@app.command()
+def disable(collection: str, dsn: Dsn = None) -> None:
+    """Drop a text index."""
+    with opened(dsn) as database:
+        database.disable_text(collection)
+    output.print(f"{escape(collection)} has no text index any more.", highlight=False)
+
+
+@app.command()
+def show(collection: str, dsn: Dsn = None) -> None:
+    """Tell what a text index holds."""
+    with opened(dsn) as database:
+        told = database.text_statistics(collection)
+    length = "none" if told.mean_length is None else f"{told.mean_length:.1f} words"
+    output.print(
+        f"{told.rows} rows of {length} on average, {told.words} different words, {told.bytes / 2**20:.1f} MB; "
+        f"{told.pending} changes of counts to be added up.",
+        highlight=False,
+    )
+
+
+def _weight(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise InvalidArgument(
+            f"--weight {text!r} is not COLUMN=NUMBER", hint="For instance: --weight title=3."
+        ) from None

@@ -1,0 +1,119 @@
+CREATE FUNCTION pgsim._make_text_functions(c pgsim._collection, x pgsim._text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $make$
+DECLARE
+    n int := cardinality(c.key_columns);
+    vectors text := pgsim._vector_schema();
+    -- A statement of a function is planned once a session, and not for the words of one query.
+    -- A sequential scan or a hash would be chosen for what is not known yet, or for tables as small as they are now.
+    settings text := 'SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off '
+                     'SET enable_mergejoin = off SET jit = off';
+    key_text text;
+    ranking text;
+    rankings text := '';
+    made text;
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
+        'LANGUAGE plpgsql STABLE %s AS %L', x.words_function, settings, format($body$
+BEGIN
+    SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
+    SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
+    FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+    CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h;
+END
+$body$, x.vocabulary, x.changes));
+
+    key_text := CASE n WHEN 1 THEN 'f.key::text' ELSE (SELECT format('jsonb_build_object(%s)::text', string_agg(format('%L, f.%I', k.name, pgsim._key_column(k.ordinal, n)), ', ' ORDER BY k.ordinal))
+                                                       FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)) END;
+    ranking := format($body$
+    SELECT array_agg(%1$s ORDER BY f.score DESC, %2$s), array_agg(f.score ORDER BY f.score DESC, %2$s),
+           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
+    INTO keys, scores, proven
+    FROM (
+        SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
+               (SELECT sum(%5$s) FROM unnest(q.units, q.weights) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact) AS i) AS score
+        FROM (
+            SELECT m.*, min(m.l) FILTER (WHERE m.place <= depth) OVER () AS floor, min(m.u) OVER () AS lowest, count(*) OVER () AS passed
+            FROM (
+                SELECT r.*, row_number() OVER (ORDER BY r.u DESC) AS place
+                FROM (
+                    SELECT s.*, s.a * greatest(1, q.average / s.average) * (1 + slack) AS u, s.a * least(1, q.average / s.average) * (1 - slack) AS l
+                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) q.vector) AS a FROM %7$s AS d WHERE %%1$s OFFSET 0) AS s
+                    WHERE s.a * greatest(1, q.average / s.average) * (1 + slack) >= least_score AND s.a > 0
+                    ORDER BY u DESC LIMIT kept
+                ) AS r
+            ) AS m
+        ) AS o
+        WHERE o.u >= o.floor
+        ORDER BY score DESC, %8$s LIMIT depth
+    ) AS f;
+    IF counted THEN
+        candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
+    END IF;
+$body$, key_text, pgsim._key_list('f.', c.key_columns, true), c.relation, pgsim._key_join('b.', 'o.', c.key_columns, true), pgsim._text_score(x, 'o.', 'q.average'),
+        vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
+    FOR i IN 1 .. 4 LOOP
+        rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,
+            (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
+    END LOOP;
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %s(q pgsim._text_query, depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT candidates bigint, OUT rounds int, OUT proven boolean) '
+        'LANGUAGE plpgsql STABLE %s AS %L', x.best_function, settings, format($body$
+DECLARE
+    n int := cardinality(q.ids);
+    kept int := 2 * depth + 60;
+    slack float8 := 2e-7 * (8 + n);
+    reach int := 0;
+    reached float8 := 0;
+    wanted float8 := greatest(50, 5 * depth);
+    least_score float8 := 0;
+    found bigint;
+    clauses text[];
+    parts_1 int[];
+    parts_2 int[];
+    parts_3 int[];
+    parts_4 int[];
+BEGIN
+    rounds := 1;
+    WHILE reach < n LOOP
+        WHILE reach < n AND reached < wanted LOOP
+            reach := reach + 1;
+            reached := reached + q.docs[reach];
+        END LOOP;
+        EXIT WHEN reach = n;
+        rounds := rounds + 1;
+        parts_1 := ('{' || array_to_string(q.ids[1 : reach], ',') || '}')::int[];
+        SELECT count(*), min(r.l) INTO found, least_score
+        FROM (SELECT s.a * least(1, q.average / s.average) * (1 - slack) AS l
+              FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) q.vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
+              WHERE s.a > 0 ORDER BY l DESC LIMIT depth) AS r;
+        EXIT WHEN found = depth;
+        least_score := 0;
+        wanted := 8 * reached;
+    END LOOP;
+    least_score := coalesce(least_score, 0) * (1 - 1e-6);
+    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) END;
+    IF coalesce(clauses, '{}') = '{}' THEN
+        clauses := ARRAY[array_to_string(q.ids, ',')];
+    END IF;
+    parts_1 := ('{' || clauses[1] || '}')::int[];
+    parts_2 := ('{' || clauses[2] || '}')::int[];
+    parts_3 := ('{' || clauses[3] || '}')::int[];
+    parts_4 := ('{' || clauses[4] || '}')::int[];
+    CASE least(cardinality(clauses), 4)
+    %3$s
+    END CASE;
+END
+$body$, vectors, x.documents, rankings));
+    UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
+    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
+        -- It reads tables by its caller's rights.
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made);
+    END LOOP;
+END
+$make$;
+COMMENT ON FUNCTION pgsim._make_text_functions IS
+    'Makes the two functions of a text index, whose statements a session plans once: one reads what it knows of words, the other finds the best rows for a query without a filter.';
