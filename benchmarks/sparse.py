@@ -1,14 +1,12 @@
-"""Sparse vectors by an inverted index, by HNSW and by ranking every row; and what one short vector cannot tell apart.
+"""Sparse vectors by an inverted index, by HNSW and by ranking every row.
 
 The vectors are BM25's own: each row's impacts, and of a query what its words weigh. ``PGSIM_CORPUS`` is as of
-``benchmarks.text``. The stress is LIMIT's (Weller and others 2025): of every two among some documents there is a query
-that just these two answer. The vectors there are the best of their length, by singular value decomposition.
+``benchmarks.text``.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import sys
 import time
@@ -18,11 +16,10 @@ import numpy as np
 
 from benchmarks import text
 from benchmarks.race import Contender, race
-from benchmarks.report import at_least, at_most, database, publish
-from pgsim.vectors import sparse_text, vector_text, vectors_text
+from benchmarks.report import at_most, database, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import psycopg
 
@@ -64,68 +61,10 @@ def _contender(connection: psycopg.Connection[Row], name: str, queries: Sequence
     return Contender(name, answer)
 
 
-def _pairs(connection: psycopg.Connection[Row], documents: int, widths: Sequence[int]) -> dict[str, float]:
-    """Of every two documents, the share that a query for a word which only these two have finds first: by each leg."""
-    pairs = list(itertools.combinations(range(documents), 2))
-    words = np.zeros((documents, len(pairs)), np.float32)
-    for place, (one, other) in enumerate(pairs):
-        words[[one, other], place] = 1
-    connection.execute("CREATE TABLE pair (id integer PRIMARY KEY, body text)")
-    with connection.cursor().copy("COPY pair FROM STDIN") as copy:
-        for row in range(documents):
-            copy.write_row((row + 1, " ".join(f"w{place}" for place in np.flatnonzero(words[row]))))
-    connection.execute(
-        "SELECT pgsim.create_collection('pair', text_columns => '{body}', text_config => 'simple');"
-        "SELECT pgsim.enable_text('pair');"
-        f"SELECT pgsim.create_model('words', {len(pairs)}, metric => 'ip', element => 'sparsevec');"
-        "SELECT pgsim.create_embedding('pair', 'sparse', '{}');"
-        "SELECT pgsim.create_version('pair', 'words', 'sparse')".encode()
-    )
-    keys = [str(row + 1) for row in range(documents)]
-    told = [sparse_text(dict.fromkeys(np.flatnonzero(row).tolist(), 1.0), len(pairs)) for row in words]
-    connection.execute(
-        "SELECT pgsim.upsert('pair', 'words', %s, sparse_vectors => %s::sparsevec[], embedding => 'sparse')",
-        [keys, told],
-    )
-    connection.execute("SELECT pgsim.create_index('pair', 'words', 'sparse', method => 'inverted')")
-    calls = {
-        "text": [{"text_query": f"w{place}"} for place in range(len(pairs))],
-        "sparse": [{"sparse_query": sparse_text({place: 1.0}, len(pairs))} for place in range(len(pairs))],
-    }
-    left, strength, right = np.linalg.svd(words, full_matrices=False)
-    for width in widths:
-        connection.execute(f"SELECT pgsim.create_model('short{width}', {width}, metric => 'ip')".encode())
-        connection.execute(f"SELECT pgsim.create_embedding('pair', 'short{width}', '{{}}')".encode())
-        connection.execute(f"SELECT pgsim.create_version('pair', 'short{width}', 'short{width}')".encode())
-        short = (left[:, :width] * strength[:width]).astype(np.float32)
-        connection.execute(
-            f"SELECT pgsim.upsert('pair', 'short{width}', %s, %s, embedding => 'short{width}')".encode(),
-            [keys, vectors_text(short)],
-        )
-        asked = right[:width].T.astype(np.float32)
-        calls[f"a vector of {width}"] = [
-            {"query": vector_text(vector), "embedding": f"short{width}"} for vector in asked
-        ]
-    return {name: _found(connection, asked, pairs) for name, asked in calls.items()}
-
-
-def _found(
-    connection: psycopg.Connection[Row], asked: Sequence[Mapping[str, str]], pairs: Sequence[tuple[int, int]]
-) -> float:
-    found = 0
-    for arguments, pair in zip(asked, pairs, strict=True):
-        named = ", ".join(f"{name} => %({name})s" for name in arguments)
-        statement = f"SELECT key::int - 1 FROM pgsim.search('pair', k => 2, {named})"
-        rows = connection.execute(statement.encode(), arguments).fetchall()
-        found += {row[0] for row in rows} == set(pair)
-    return found / len(pairs)
-
-
 def main() -> None:
     """Measure, print, and exit with 1 when a promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--documents", type=int, default=46, help="of which every two answer a query")
     parser.add_argument("--postgres", type=int, default=18)
     arguments = parser.parse_args()
     texts = text._load()
@@ -145,7 +84,6 @@ def main() -> None:
         }
         wrong = sum(a != b for a, b in zip(timed["inverted"].answers, exact.answers, strict=True))
         sizes = connection.execute("SELECT method, bytes FROM pgsim.indexes").fetchall()
-        pairs = _pairs(connection, arguments.documents, [4, 8, 16, 32])
     megabytes = {str(method): int(str(size)) / 1e6 for method, size in sizes}
     rows = [
         (
@@ -157,9 +95,6 @@ def main() -> None:
         )
         for name, run in timed.items()
     ]
-    rows += [
-        (f"pairs of {arguments.documents}: {name}", "", "", "", f"{share:.3f}", "", "") for name, share in pairs.items()
-    ]
     promised = {"Debian": timed["inverted"].median / exact.median} if "PGSIM_CORPUS" in os.environ else {}
     kept = publish(
         "sparse",
@@ -169,10 +104,8 @@ def main() -> None:
         {
             f"every answer of the inverted index is that of ranking every row ({wrong} wrong)": wrong == 0,
             **at_most("its p50 at most 1/4 of that of ranking every row", promised, 1 / 4),
-            **at_least("words and sparse vectors tell every pair", {n: pairs[n] for n in ("text", "sparse")}, 1),
-            **at_most("a vector of 8 tells less than half of them", {"of 8": pairs["a vector of 8"]}, 0.5),
         },
-        figures={"seconds": seconds, "megabytes": megabytes, "recall": overlap, "pairs": pairs},
+        figures={"seconds": seconds, "megabytes": megabytes, "recall": overlap},
     )
     sys.exit(0 if kept else 1)
 

@@ -24,7 +24,7 @@ ROUNDS = {
     "capture": ["--rounds", "2"],
     "filtered": ["--queries", "5", "--tried", "3", "--rounds", "1", "--skip-lancedb", "--shapes", *SHAPES],
     "text": ["--queries", "5"],
-    "sparse": ["--queries", "5", "--documents", "20"],
+    "sparse": ["--queries", "5"],
     "fusion": ["--queries", "5", "--judged", "40"],
     "scale": ["--rows", "4000", "--queries", "3", "--exact", "2", "--shapes", *SHAPES],
 }

@@ -17,7 +17,7 @@ BEGIN
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = coalesce(nullif((SELECT b.typbasetype FROM pg_type AS b WHERE b.oid = a.atttypid), 0), a.atttypid)
     WHERE a.attrelid = c.relation AND a.attname = column_name;
     number := CASE
-        WHEN type IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN format('extract(epoch FROM b.%I)::float8', column_name)
+        WHEN type IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN format('extract(epoch FROM b.%I::timestamptz)::float8', column_name)
         WHEN type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype) THEN format('b.%I::float8', column_name)
         WHEN type = 'numeric'::regtype THEN format('(CASE WHEN b.%1$I BETWEEN -1e300 AND 1e300 THEN b.%1$I END)::float8', column_name)
         WHEN type = 'bool'::regtype THEN format('b.%I::int::float8', column_name) END;
@@ -47,13 +47,13 @@ BEGIN
     END;
     IF (l.spec ? 'half_life' OR l.spec ? 'pivot') AND (scale IS NULL OR NOT scale BETWEEN 1e-100 AND 1e100) OR origin IS NULL OR NOT origin BETWEEN -1e100 AND 1e100 OR l.spec ? 'pivot' AND category = 'D' OR category = 'D' AND l.spec ? 'half_life' AND jsonb_typeof(l.spec -> 'half_life') <> 'string'
        OR l.spec ? 'order' AND l.spec -> 'order' NOT IN ('"asc"', '"desc"')
-       OR made.maximum IS NOT NULL AND (made.minimum IS NULL OR NOT made.maximum - made.minimum BETWEEN 1e-300 AND 1e300) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; half_life and pivot are above 0 (a time has no pivot), order is asc or desc, and a maximum is above its minimum', l.name, left(l.spec::text, 200)),
+       OR NOT coalesce(made.minimum, 0) BETWEEN -1e100 AND 1e100 OR made.maximum IS NOT NULL AND (made.minimum IS NULL OR NOT made.maximum BETWEEN -1e100 AND 1e100 OR made.maximum <= made.minimum) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; half_life and pivot are above 0 (a time has no pivot), order is asc or desc, a maximum is above its minimum, and both lie within 1e100', l.name, left(l.spec::text, 200)),
             HINT = 'For instance {"column": "published", "half_life": "30 days"} or {"column": "downloads", "pivot": 1000}.';
     END IF;
-    score := CASE WHEN l.spec ? 'half_life' THEN 'exp(-least(abs(n - $2) / $3 * ln(2::float8), 700))'
-                  WHEN l.spec ? 'pivot' THEN 'greatest(n, 0) / (greatest(n, 0) + $3)'
-                  WHEN l.spec ->> 'order' = 'asc' THEN '-n' ELSE 'n' END;
+    score := CASE WHEN l.spec ? 'half_life' THEN 'exp(-least(abs(v.n - $2) / $3 * ln(2::float8), 700))'
+                  WHEN l.spec ? 'pivot' THEN 'greatest(v.n, 0) / (greatest(v.n, 0) + $3)'
+                  WHEN l.spec ->> 'order' = 'asc' THEN '-v.n' ELSE 'v.n' END;
     IF made.maximum IS NOT NULL THEN
         score := format('least(greatest(%s, $4), $5)', score);
     END IF;
@@ -65,7 +65,7 @@ BEGIN
     EXECUTE format(
         'SELECT array_agg(k ORDER BY s DESC, o), array_agg(s ORDER BY s DESC, o) '
         'FROM (SELECT i.given AS k, i.ordinal AS o, %s AS s FROM (SELECT %s, k.given, k.ordinal FROM unnest($1) WITH ORDINALITY AS k (given, ordinal)) AS i '
-        'JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT %s AS n) AS v WHERE n BETWEEN -1e300 AND 1e300) AS p',
+        'JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT %s AS n) AS v WHERE v.n BETWEEN -1e300 AND 1e300) AS p',
         score, pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true), number)
     INTO made.keys, made.scores USING keys, origin, scale, made.minimum, made.maximum;
     RETURN made;

@@ -130,7 +130,7 @@ BEGIN
                     metric := t.metric;
                 END IF;
             ELSIF l.kind = 'text' THEN
-                executed := pgsim._run_text(c, l.spec ->> 'text_query', depth, predicate, compiled."values", explained, coalesce(l.spec ->> 'text_form', 'any'), r.search_path);
+                executed := pgsim._run_text(c, l.spec ->> 'text_query', depth, predicate, compiled."values", explained, coalesce(l.spec ->> 'text_form', 'any'), CASE WHEN r.where_sql IS NOT NULL THEN r.search_path END);
                 list.keys := executed.keys;
                 list.scores := executed.scores;
                 list.minimum := 0;

@@ -37,7 +37,7 @@ BEGIN
             END IF;
             IF given.spec ? 'query' THEN
                 kind := 'dense';
-                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance,minimum,maximum}';
+                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance}';
             ELSIF given.spec ? 'text_query' THEN
                 kind := 'text';
                 known := '{text_query,text_form}';

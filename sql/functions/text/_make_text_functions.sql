@@ -13,10 +13,11 @@ DECLARE
     ranking text;
     rankings text := '';
     made text;
+    reader text;
 BEGIN
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
-        'LANGUAGE plpgsql STABLE %s AS %L', x.words_function, settings, format($body$
+        'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
     SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
@@ -122,8 +123,19 @@ $body$, vectors, x.documents, rankings));
     UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
     FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
-        -- It reads tables by its caller's rights.
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made);
+        -- What is known of words the owner of pgsim sums up for those who may read the table; the best rows are found by the caller's own rights.
+        FOR reader IN
+            SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+            FROM pg_proc AS f CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS a WHERE f.oid = made::regprocedure AND a.grantee <> f.proowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made, reader);
+        END LOOP;
+        FOR reader IN
+            SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+            FROM pg_class AS r CROSS JOIN LATERAL aclexplode(coalesce(r.relacl, acldefault('r', r.relowner))) AS a WHERE r.oid = c.relation AND a.privilege_type = 'SELECT'
+        LOOP
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', made, reader);
+        END LOOP;
     END LOOP;
 END
 $make$;

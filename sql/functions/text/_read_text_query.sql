@@ -15,9 +15,6 @@ DECLARE
 BEGIN
     w := pgsim._text_words(c, x, query, form);
     q.bound := row_security_active(c.relation);
-    IF q.bound THEN
-        PERFORM set_config('pgsim.text_lexemes', w.lexemes::text, true);
-    END IF;
     EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
     INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);

@@ -22,16 +22,17 @@ BEGIN
     IF NOT pgsim._text_security_drift(c, x) THEN
         RETURN;
     END IF;
-    FOREACH held IN ARRAY ARRAY[x.documents, x.vocabulary] LOOP
+    FOREACH held IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
         FOR policy IN SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = held LOOP
             EXECUTE format('DROP POLICY %I ON %s', policy, held);
         END LOOP;
         EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY', held, CASE WHEN base.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END);
         CONTINUE WHEN NOT base.relrowsecurity;
-        -- Of documents each sees those whose rows it sees. Words of others' rows nobody bound by a policy sees, but may ask how many rows have one it names.
+        -- Of documents each sees those whose rows it sees. Words, and which of them came together, nobody sees who is bound by a policy; how many rows have a
+        -- word that it names, a function tells.
         EXECUTE format('CREATE POLICY pgsim_read ON %s FOR SELECT USING (%s)', held, CASE held
             WHEN x.documents THEN format('EXISTS (SELECT FROM %s AS b WHERE %s)', c.relation, pgsim._key_join('b.', held || '.', c.key_columns, true))
-            ELSE 'lexeme OPERATOR(pg_catalog.=) ANY (nullif(pg_catalog.current_setting(''pgsim.text_lexemes'', true), '''')::text[])' END);
+            ELSE 'false' END);
         -- A condition that is plainly true leaves the owner, whom the policies of the base table do not bind, the use of indexes.
         IF NOT base.relforcerowsecurity THEN
             EXECUTE format('CREATE POLICY pgsim_owner ON %s FOR SELECT TO %I USING (true)', held, pg_get_userbyid(base.relowner));

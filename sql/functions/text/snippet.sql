@@ -23,14 +23,15 @@ BEGIN
                THEN CASE jsonb_typeof(o.value) WHEN 'number' THEN o.value::text !~ '^\d{1,4}$' ELSE true END
                ELSE true END LIMIT 1;
     IF FOUND OR coalesce((options ->> 'max_words')::int, 35) <= coalesce((options ->> 'min_words')::int, least(15, coalesce((options ->> 'max_words')::int, 35) - 1))
-       OR coalesce((options ->> 'min_words')::int, 1) = 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('options: %s', coalesce(format('%L is not known or not of its type: %s', bad, left((options -> bad)::text, 80)), 'max_words is not above min_words, or this is 0')),
+       OR coalesce((options ->> 'min_words')::int, 1) = 0 OR coalesce((options ->> 'max_words')::int, 35) < 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('options: %s', coalesce(format('%L is not known or not of its type: %s', bad, left((options -> bad)::text, 80)), 'max_words is not above min_words, which is 1 at least')),
             HINT = 'Known are start, stop, delimiter and column (texts), max_words, min_words and fragments (whole numbers to 9999), and whole (a boolean).';
     END IF;
     IF options ? 'column' THEN
         shown := ARRAY[options ->> 'column'];
         PERFORM pgsim._check_columns(c.relation, 'options', shown);
     END IF;
+    PERFORM pgsim._require_select(c.relation, c.relation);
     w := pgsim._text_words(c, x, coalesce(query, ''), text_form);
     SELECT string_agg(format('''%s''', replace(replace(l, '\', '\\'), '''', '''''')), ' | ') INTO terms FROM (SELECT l FROM unnest(w.lexemes) AS l LIMIT 1000) AS s (l);
     SELECT string_agg(format('%s="%s"', CASE o.key WHEN 'start' THEN 'StartSel' WHEN 'stop' THEN 'StopSel' WHEN 'delimiter' THEN 'FragmentDelimiter' WHEN 'max_words' THEN 'MaxWords'
@@ -38,12 +39,14 @@ BEGIN
     INTO settings
     FROM jsonb_each_text(options || CASE WHEN options ? 'max_words' AND NOT options ? 'min_words' THEN jsonb_build_object('min_words', least(15, (options ->> 'max_words')::int - 1)) ELSE '{}' END) AS o
     WHERE o.key <> 'column';
-    EXECUTE format('SELECT concat_ws(E''\n'', %s) FROM (SELECT * FROM %s) AS b JOIN (SELECT %s FROM (SELECT $1 AS given) AS k) AS g ON %s',
-        (SELECT string_agg(format('b.%I', n.name), ', ' ORDER BY n.ordinal) FROM unnest(shown) WITH ORDINALITY AS n (name, ordinal)), c.relation,
-        pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), pgsim._key_join('b.', 'g.', c.key_columns, true)) INTO content USING snippet.key;
+    BEGIN
+        EXECUTE format('SELECT concat_ws(E''\n'', %s) FROM (SELECT * FROM %s) AS b JOIN (SELECT %s FROM (SELECT $1 AS given) AS k) AS g ON %s',
+            (SELECT string_agg(format('b.%I', n.name), ', ' ORDER BY n.ordinal) FROM unnest(shown) WITH ORDINALITY AS n (name, ordinal)), c.relation,
+            pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), pgsim._key_join('b.', 'g.', c.key_columns, true)) INTO content USING snippet.key;
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('key %L is not %s: %s', left(snippet.key, 200), pgsim._key_types(c.relation, c.key_columns), SQLERRM), HINT = 'Searches return keys in this form.';
+    END;
     RETURN ts_headline(x.text_config::regconfig, content, coalesce(terms, ''' ''')::tsquery, coalesce(settings, ''));
-EXCEPTION WHEN data_exception THEN
-    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('key %L is not %s: %s', left(snippet.key, 200), pgsim._key_types(c.relation, c.key_columns), SQLERRM), HINT = 'Searches return keys in this form.';
 END
 $$;
 COMMENT ON FUNCTION pgsim.snippet IS

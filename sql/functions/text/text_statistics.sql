@@ -12,6 +12,10 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pgsim._require_select(c.relation, x.documents);
+    IF row_security_active(c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and the statistics count all', c.relation, current_user),
+            HINT = 'Ask as the owner of the table, where row-level security is not forced, or as a role with BYPASSRLS.';
+    END IF;
     EXECUTE format('SELECT coalesce(sum(h.docs), 0), sum(h.length)::float8 / nullif(sum(h.docs), 0) FROM %s AS h WHERE h.term = 0', x.changes) INTO rows, mean_length;
     EXECUTE format('SELECT count(DISTINCT v.lexeme) FROM %s AS v', x.vocabulary) INTO words;
     EXECUTE format('SELECT count(*) FROM %s', x.changes) INTO pending;
