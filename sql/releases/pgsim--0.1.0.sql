@@ -3904,7 +3904,7 @@ BEGIN
     FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = coalesce(nullif((SELECT b.typbasetype FROM pg_type AS b WHERE b.oid = a.atttypid), 0), a.atttypid)
     WHERE a.attrelid = c.relation AND a.attname = column_name;
     number := CASE
-        WHEN type IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN format('extract(epoch FROM b.%I)::float8', column_name)
+        WHEN type IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN format('extract(epoch FROM b.%I::timestamptz)::float8', column_name)
         WHEN type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype) THEN format('b.%I::float8', column_name)
         WHEN type = 'numeric'::regtype THEN format('(CASE WHEN b.%1$I BETWEEN -1e300 AND 1e300 THEN b.%1$I END)::float8', column_name)
         WHEN type = 'bool'::regtype THEN format('b.%I::int::float8', column_name) END;
@@ -3934,13 +3934,13 @@ BEGIN
     END;
     IF (l.spec ? 'half_life' OR l.spec ? 'pivot') AND (scale IS NULL OR NOT scale BETWEEN 1e-100 AND 1e100) OR origin IS NULL OR NOT origin BETWEEN -1e100 AND 1e100 OR l.spec ? 'pivot' AND category = 'D' OR category = 'D' AND l.spec ? 'half_life' AND jsonb_typeof(l.spec -> 'half_life') <> 'string'
        OR l.spec ? 'order' AND l.spec -> 'order' NOT IN ('"asc"', '"desc"')
-       OR made.maximum IS NOT NULL AND (made.minimum IS NULL OR NOT made.maximum - made.minimum BETWEEN 1e-300 AND 1e300) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; half_life and pivot are above 0 (a time has no pivot), order is asc or desc, and a maximum is above its minimum', l.name, left(l.spec::text, 200)),
+       OR NOT coalesce(made.minimum, 0) BETWEEN -1e100 AND 1e100 OR made.maximum IS NOT NULL AND (made.minimum IS NULL OR NOT made.maximum BETWEEN -1e100 AND 1e100 OR made.maximum <= made.minimum) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; half_life and pivot are above 0 (a time has no pivot), order is asc or desc, a maximum is above its minimum, and both lie within 1e100', l.name, left(l.spec::text, 200)),
             HINT = 'For instance {"column": "published", "half_life": "30 days"} or {"column": "downloads", "pivot": 1000}.';
     END IF;
-    score := CASE WHEN l.spec ? 'half_life' THEN 'exp(-least(abs(n - $2) / $3 * ln(2::float8), 700))'
-                  WHEN l.spec ? 'pivot' THEN 'greatest(n, 0) / (greatest(n, 0) + $3)'
-                  WHEN l.spec ->> 'order' = 'asc' THEN '-n' ELSE 'n' END;
+    score := CASE WHEN l.spec ? 'half_life' THEN 'exp(-least(abs(v.n - $2) / $3 * ln(2::float8), 700))'
+                  WHEN l.spec ? 'pivot' THEN 'greatest(v.n, 0) / (greatest(v.n, 0) + $3)'
+                  WHEN l.spec ->> 'order' = 'asc' THEN '-v.n' ELSE 'v.n' END;
     IF made.maximum IS NOT NULL THEN
         score := format('least(greatest(%s, $4), $5)', score);
     END IF;
@@ -3952,7 +3952,7 @@ BEGIN
     EXECUTE format(
         'SELECT array_agg(k ORDER BY s DESC, o), array_agg(s ORDER BY s DESC, o) '
         'FROM (SELECT i.given AS k, i.ordinal AS o, %s AS s FROM (SELECT %s, k.given, k.ordinal FROM unnest($1) WITH ORDINALITY AS k (given, ordinal)) AS i '
-        'JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT %s AS n) AS v WHERE n BETWEEN -1e300 AND 1e300) AS p',
+        'JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT %s AS n) AS v WHERE v.n BETWEEN -1e300 AND 1e300) AS p',
         score, pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true), number)
     INTO made.keys, made.scores USING keys, origin, scale, made.minimum, made.maximum;
     RETURN made;
@@ -4113,7 +4113,7 @@ BEGIN
                     metric := t.metric;
                 END IF;
             ELSIF l.kind = 'text' THEN
-                executed := pgsim._run_text(c, l.spec ->> 'text_query', depth, predicate, compiled."values", explained, coalesce(l.spec ->> 'text_form', 'any'), r.search_path);
+                executed := pgsim._run_text(c, l.spec ->> 'text_query', depth, predicate, compiled."values", explained, coalesce(l.spec ->> 'text_form', 'any'), CASE WHEN r.where_sql IS NOT NULL THEN r.search_path END);
                 list.keys := executed.keys;
                 list.scores := executed.scores;
                 list.minimum := 0;
@@ -4237,7 +4237,7 @@ BEGIN
             END IF;
             IF given.spec ? 'query' THEN
                 kind := 'dense';
-                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance,minimum,maximum}';
+                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance}';
             ELSIF given.spec ? 'text_query' THEN
                 kind := 'text';
                 known := '{text_query,text_form}';
@@ -8625,10 +8625,11 @@ DECLARE
     ranking text;
     rankings text := '';
     made text;
+    reader text;
 BEGIN
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
-        'LANGUAGE plpgsql STABLE %s AS %L', x.words_function, settings, format($body$
+        'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
     SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
@@ -8734,8 +8735,19 @@ $body$, vectors, x.documents, rankings));
     UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
     FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
-        -- It reads tables by its caller's rights.
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made);
+        -- What is known of words the owner of pgsim sums up for those who may read the table; the best rows are found by the caller's own rights.
+        FOR reader IN
+            SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+            FROM pg_proc AS f CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS a WHERE f.oid = made::regprocedure AND a.grantee <> f.proowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made, reader);
+        END LOOP;
+        FOR reader IN
+            SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+            FROM pg_class AS r CROSS JOIN LATERAL aclexplode(coalesce(r.relacl, acldefault('r', r.relowner))) AS a WHERE r.oid = c.relation AND a.privilege_type = 'SELECT'
+        LOOP
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', made, reader);
+        END LOOP;
     END LOOP;
 END
 $make$;
@@ -8759,9 +8771,6 @@ DECLARE
 BEGIN
     w := pgsim._text_words(c, x, query, form);
     q.bound := row_security_active(c.relation);
-    IF q.bound THEN
-        PERFORM set_config('pgsim.text_lexemes', w.lexemes::text, true);
-    END IF;
     EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
     INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
@@ -9079,16 +9088,17 @@ BEGIN
     IF NOT pgsim._text_security_drift(c, x) THEN
         RETURN;
     END IF;
-    FOREACH held IN ARRAY ARRAY[x.documents, x.vocabulary] LOOP
+    FOREACH held IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
         FOR policy IN SELECT p.polname FROM pg_policy AS p WHERE p.polrelid = held LOOP
             EXECUTE format('DROP POLICY %I ON %s', policy, held);
         END LOOP;
         EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY', held, CASE WHEN base.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END);
         CONTINUE WHEN NOT base.relrowsecurity;
-        -- Of documents each sees those whose rows it sees. Words of others' rows nobody bound by a policy sees, but may ask how many rows have one it names.
+        -- Of documents each sees those whose rows it sees. Words, and which of them came together, nobody sees who is bound by a policy; how many rows have a
+        -- word that it names, a function tells.
         EXECUTE format('CREATE POLICY pgsim_read ON %s FOR SELECT USING (%s)', held, CASE held
             WHEN x.documents THEN format('EXISTS (SELECT FROM %s AS b WHERE %s)', c.relation, pgsim._key_join('b.', held || '.', c.key_columns, true))
-            ELSE 'lexeme OPERATOR(pg_catalog.=) ANY (nullif(pg_catalog.current_setting(''pgsim.text_lexemes'', true), '''')::text[])' END);
+            ELSE 'false' END);
         -- A condition that is plainly true leaves the owner, whom the policies of the base table do not bind, the use of indexes.
         IF NOT base.relforcerowsecurity THEN
             EXECUTE format('CREATE POLICY pgsim_owner ON %s FOR SELECT TO %I USING (true)', held, pg_get_userbyid(base.relowner));
@@ -9610,13 +9620,13 @@ CREATE FUNCTION pgsim._text_security_drift(c pgsim._collection, x pgsim._text) R
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT count(*) < 2 OR bool_or(t.relrowsecurity <> r.relrowsecurity
+    SELECT count(*) < 3 OR bool_or(t.relrowsecurity <> r.relrowsecurity
         OR r.relrowsecurity <> EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname = 'pgsim_read'
-               AND (t.oid = x.vocabulary OR EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refobjid = r.oid)))
+               AND (t.oid <> x.documents OR EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refobjid = r.oid)))
         OR (r.relrowsecurity AND NOT r.relforcerowsecurity)
            <> EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname = 'pgsim_owner' AND p.polroles = ARRAY[r.relowner])
         OR EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid AND p.polname NOT IN ('pgsim_read', 'pgsim_owner')))
-    FROM pg_class AS r JOIN pg_class AS t ON t.oid IN (x.documents, x.vocabulary)
+    FROM pg_class AS r JOIN pg_class AS t ON t.oid IN (x.documents, x.vocabulary, x.changes)
     WHERE r.oid = c.relation;
 END;
 COMMENT ON FUNCTION pgsim._text_security_drift IS 'Whether the row-level security of a text index is other than what its base table''s asks for.';
@@ -9862,14 +9872,15 @@ BEGIN
                THEN CASE jsonb_typeof(o.value) WHEN 'number' THEN o.value::text !~ '^\d{1,4}$' ELSE true END
                ELSE true END LIMIT 1;
     IF FOUND OR coalesce((options ->> 'max_words')::int, 35) <= coalesce((options ->> 'min_words')::int, least(15, coalesce((options ->> 'max_words')::int, 35) - 1))
-       OR coalesce((options ->> 'min_words')::int, 1) = 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('options: %s', coalesce(format('%L is not known or not of its type: %s', bad, left((options -> bad)::text, 80)), 'max_words is not above min_words, or this is 0')),
+       OR coalesce((options ->> 'min_words')::int, 1) = 0 OR coalesce((options ->> 'max_words')::int, 35) < 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('options: %s', coalesce(format('%L is not known or not of its type: %s', bad, left((options -> bad)::text, 80)), 'max_words is not above min_words, which is 1 at least')),
             HINT = 'Known are start, stop, delimiter and column (texts), max_words, min_words and fragments (whole numbers to 9999), and whole (a boolean).';
     END IF;
     IF options ? 'column' THEN
         shown := ARRAY[options ->> 'column'];
         PERFORM pgsim._check_columns(c.relation, 'options', shown);
     END IF;
+    PERFORM pgsim._require_select(c.relation, c.relation);
     w := pgsim._text_words(c, x, coalesce(query, ''), text_form);
     SELECT string_agg(format('''%s''', replace(replace(l, '\', '\\'), '''', '''''')), ' | ') INTO terms FROM (SELECT l FROM unnest(w.lexemes) AS l LIMIT 1000) AS s (l);
     SELECT string_agg(format('%s="%s"', CASE o.key WHEN 'start' THEN 'StartSel' WHEN 'stop' THEN 'StopSel' WHEN 'delimiter' THEN 'FragmentDelimiter' WHEN 'max_words' THEN 'MaxWords'
@@ -9877,12 +9888,14 @@ BEGIN
     INTO settings
     FROM jsonb_each_text(options || CASE WHEN options ? 'max_words' AND NOT options ? 'min_words' THEN jsonb_build_object('min_words', least(15, (options ->> 'max_words')::int - 1)) ELSE '{}' END) AS o
     WHERE o.key <> 'column';
-    EXECUTE format('SELECT concat_ws(E''\n'', %s) FROM (SELECT * FROM %s) AS b JOIN (SELECT %s FROM (SELECT $1 AS given) AS k) AS g ON %s',
-        (SELECT string_agg(format('b.%I', n.name), ', ' ORDER BY n.ordinal) FROM unnest(shown) WITH ORDINALITY AS n (name, ordinal)), c.relation,
-        pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), pgsim._key_join('b.', 'g.', c.key_columns, true)) INTO content USING snippet.key;
+    BEGIN
+        EXECUTE format('SELECT concat_ws(E''\n'', %s) FROM (SELECT * FROM %s) AS b JOIN (SELECT %s FROM (SELECT $1 AS given) AS k) AS g ON %s',
+            (SELECT string_agg(format('b.%I', n.name), ', ' ORDER BY n.ordinal) FROM unnest(shown) WITH ORDINALITY AS n (name, ordinal)), c.relation,
+            pgsim._key_parse(c.relation, 'k.given', c.key_columns, true), pgsim._key_join('b.', 'g.', c.key_columns, true)) INTO content USING snippet.key;
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('key %L is not %s: %s', left(snippet.key, 200), pgsim._key_types(c.relation, c.key_columns), SQLERRM), HINT = 'Searches return keys in this form.';
+    END;
     RETURN ts_headline(x.text_config::regconfig, content, coalesce(terms, ''' ''')::tsquery, coalesce(settings, ''));
-EXCEPTION WHEN data_exception THEN
-    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('key %L is not %s: %s', left(snippet.key, 200), pgsim._key_types(c.relation, c.key_columns), SQLERRM), HINT = 'Searches return keys in this form.';
 END
 $$;
 COMMENT ON FUNCTION pgsim.snippet IS
@@ -9907,6 +9920,10 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pgsim._require_select(c.relation, x.documents);
+    IF row_security_active(c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and the statistics count all', c.relation, current_user),
+            HINT = 'Ask as the owner of the table, where row-level security is not forced, or as a role with BYPASSRLS.';
+    END IF;
     EXECUTE format('SELECT coalesce(sum(h.docs), 0), sum(h.length)::float8 / nullif(sum(h.docs), 0) FROM %s AS h WHERE h.term = 0', x.changes) INTO rows, mean_length;
     EXECUTE format('SELECT count(DISTINCT v.lexeme) FROM %s AS v', x.vocabulary) INTO words;
     EXECUTE format('SELECT count(*) FROM %s', x.changes) INTO pending;

@@ -61,6 +61,40 @@ def test_each_row_tells_what_its_legs_said_and_the_distance_of_the_query(papers:
         assert distance == (pytest.approx(1 - dense[key], abs=1e-6) if key in dense else None)
 
 
+@pytest.mark.parametrize("leg", [{}, {"half_life": 10}, {"pivot": 3}, {"order": "asc"}])
+def test_a_column_of_any_name_is_a_prior(connection: psycopg.Connection, leg: dict[str, object]) -> None:
+    connection.execute(
+        "CREATE TABLE short (id int PRIMARY KEY, n int, v float8, k int, body text);"
+        "INSERT INTO short VALUES (1, 5, 1, 9, 'a fox'), (2, 6, 2, 8, 'a fox')"
+    )
+    connection.execute("SELECT pgsim.create_collection('short', text_columns => '{body}'), pgsim.enable_text('short')")
+    for column in ("n", "v", "k"):
+        found = connection.execute(
+            "SELECT key FROM pgsim.search('short', text_query => 'fox', legs => %s)",
+            [json.dumps({"prior": leg | {"column": column}})],
+        )
+        assert len(found.fetchall()) == 2
+
+
+def test_a_time_prior_is_the_same_in_every_time_zone(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE news (id int PRIMARY KEY, at timestamp, body text);"
+        "INSERT INTO news VALUES (1, '2024-01-01 03:00', 'a fox'), (2, '2024-01-01 09:00', 'a fox')"
+    )
+    connection.execute("SELECT pgsim.create_collection('news', text_columns => '{body}'), pgsim.enable_text('news')")
+    leg = {"prior": {"column": "at", "half_life": "1 hour", "origin": "2024-01-01 03:00"}}
+    shares = []
+    for zone in ("UTC", "Asia/Tokyo"):
+        connection.execute("SELECT set_config('TimeZone', %s, true)", [zone])
+        found = connection.execute(
+            "SELECT key, details #>> '{legs,prior,score}' FROM pgsim.search('news', text_query => 'fox', legs => %s)",
+            [json.dumps(leg)],
+        )
+        shares.append(sorted(found.fetchall()))
+    assert shares[0] == shares[1]
+    assert float(str(shares[0][0][1])) == 1
+
+
 def test_recent_papers_come_first_among_those_that_are_near(papers: Papers) -> None:
     recent = {"column": "published", "half_life": "30 days", "origin": NOW.isoformat()}
     weights = {"dense": 0.7, "recent": 0.3}

@@ -78,11 +78,14 @@ def test_who_may_not_read_the_table_may_not_ask_of_its_words(secured: psycopg.Co
 def test_operators_of_others_are_not_run_for_a_json_filter(secured: psycopg.Connection) -> None:
     secured.execute("""
         CREATE SCHEMA foreign_one;
-        CREATE FUNCTION foreign_one.evil(float8, numeric) RETURNS float8 LANGUAGE plpgsql AS $$BEGIN RAISE 'evil'; END$$;
+        CREATE FUNCTION foreign_one.evil(float8, numeric) RETURNS float8 LANGUAGE plpgsql
+            AS $$BEGIN RAISE 'evil'; END$$;
         CREATE OPERATOR foreign_one.* (leftarg = float8, rightarg = numeric, function = foreign_one.evil);
         SET LOCAL search_path = public, foreign_one
     """)
-    found = secured.execute("SELECT key FROM pgsim.search('book', text_query => 'fox', filter => '{\"shelf\": \"mine\"}')")
+    found = secured.execute(
+        "SELECT key FROM pgsim.search('book', text_query => 'fox', filter => '{\"shelf\": \"mine\"}')"
+    )
     assert len(found.fetchall()) == 5
 
 
