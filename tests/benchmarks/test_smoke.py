@@ -26,6 +26,7 @@ ROUNDS = {
     "text": ["--queries", "5"],
     "sparse": ["--queries", "5"],
     "fusion": ["--queries", "5", "--judged", "40"],
+    "pairs": ["--rows", "12", "--dims", "2", "4"],
     "scale": ["--rows", "4000", "--queries", "3", "--exact", "2", "--shapes", *SHAPES],
 }
 
