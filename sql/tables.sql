@@ -292,13 +292,12 @@ CREATE TYPE pgsim._fusion_request AS (
 -- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
--- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
--- second look, of
--- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is
--- done before anything else has begun, scanned to find them exactly. Of an exact search: bound, the
--- number of matches at which it stops and another takes over. Of codes: shortlist, how many they list at most, and margin, by how many standard
--- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices,
--- far, by how much more it takes beyond, and worth_ef, up to which it costs less than codes.
+-- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
+-- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
+-- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
+-- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
+-- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
+-- worth_ef, up to which it costs less than codes.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,

@@ -339,13 +339,12 @@ CREATE TYPE pgsim._fusion_request AS (
 -- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
--- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after a
--- second look, of
--- reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is
--- done before anything else has begun, scanned to find them exactly. Of an exact search: bound, the
--- number of matches at which it stops and another takes over. Of codes: shortlist, how many they list at most, and margin, by how many standard
--- deviations more bits than expected may differ. Of an index: wanted, how many rows it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices,
--- far, by how much more it takes beyond, and worth_ef, up to which it costs less than codes.
+-- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
+-- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
+-- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
+-- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
+-- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
+-- worth_ef, up to which it costs less than codes.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -3719,6 +3718,9 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('two legs are called %L', l.name), HINT = 'Give each a name of its own.';
         END IF;
         names := names || l.name;
+        IF array_ndims(l.keys) > 1 OR array_ndims(l.scores) > 1 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the keys or scores of leg %L are arrays of arrays', l.name), HINT = 'Give a list of keys and one of scores.';
+        END IF;
         IF array_position(l.keys, NULL) IS NOT NULL OR (SELECT count(DISTINCT k) FROM unnest(l.keys) AS k) <> cardinality(l.keys) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('leg %L holds a key twice, or NULL', l.name), HINT = 'Give each key once, at its best rank.';
         END IF;
@@ -3726,10 +3728,10 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has %s keys and %s scores', l.name, cardinality(l.keys), coalesce(cardinality(l.scores), 0)),
                 HINT = 'Give a score for each key, or fuse by rrf, which needs none.';
         END IF;
-        IF EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s IS NULL OR s IN ('NaN', 'Infinity', '-Infinity')) THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a score of leg %L is NULL, NaN or infinite', l.name), HINT = 'Leave such rows out.';
+        IF EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s IS NULL OR NOT s BETWEEN -1e100 AND 1e100) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a score of leg %L is NULL, NaN or beyond 1e100', l.name), HINT = 'Leave such rows out.';
         END IF;
-        IF l.maximum IS NOT NULL AND (l.minimum IS NULL OR NOT l.maximum - l.minimum BETWEEN 1e-300 AND 1e300 OR EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s NOT BETWEEN l.minimum AND l.maximum)) THEN
+        IF l.maximum IS NOT NULL AND (l.minimum IS NULL OR NOT l.minimum BETWEEN -1e100 AND 1e100 OR NOT l.maximum BETWEEN -1e100 AND 1e100 OR l.maximum <= l.minimum OR EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s NOT BETWEEN l.minimum AND l.maximum)) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has the scale %s to %s, and scores %s to %s', l.name, coalesce(l.minimum::text, 'NULL'), l.maximum,
                                                                       (SELECT min(s) FROM unnest(l.scores) AS s), (SELECT max(s) FROM unnest(l.scores) AS s)),
                 HINT = 'A scale has a minimum and a greater maximum, and all scores lie between; without a maximum the scale is what was found.';
@@ -4452,7 +4454,7 @@ DECLARE
     dense CONSTANT boolean := query IS NOT NULL OR sparse_query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query') OR jsonb_path_exists(legs, '$.*.sparse_query');
     -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
     pool int := CASE aggregate WHEN 'max' THEN k ELSE least(1000, greatest(50, 5 * k)) END;
-    given jsonb := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
+    given jsonb;
     chunk_keys text[];
     chunk_scores float8[];
 BEGIN
@@ -4471,6 +4473,7 @@ BEGIN
     IF query IS NULL AND text_query IS NULL AND sparse_query IS NULL AND legs IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, no sparse_query, and no leg that finds rows', HINT = 'Give one of them.';
     END IF;
+    given := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
     given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
     SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
     FROM pgsim.search(
@@ -8892,12 +8895,13 @@ BEGIN
             settings := settings || '{"jit": "off"}';
         END IF;
         filter_first := q.bound;
-        IF predicate IS NOT NULL AND NOT q.bound AND all_docs > 1000 THEN
+        -- A condition of the caller's is planned by itself: what it may read is the table, and nothing of the statement around it.
+        IF predicate IS NOT NULL AND (NOT q.bound AND all_docs > 1000 OR caller_path IS NOT NULL) THEN
             previous := pgsim._set(settings);
             matches := (pgsim._plan(format(E'SELECT FROM %s WHERE %s', c.relation, predicate), given, NULL) ->> 'Plan Rows')::float8;
             PERFORM pgsim._set(previous);
             -- To rank all that match costs four times as much a row as to score one by its words, of which there are more the fewer of them match.
-            filter_first := 4 * matches < least(all_docs, 300 + 30 * depth * q.rows / greatest(matches, 1));
+            filter_first := q.bound OR all_docs > 1000 AND 4 * matches < least(all_docs, 300 + 30 * depth * q.rows / greatest(matches, 1));
         END IF;
         IF filter_first THEN
             previous := pgsim._set(settings);

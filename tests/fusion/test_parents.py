@@ -121,6 +121,12 @@ def test_what_cannot_be_done_is_refused(
     assert refused.value.diag.message_hint
 
 
+def test_a_parent_is_not_null(chunks: Connection) -> None:
+    with pytest.raises(psycopg.Error, match="parent") as refused:
+        chunks.execute("SELECT * FROM pgsim.search_parents('chunk', NULL, '[1,1,1,1,1,1]')")
+    assert str(refused.value.sqlstate).startswith("PS")
+
+
 def test_a_parent_is_a_column(chunks: Connection) -> None:
     with pytest.raises(psycopg.Error, match="no column 'book'") as refused:
         chunks.execute("SELECT * FROM pgsim.search_parents('chunk', 'book', '[1,1,1,1,1,1]')")

@@ -140,3 +140,11 @@ def test_writers_need_no_right_on_the_index(secured: psycopg.Connection) -> None
     secured.execute("DELETE FROM book WHERE id = 3; RESET ROLE")
     assert search(secured, "written").keys == ["99"]
     assert "3" not in search(secured, "fox", 50).keys
+
+
+@pytest.mark.parametrize("role", ["postgres", "reader"])
+def test_a_condition_in_sql_reads_the_table_and_nothing_around_it(secured: psycopg.Connection, role: str) -> None:
+    secured.execute(f"SET LOCAL ROLE {role}".encode())
+    for inner in ("place = 1", "u > 0", "k_1 > 0"):
+        with pytest.raises(psycopg.errors.UndefinedColumn), secured.transaction():
+            secured.execute("SELECT * FROM pgsim.search('book', text_query => 'fox', where_sql => %s)", [inner])

@@ -15,6 +15,9 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('two legs are called %L', l.name), HINT = 'Give each a name of its own.';
         END IF;
         names := names || l.name;
+        IF array_ndims(l.keys) > 1 OR array_ndims(l.scores) > 1 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the keys or scores of leg %L are arrays of arrays', l.name), HINT = 'Give a list of keys and one of scores.';
+        END IF;
         IF array_position(l.keys, NULL) IS NOT NULL OR (SELECT count(DISTINCT k) FROM unnest(l.keys) AS k) <> cardinality(l.keys) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('leg %L holds a key twice, or NULL', l.name), HINT = 'Give each key once, at its best rank.';
         END IF;
@@ -22,10 +25,10 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has %s keys and %s scores', l.name, cardinality(l.keys), coalesce(cardinality(l.scores), 0)),
                 HINT = 'Give a score for each key, or fuse by rrf, which needs none.';
         END IF;
-        IF EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s IS NULL OR s IN ('NaN', 'Infinity', '-Infinity')) THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a score of leg %L is NULL, NaN or infinite', l.name), HINT = 'Leave such rows out.';
+        IF EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s IS NULL OR NOT s BETWEEN -1e100 AND 1e100) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('a score of leg %L is NULL, NaN or beyond 1e100', l.name), HINT = 'Leave such rows out.';
         END IF;
-        IF l.maximum IS NOT NULL AND (l.minimum IS NULL OR NOT l.maximum - l.minimum BETWEEN 1e-300 AND 1e300 OR EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s NOT BETWEEN l.minimum AND l.maximum)) THEN
+        IF l.maximum IS NOT NULL AND (l.minimum IS NULL OR NOT l.minimum BETWEEN -1e100 AND 1e100 OR NOT l.maximum BETWEEN -1e100 AND 1e100 OR l.maximum <= l.minimum OR EXISTS (SELECT FROM unnest(l.scores) AS s WHERE s NOT BETWEEN l.minimum AND l.maximum)) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has the scale %s to %s, and scores %s to %s', l.name, coalesce(l.minimum::text, 'NULL'), l.maximum,
                                                                       (SELECT min(s) FROM unnest(l.scores) AS s), (SELECT max(s) FROM unnest(l.scores) AS s)),
                 HINT = 'A scale has a minimum and a greater maximum, and all scores lie between; without a maximum the scale is what was found.';

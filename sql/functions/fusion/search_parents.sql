@@ -11,7 +11,7 @@ DECLARE
     dense CONSTANT boolean := query IS NOT NULL OR sparse_query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query') OR jsonb_path_exists(legs, '$.*.sparse_query');
     -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
     pool int := CASE aggregate WHEN 'max' THEN k ELSE least(1000, greatest(50, 5 * k)) END;
-    given jsonb := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
+    given jsonb;
     chunk_keys text[];
     chunk_scores float8[];
 BEGIN
@@ -30,6 +30,7 @@ BEGIN
     IF query IS NULL AND text_query IS NULL AND sparse_query IS NULL AND legs IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'there is nothing to look for: no query, no text_query, no sparse_query, and no leg that finds rows', HINT = 'Give one of them.';
     END IF;
+    given := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
     given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
     SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
     FROM pgsim.search(

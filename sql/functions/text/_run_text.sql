@@ -55,12 +55,13 @@ BEGIN
             settings := settings || '{"jit": "off"}';
         END IF;
         filter_first := q.bound;
-        IF predicate IS NOT NULL AND NOT q.bound AND all_docs > 1000 THEN
+        -- A condition of the caller's is planned by itself: what it may read is the table, and nothing of the statement around it.
+        IF predicate IS NOT NULL AND (NOT q.bound AND all_docs > 1000 OR caller_path IS NOT NULL) THEN
             previous := pgsim._set(settings);
             matches := (pgsim._plan(format(E'SELECT FROM %s WHERE %s', c.relation, predicate), given, NULL) ->> 'Plan Rows')::float8;
             PERFORM pgsim._set(previous);
             -- To rank all that match costs four times as much a row as to score one by its words, of which there are more the fewer of them match.
-            filter_first := 4 * matches < least(all_docs, 300 + 30 * depth * q.rows / greatest(matches, 1));
+            filter_first := q.bound OR all_docs > 1000 AND 4 * matches < least(all_docs, 300 + 30 * depth * q.rows / greatest(matches, 1));
         END IF;
         IF filter_first THEN
             previous := pgsim._set(settings);
