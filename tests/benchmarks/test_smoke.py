@@ -64,6 +64,8 @@ def test_a_benchmark_runs_and_says_what_it_measured(
     results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     monkeypatch.setattr(sys, "argv", [name, *ROUNDS[name]])
+    # Another benchmark may have imported it.
+    monkeypatch.delitem(sys.modules, f"benchmarks.{name}", raising=False)
     with pytest.raises(SystemExit) as left:
         runpy.run_module(f"benchmarks.{name}", run_name="__main__")
     printed = capsys.readouterr().out
