@@ -8668,7 +8668,8 @@ $body$, x.vocabulary, x.changes));
     IF counted THEN
         candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
     END IF;
-$body$, key_text, pgsim._key_list('f.', c.key_columns, true), c.relation, pgsim._key_join('b.', 'o.', c.key_columns, true), pgsim._text_score(x, 'o.', 'mean'),
+$body$, replace(key_text, '%', '%%'), pgsim._key_list('f.', c.key_columns, true), replace(c.relation::text, '%', '%%'),
+        replace(pgsim._key_join('b.', 'o.', c.key_columns, true), '%', '%%'), pgsim._text_score(x, 'o.', 'mean'),
         vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
     FOR i IN 1 .. 6 LOOP
         rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,
@@ -8777,22 +8778,30 @@ BEGIN
     EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
     INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
-    -- Static SQL, whose plan is kept: the session plans it once.
-    SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
-           array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
-           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
-    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
-    FROM (
-        SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
-               row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
+    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity; where none do, and none has two ids, it takes less.
+    IF form IN ('any', 'all', 'phrase') AND cardinality(lexemes) = (SELECT count(DISTINCT l) FROM unnest(lexemes) AS l) THEN
+        SELECT array_agg(m.lexeme), array_agg(m.term::text), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
+               array_agg('{' || m.term || ':1}/1000000000'), '{' || string_agg(m.term || ':' || m.weight::real, ',') || '}/1000000000'
+        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+        FROM (SELECT k.lexeme, k.term, k.docs, k.top, ln(1 + (q.rows - least(k.docs, q.rows) + 0.5) / (least(k.docs, q.rows) + 0.5)) AS weight
+              FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) WHERE k.docs > 0 ORDER BY k.docs, k.lexeme COLLATE "C" LIMIT 8000) AS m;
+    ELSE
+        SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
+               array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
+               '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
+        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
         FROM (
-            SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
-            FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
-                  FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
-            JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
-        ) AS g
-    ) AS m
-    WHERE m.place <= 8000;
+            SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
+                   row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
+            FROM (
+                SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
+                FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
+                      FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
+                JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
+            ) AS g
+        ) AS m
+        WHERE m.place <= 8000;
+    END IF;
     q.units := units;
     q.vector := vector;
     IF form IN ('all', 'phrase') THEN
@@ -9299,6 +9308,8 @@ DECLARE
     total float8 := (SELECT sum(u) FROM unnest(q.bounds) AS u);
     clauses text[] := '{}';
     clause text;
+    reads float8[] := '{}';
+    read float8;
     rest float8;
 BEGIN
     -- The words that are left out of a clause cannot make the score together, so a row must have one of those in it. Rarest first; then each
@@ -9306,18 +9317,22 @@ BEGIN
     FOR skipped IN 0 .. CASE WHEN n <= 24 THEN n - 1 ELSE 0 END LOOP
         rest := total;
         clause := '';
+        read := 0;
         FOR i IN 1 .. n LOOP
             EXIT WHEN rest < least_score;
             IF i <> skipped AND q.weights[i] > 0 THEN
                 clause := clause || ',' || q.ids[i];
                 rest := rest - q.bounds[i];
+                read := read + q.docs[i];
             END IF;
         END LOOP;
         IF rest < least_score AND clause <> ALL (clauses) THEN
             clauses := clauses || clause;
+            reads := reads || read;
         END IF;
     END LOOP;
-    RETURN ARRAY(SELECT substr(u, 2) FROM unnest(clauses) AS u);
+    -- The index goes through the rows of the first, and looks these up in the next.
+    RETURN ARRAY(SELECT substr(u.clause, 2) FROM unnest(clauses, reads) AS u (clause, read) ORDER BY u.read, u.clause);
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_clauses IS 'Lists of ids, of each of which a row must have one to reach a score. None: every row that has a word of the query may reach it.';
@@ -9678,7 +9693,7 @@ BEGIN
     END IF;
     source := source || coalesce(' AND (' || condition || ')', '');
     -- The base table has the last word on whether a row is there and matches. One row at a time by its key, best first.
-    admits := format('%%s CROSS JOIN LATERAL (SELECT FROM %s WHERE %s%s LIMIT 1) AS b', c.relation, replace(left(of_base, -5), '%', '%%'),
+    admits := format('%%s CROSS JOIN LATERAL (SELECT FROM %s WHERE %s%s LIMIT 1) AS b', replace(c.relation::text, '%', '%%'), replace(left(of_base, -5), '%', '%%'),
                      replace(coalesce(CASE WHEN NOT filter_first THEN E' AND (' || predicate || E'\n)' END, '') || coalesce(' AND ' || q.recheck, ''), '%', '%%'));
     IF NOT scored THEN
         RETURN format('WITH pgsim_c AS MATERIALIZED (SELECT %s a * least(1, $5 / average) * %s AS l FROM (SELECT %s d.average, -(d.impacts OPERATOR(%s.<#>) $3) AS a FROM %s OFFSET 0) AS s WHERE a > 0 ORDER BY l DESC) '

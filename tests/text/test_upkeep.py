@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg import sql
 from texts import create, insert, search, statistics, true_statistics
 
 if TYPE_CHECKING:
@@ -169,6 +171,28 @@ def test_searches_go_on_where_the_table_is_not_what_their_plans_were_made_for(
     assert search(books, "fox").keys == (["1", "2"] if "DELETE" in change else ["3", "1", "2"])
     books.execute("SELECT pgsim.sync_privileges('book')")
     assert search(books, "fox", 2).keys == (["1", "2"] if "DELETE" in change else ["3", "1"])
+
+
+@pytest.mark.parametrize(
+    "name", ["%", "%1$s %I", "'", '"', "\\", "$body$", "a; DROP TABLE book --", "[1]", "q", "mean"]
+)
+@pytest.mark.parametrize("keys", [1, 2])
+def test_hostile_names_of_tables_and_columns_are_names(connection: psycopg.Connection, name: str, keys: int) -> None:
+    table, column, other = sql.Identifier(name), sql.Identifier(name), sql.Identifier(name + "2")
+    connection.execute(sql.SQL("CREATE TABLE {} ({} int, {} text, body text)").format(table, column, other))
+    key = sql.SQL(", ").join([column, other][:keys])
+    connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(table, key))
+    given: list[object] = [table.as_string(connection), [name, name + "2"][:keys], [name + "2", "body"]]
+    statement = "SELECT pgsim.create_collection(%s::regclass, 'book', key_columns => %s, text_columns => %s)"
+    connection.execute(statement, given)
+    connection.execute("SELECT pgsim.enable_text('book')")
+    connection.execute(sql.SQL("INSERT INTO {} VALUES (1, 'x', 'fox'), (2, 'y', 'fox fox')").format(table))
+    connection.execute(sql.SQL("UPDATE {} SET body = 'fox fox fox' WHERE body = 'fox'").format(table))
+    found = search(connection, "fox").keys
+    both = [json.loads(each) for each in found] if keys == 2 else found
+    assert both == ([{name: 1, name + "2": "x"}, {name: 2, name + "2": "y"}] if keys == 2 else ["1", "2"])
+    assert search(connection, "fox", predicate="body ~ ($1 ->> 'b')", values={"b": "x$"}).keys == found
+    assert _problems(connection) == []
 
 
 def test_functions_of_an_index_are_those_of_the_owner_of_pgsim_and_go_with_it(books: psycopg.Connection) -> None:

@@ -53,7 +53,8 @@ $body$, x.vocabulary, x.changes));
     IF counted THEN
         candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
     END IF;
-$body$, key_text, pgsim._key_list('f.', c.key_columns, true), c.relation, pgsim._key_join('b.', 'o.', c.key_columns, true), pgsim._text_score(x, 'o.', 'mean'),
+$body$, replace(key_text, '%', '%%'), pgsim._key_list('f.', c.key_columns, true), replace(c.relation::text, '%', '%%'),
+        replace(pgsim._key_join('b.', 'o.', c.key_columns, true), '%', '%%'), pgsim._text_score(x, 'o.', 'mean'),
         vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
     FOR i IN 1 .. 6 LOOP
         rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,

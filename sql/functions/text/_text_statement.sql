@@ -41,7 +41,7 @@ BEGIN
     END IF;
     source := source || coalesce(' AND (' || condition || ')', '');
     -- The base table has the last word on whether a row is there and matches. One row at a time by its key, best first.
-    admits := format('%%s CROSS JOIN LATERAL (SELECT FROM %s WHERE %s%s LIMIT 1) AS b', c.relation, replace(left(of_base, -5), '%', '%%'),
+    admits := format('%%s CROSS JOIN LATERAL (SELECT FROM %s WHERE %s%s LIMIT 1) AS b', replace(c.relation::text, '%', '%%'), replace(left(of_base, -5), '%', '%%'),
                      replace(coalesce(CASE WHEN NOT filter_first THEN E' AND (' || predicate || E'\n)' END, '') || coalesce(' AND ' || q.recheck, ''), '%', '%%'));
     IF NOT scored THEN
         RETURN format('WITH pgsim_c AS MATERIALIZED (SELECT %s a * least(1, $5 / average) * %s AS l FROM (SELECT %s d.average, -(d.impacts OPERATOR(%s.<#>) $3) AS a FROM %s OFFSET 0) AS s WHERE a > 0 ORDER BY l DESC) '
