@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from pgsim.cli.connection import Dsn, opened
 from pgsim.cli.screen import output
-from pgsim.errors import InvalidArgument
+from pgsim.cli.weights import parse_weights
 
 if TYPE_CHECKING:
     from pgsim.calls import TextStatistics
@@ -32,7 +32,7 @@ def enable(
     ] = "pgsim",
 ) -> None:
     """Make a text index; writers of the table wait meanwhile."""
-    weights = dict(_weight(each) for each in weight) if weight else None
+    weights = parse_weights(weight)
     with opened(dsn) as database:
         with output.status(f"Reading the texts of {escape(collection)} ..."):
             database.enable_text(collection, text_config=config, weights=weights, k1=k1, b=b, backend=backend)
@@ -67,13 +67,3 @@ def show(collection: str, dsn: Dsn = None) -> None:
 
 def _megabytes(told: TextStatistics) -> str:
     return f"{(told.bytes or 0) / 2**20:.1f} MB"
-
-
-def _weight(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        return name, float(value)
-    except ValueError:
-        raise InvalidArgument(
-            f"--weight {text!r} is not COLUMN=NUMBER", hint="For instance: --weight title=3."
-        ) from None

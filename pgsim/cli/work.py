@@ -12,8 +12,9 @@ from rich.markup import escape
 from pgsim.cli.connection import Dsn, only_collection, opened
 from pgsim.cli.filters import parse_filter
 from pgsim.cli.screen import lines, output, progress, table
+from pgsim.cli.weights import parse_weights
 from pgsim.embedders import checked_query, load_embedder
-from pgsim.errors import EmbedderError, InvalidArgument
+from pgsim.errors import EmbedderError
 
 if TYPE_CHECKING:
     from pgsim.database import Database
@@ -83,7 +84,7 @@ def search(
             "distinct_on": distinct_on,
             "per_group": per_group,
             "fusion": fusion,
-            "weights": _weights(weight),
+            "weights": parse_weights(weight),
             "rank_constant": rank_constant,
             "text_form": text_form,
         }
@@ -158,24 +159,6 @@ def demo(dsn: Dsn = None) -> None:
 
     with opened(dsn, anew=True) as database:
         run(database)
-
-
-def _weights(given: list[str] | None) -> dict[str, float] | None:
-    if not given:
-        return None
-    weights: dict[str, float] = {}
-    for each in given:
-        name, _, number = each.rpartition("=")
-        try:
-            weights[name] = float(number)
-        except ValueError:
-            name = ""
-        if not name:
-            raise InvalidArgument(
-                f"--weight {each!r} is not of the form NAME=NUMBER",
-                hint="For instance --weight dense=0.7 --weight text=0.3.",
-            )
-    return weights
 
 
 def embedder_of(database: Database, spec: str | None, model: str) -> Embedder:

@@ -3681,6 +3681,32 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._capped IS 'The places, in a ranked list of keys, of the first k rows of which no more than per_group have one value of a column. NULL is a value.';
 
+CREATE FUNCTION pgsim._check_fused(
+    r pgsim._search_request, h pgsim._fusion_request, legs pgsim._search_leg[], queried boolean, sparse_queried boolean, single boolean
+) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- What is asked of vectors, in a search without any.
+    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND NOT queried OR r.model IS NOT NULL AND NOT queried AND NOT sparse_queried
+       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND NOT queried AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+    END IF;
+    IF r.after IS NOT NULL AND NOT (single AND legs[1].kind = 'dense') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'after is given, and more is ranked than distances', HINT = 'Ask for the rows up to the end of the page (k), and leave out those of the pages before.';
+    END IF;
+    IF h.per_group IS NULL OR h.per_group NOT BETWEEN 1 AND 10000 OR h.per_group > 1 AND r.distinct_on IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('per_group is %s%s; it is a number from 1 to 10000, of rows with one value of distinct_on', coalesce(h.per_group::text, 'NULL'), CASE WHEN r.distinct_on IS NULL THEN ', and distinct_on is not given' ELSE '' END),
+            HINT = 'Name the column in distinct_on.';
+    END IF;
+    IF h.candidates NOT BETWEEN 1 AND 10000 OR h.candidates < r.k THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('candidates is %s, and k is %s; it is how many rows each leg gives, from k to 10000', h.candidates, r.k), HINT = 'Leave it out for 200, or twice k where that is more.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_fused IS 'Raises PS010 for arguments of a search that do not go together with the legs it has.';
+
 CREATE FUNCTION pgsim._check_fusion(method text, rank_constant float8) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -3793,6 +3819,36 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._fuse IS
     'Fuses ranked lists that were checked: the k best keys, their scores, and of each what its legs said of it. A key that a leg lacks gets nothing from that leg. Ties go by key: as numbers where all are whole, else by their bytes.';
+
+CREATE FUNCTION pgsim._fused_weights(
+    c pgsim._collection, legs pgsim._search_leg[], h pgsim._fusion_request,
+    OUT fusion pgsim._fusion, OUT method text, OUT weights float8[], OUT rank_constant float8
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names text[] := ARRAY(SELECT g.name FROM unnest(legs) AS g);
+BEGIN
+    IF h.fusion IS NULL OR h.fusion = ANY (pgsim._fusion_methods()) THEN
+        method := coalesce(h.fusion, 'minmax');
+        weights := pgsim._fusion_weights(names, h.weights, method, '{dense,text,sparse}');
+    ELSE
+        fusion := pgsim._fusion_row(c, h.fusion);
+        method := fusion.method;
+        weights := CASE WHEN h.weights IS NULL THEN pgsim._fusion_weights(names, fusion.weights, method, ARRAY(SELECT n FROM jsonb_object_keys(fusion.weights) AS n))
+                        ELSE pgsim._fusion_weights(names, h.weights, method, '{dense,text,sparse}') END;
+        IF h.weights IS NULL AND NOT EXISTS (SELECT FROM unnest(legs, weights) AS g (name, kind, spec, none, weight) WHERE g.kind <> 'prior' AND g.weight > 0) THEN
+            -- What it was made for is not in this call, and what is must not go unanswered.
+            weights := pgsim._fusion_weights(names, NULL, method);
+        END IF;
+    END IF;
+    rank_constant := coalesce(h.rank_constant, fusion.rank_constant);
+    PERFORM pgsim._check_fusion(method, rank_constant);
+    rank_constant := coalesce(rank_constant, 60);
+END
+$$;
+COMMENT ON FUNCTION pgsim._fused_weights IS 'How a call fuses its legs: by a method or by a fusion kept under a name, with a weight for each leg.';
 
 CREATE FUNCTION pgsim._fusion_methods() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4000,6 +4056,7 @@ DECLARE
         -- Beside a dense query model and embedding are that query's.
         CASE WHEN sparse_query IS NOT NULL THEN jsonb_build_object('sparse_query', sparse_query::text)
             || CASE WHEN query IS NULL THEN jsonb_build_object('model', r.model, 'embedding', r.embedding) ELSE '{}' END END, h);
+    weighed record;
     f pgsim._fusion;
     method text;
     weights float8[];
@@ -4026,22 +4083,11 @@ DECLARE
     places int[];
     rank_constant float8;
 BEGIN
-    IF h.fusion IS NULL OR h.fusion = ANY (pgsim._fusion_methods()) THEN
-        method := coalesce(h.fusion, 'minmax');
-        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}');
-    ELSE
-        f := pgsim._fusion_row(c, h.fusion);
-        method := f.method;
-        weights := CASE WHEN h.weights IS NULL THEN pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), f.weights, method, ARRAY(SELECT n FROM jsonb_object_keys(f.weights) AS n))
-                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}') END;
-        IF h.weights IS NULL AND NOT EXISTS (SELECT FROM unnest(legs, weights) AS g (name, kind, spec, none, weight) WHERE g.kind <> 'prior' AND g.weight > 0) THEN
-            -- What it was made for is not in this call, and what is must not go unanswered.
-            weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), NULL, method);
-        END IF;
-    END IF;
-    rank_constant := coalesce(h.rank_constant, f.rank_constant);
-    PERFORM pgsim._check_fusion(method, rank_constant);
-    rank_constant := coalesce(rank_constant, 60);
+    weighed := pgsim._fused_weights(c, legs, h);
+    f := weighed.fusion;
+    method := weighed.method;
+    weights := weighed.weights;
+    rank_constant := weighed.rank_constant;
     legs := ARRAY(SELECT ROW(g.name, g.kind, g.spec, g.weight)::pgsim._search_leg FROM unnest(legs, weights) WITH ORDINALITY AS g (name, kind, spec, none, weight, ordinal)
                   WHERE g.weight > 0 ORDER BY g.kind = 'prior', g.ordinal);
     weights := ARRAY(SELECT g.weight FROM unnest(legs) AS g);
@@ -4050,23 +4096,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, which leaves out every leg that finds rows', h.weights), HINT = 'Give one of them a weight above 0.';
     END IF;
 
-    -- What is asked of vectors, in a search without any.
-    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL OR r.model IS NOT NULL AND query IS NULL AND sparse_query IS NULL
-       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
-    END IF;
     single := cardinality(legs) = 1 AND coalesce(h.per_group, 1) = 1;
     grouped := r.distinct_on IS NOT NULL AND NOT (single AND legs[1].kind = 'dense');
-    IF r.after IS NOT NULL AND NOT (single AND legs[1].kind = 'dense') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'after is given, and more is ranked than distances', HINT = 'Ask for the rows up to the end of the page (k), and leave out those of the pages before.';
-    END IF;
-    IF h.per_group IS NULL OR h.per_group NOT BETWEEN 1 AND 10000 OR h.per_group > 1 AND r.distinct_on IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('per_group is %s%s; it is a number from 1 to 10000, of rows with one value of distinct_on', coalesce(h.per_group::text, 'NULL'), CASE WHEN r.distinct_on IS NULL THEN ', and distinct_on is not given' ELSE '' END),
-            HINT = 'Name the column in distinct_on.';
-    END IF;
-    IF h.candidates NOT BETWEEN 1 AND 10000 OR h.candidates < r.k THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('candidates is %s, and k is %s; it is how many rows each leg gives, from k to 10000', h.candidates, r.k), HINT = 'Leave it out for 200, or twice k where that is more.';
-    END IF;
+    PERFORM pgsim._check_fused(r, h, legs, query IS NOT NULL, sparse_query IS NOT NULL, single);
     t.base := c.relation;
     leg_request := r;
     leg_request.dims := NULL;
@@ -4141,9 +4173,9 @@ BEGIN
                 list := pgsim._prior(c, l, found_keys);
             END IF;
             exhausted := exhausted AND (l.kind = 'prior' OR coalesce(cardinality(list.keys), 0) < depth);
-            IF method = 'tmm' AND list.minimum IS NULL AND NOT single THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no least score that is known, which tmm needs', l.name),
-                    HINT = 'An inner product and the bare value of a column have none. Fuse by minmax.';
+            IF method = 'tmm' AND NOT single AND (list.minimum IS NULL OR list.minimum > (SELECT min(s) FROM unnest(list.scores) AS s)) THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no least score that is known, or one above its scores, and tmm needs it', l.name),
+                    HINT = 'An inner product and the bare value of a column have none; a prior may give its minimum. Or fuse by minmax.';
             END IF;
             lists := lists || list;
             IF explained THEN
@@ -4392,6 +4424,7 @@ DECLARE
     n int;
     chosen int[] := '{}';
     taken int;
+    twice int;
 BEGIN
     PERFORM pgsim._require_select(t.base, t.version);
     PERFORM pgsim._check_k(k);
@@ -4406,14 +4439,21 @@ BEGIN
     FROM unnest(scores) WITH ORDINALITY AS s (score, ordinal)
     CROSS JOIN (SELECT min(u) AS low, max(u) AS high FROM unnest(scores) AS u) AS b;
     -- The vectors are read a single time, every pair is compared, and each step after that looks at numbers. A zero vector is similar to none.
-    EXECUTE format(
-        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.%6$s AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
-        'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o)',
-        t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
-        format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
-               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END),
-        CASE t.element WHEN 'sparsevec' THEN 'sparsevec' ELSE 'vector' END)
-    INTO places, similarities USING keys;
+    BEGIN
+        EXECUTE format(
+            'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.tableoid, s.ctid, s.%1$I::%2$s.%6$s AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
+            'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o), (SELECT count(*) - count(DISTINCT (c.tableoid, c.ctid)) FROM c)',
+            t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
+            format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
+                   t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END),
+            CASE t.element WHEN 'sparsevec' THEN 'sparsevec' ELSE 'vector' END)
+        INTO places, similarities, twice USING keys;
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('a key cannot be read as %s: %s', pgsim._key_types(t.base, t.key_columns), SQLERRM), HINT = 'Give keys as pgsim.search returns them.';
+    END;
+    IF twice > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = 'two of the keys are one row''s, written differently', HINT = 'Give keys as pgsim.search returns them, each once.';
+    END IF;
     n := coalesce(cardinality(places), 0);
     nearest := array_fill(NULL::float8, ARRAY[n]);
     FOR step IN 1 .. least(k, n) LOOP
@@ -4428,8 +4468,6 @@ BEGIN
         RETURN NEXT;
         nearest := ARRAY(SELECT greatest(p.near, p.alike) FROM unnest(nearest, similarities[(taken - 1) * n + 1 : taken * n]) WITH ORDINALITY AS p (near, alike, i) ORDER BY p.i);
     END LOOP;
-EXCEPTION WHEN data_exception THEN
-    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('a key cannot be read as %s: %s', pgsim._key_types(t.base, t.key_columns), SQLERRM), HINT = 'Give keys as pgsim.search returns them.';
 END
 $$;
 COMMENT ON FUNCTION pgsim.mmr IS
@@ -8527,11 +8565,7 @@ BEGIN
     IF NOT FOUND OR NOT x.complete THEN
         RETURN NULL;
     END IF;
-    SELECT c.key_columns,
-           -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
-           c.key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped)
-           AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config)
-    INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
+    SELECT c.key_columns, pgsim._text_usable(x, TG_RELID, c.key_columns) INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
     IF NOT usable THEN
         BEGIN
             UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = x.collection_id;
@@ -8847,6 +8881,19 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._require_text_backend IS 'The schema of an extension that text searches run on; PS035 where its library is not loaded, PS032 where the caller may not use it.';
 
+CREATE FUNCTION pgsim._require_text_kept(c pgsim._collection, x pgsim._text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT x.complete OR NOT pgsim._text_usable(x, c.relation, c.key_columns) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is not kept up: a column or the configuration that it reads was renamed or dropped, or its triggers were off', c.name),
+            HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._require_text_kept IS 'Raises PS035 where a text index does not agree with its table, or may not any more.';
+
 CREATE FUNCTION pgsim._run_text(
     c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text, caller_path text,
     OUT keys text[], OUT scores float8[], OUT details jsonb
@@ -8877,6 +8924,7 @@ DECLARE
     scored bigint := 0;
     proven boolean := false;
 BEGIN
+    PERFORM pgsim._require_text_kept(c, x);
     IF x.documents IS NULL THEN
         PERFORM pgsim._check_text_form(x, form);
         SELECT r.* INTO keys, scores, details FROM pgsim._run_text_backend(c, query, depth, predicate, given, explained, form, caller_path) AS r;
@@ -8885,10 +8933,6 @@ BEGIN
     IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
         PERFORM pgsim._require_select(c.relation, x.documents);
-    END IF;
-    IF NOT x.complete THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is not kept up: a column that it reads was renamed or dropped, or its triggers were off', c.name),
-            HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
     END IF;
     q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
     read_at := clock_timestamp();
@@ -9774,6 +9818,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY(SELECT pg_catalog.substr(' ' || word || ' ', i, 3) FROM pg_catalog.generate_series(1, pg_catalog.length(word)) AS i);
 COMMENT ON FUNCTION pgsim._text_trigrams IS 'The trigrams of a word, a space before and after it. An index is made of it, so it never changes.';
 
+CREATE FUNCTION pgsim._text_usable(x pgsim._text, relation regclass, key_columns text[]) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+-- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
+RETURN key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped)
+       AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config);
+COMMENT ON FUNCTION pgsim._text_usable IS 'Whether the columns and the configuration that a text index reads are still there, under their names.';
+
 CREATE FUNCTION pgsim._text_vector(config regconfig, contents text[]) RETURNS tsvector
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -9900,6 +9952,7 @@ BEGIN
         PERFORM pgsim._check_columns(c.relation, 'options', shown);
     END IF;
     PERFORM pgsim._require_select(c.relation, c.relation);
+    PERFORM pgsim._require_text_kept(c, x);
     w := pgsim._text_words(c, x, coalesce(query, ''), text_form);
     SELECT string_agg(format('''%s''', replace(replace(l, '\', '\\'), '''', '''''')), ' | ') INTO terms FROM (SELECT l FROM unnest(w.lexemes) AS l LIMIT 1000) AS s (l);
     SELECT string_agg(format('%s="%s"', CASE o.key WHEN 'start' THEN 'StartSel' WHEN 'stop' THEN 'StopSel' WHEN 'delimiter' THEN 'FragmentDelimiter' WHEN 'max_words' THEN 'MaxWords'

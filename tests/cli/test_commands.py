@@ -236,5 +236,7 @@ def test_a_text_index_is_made_told_of_and_dropped(pgsim: Pgsim, notes: str) -> N
     assert "a red boat" in pgsim("search", "boats", "--by", "words", "--collection", "notes", "-k", "1")
     assert "5 different words" in pgsim("text", "show", "notes")
     assert "no text index any more" in pgsim("text", "disable", "notes")
-    assert "PS035" not in pgsim("text", "show", "notes", status=1)
-    assert "--weight 'body' is not COLUMN=NUMBER" in pgsim("text", "enable", "notes", "--weight", "body", status=1)
+    assert "has no text index" in pgsim("text", "show", "notes", status=1)
+    assert "--weight 'body' is not of the form NAME=NUMBER" in pgsim(
+        "text", "enable", "notes", "--weight", "body", status=1
+    )

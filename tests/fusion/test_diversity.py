@@ -93,6 +93,7 @@ def test_rows_that_the_caller_may_not_see_are_left_out(papers: Papers, connectio
     [
         ("'paper', '{1,2}', '{1}'", "PS010", "2 keys and 1 scores"),
         ("'paper', '{1,1}', '{1,1}'", "PS016", "a key twice"),
+        ("'paper', '{1,01}', '{1,1}'", "PS016", "written differently"),
         ("'paper', '{one}', '{1}'", "PS016", "cannot be read as"),
         ("'paper', '{1}', '{1}', k => 0", "PS010", "k is 0"),
         ("'paper', '{1}', '{1}', diversity => 1.5", "PS010", "diversity is 1.5"),

@@ -31,12 +31,14 @@ SELECT pgsim.create_version('docs', 'dropped');
 SELECT pgsim.drop_version('docs', 'dropped'), pgsim.create_version('events', 'toy');
 SELECT pgsim.create_index('docs', 'toy', dims => 2, element => 'halfvec'), pgsim.create_index('docs', 'own');
 SELECT pgsim.upsert('docs', 'toy', '{"{\\"tenant\\": 1, \\"the key\\": \\"b\\"}"}', ARRAY['[1,0,0]']::vector[]);
+SELECT pgsim.enable_text('docs');
 INSERT INTO events VALUES (1, '2024-05-05', 'x');
 """
 ANSWERS = """
 SELECT jsonb_build_object(
     'toy', (SELECT jsonb_agg(key) FROM pgsim.search('docs', '[1,0,0]')),
     'own', (SELECT jsonb_agg(key) FROM pgsim.search('docs', '[1,0,0]', model => 'own', mode => 'ann')),
+    'text', (SELECT jsonb_agg(jsonb_build_array(key, score)) FROM pgsim.search('docs', text_query => 'chess poker')),
     'views', (SELECT jsonb_build_array(
         (SELECT jsonb_agg(to_jsonb(v) - 'created_at') FROM pgsim.versions AS v),
         (SELECT jsonb_agg(to_jsonb(c) - 'created_at') FROM pgsim.collections AS c),

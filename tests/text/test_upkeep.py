@@ -109,6 +109,19 @@ def test_a_dropped_column_is_told_and_never_fails_a_writer(books: psycopg.Connec
     assert raised.value.sqlstate == "PS035"
 
 
+@pytest.mark.parametrize("change", ["RENAME COLUMN body TO content", "DROP COLUMN body CASCADE"])
+def test_a_text_index_whose_column_is_gone_says_so_on_every_path(books: psycopg.Connection, change: str) -> None:
+    books.execute(f"ALTER TABLE book {change}".encode())
+    for call in (
+        "SELECT * FROM pgsim.search('book', text_query => '\"red fox\" -owl', text_form => 'websearch')",
+        "SELECT * FROM pgsim.search('book', text_query => 'fox')",
+        "SELECT pgsim.snippet('book', '1', 'fox')",
+    ):
+        with pytest.raises(psycopg.DatabaseError, match="renamed") as raised, books.transaction():
+            books.execute(call.encode())
+        assert raised.value.sqlstate == "PS035"
+
+
 def test_check_reports_triggers_and_statistics_that_drift(books: psycopg.Connection) -> None:
     books.execute('ALTER TABLE book DISABLE TRIGGER "!pgsim_text_insert"')
     assert "!pgsim_text_insert on public.book is disabled" in str(_problems(books))

@@ -15,6 +15,7 @@ DECLARE
         -- Beside a dense query model and embedding are that query's.
         CASE WHEN sparse_query IS NOT NULL THEN jsonb_build_object('sparse_query', sparse_query::text)
             || CASE WHEN query IS NULL THEN jsonb_build_object('model', r.model, 'embedding', r.embedding) ELSE '{}' END END, h);
+    weighed record;
     f pgsim._fusion;
     method text;
     weights float8[];
@@ -41,22 +42,11 @@ DECLARE
     places int[];
     rank_constant float8;
 BEGIN
-    IF h.fusion IS NULL OR h.fusion = ANY (pgsim._fusion_methods()) THEN
-        method := coalesce(h.fusion, 'minmax');
-        weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}');
-    ELSE
-        f := pgsim._fusion_row(c, h.fusion);
-        method := f.method;
-        weights := CASE WHEN h.weights IS NULL THEN pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), f.weights, method, ARRAY(SELECT n FROM jsonb_object_keys(f.weights) AS n))
-                        ELSE pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), h.weights, method, '{dense,text,sparse}') END;
-        IF h.weights IS NULL AND NOT EXISTS (SELECT FROM unnest(legs, weights) AS g (name, kind, spec, none, weight) WHERE g.kind <> 'prior' AND g.weight > 0) THEN
-            -- What it was made for is not in this call, and what is must not go unanswered.
-            weights := pgsim._fusion_weights(ARRAY(SELECT g.name FROM unnest(legs) AS g), NULL, method);
-        END IF;
-    END IF;
-    rank_constant := coalesce(h.rank_constant, f.rank_constant);
-    PERFORM pgsim._check_fusion(method, rank_constant);
-    rank_constant := coalesce(rank_constant, 60);
+    weighed := pgsim._fused_weights(c, legs, h);
+    f := weighed.fusion;
+    method := weighed.method;
+    weights := weighed.weights;
+    rank_constant := weighed.rank_constant;
     legs := ARRAY(SELECT ROW(g.name, g.kind, g.spec, g.weight)::pgsim._search_leg FROM unnest(legs, weights) WITH ORDINALITY AS g (name, kind, spec, none, weight, ordinal)
                   WHERE g.weight > 0 ORDER BY g.kind = 'prior', g.ordinal);
     weights := ARRAY(SELECT g.weight FROM unnest(legs) AS g);
@@ -65,23 +55,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights is %s, which leaves out every leg that finds rows', h.weights), HINT = 'Give one of them a weight above 0.';
     END IF;
 
-    -- What is asked of vectors, in a search without any.
-    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND query IS NULL OR r.model IS NOT NULL AND query IS NULL AND sparse_query IS NULL
-       OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND query IS NULL AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
-    END IF;
     single := cardinality(legs) = 1 AND coalesce(h.per_group, 1) = 1;
     grouped := r.distinct_on IS NOT NULL AND NOT (single AND legs[1].kind = 'dense');
-    IF r.after IS NOT NULL AND NOT (single AND legs[1].kind = 'dense') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'after is given, and more is ranked than distances', HINT = 'Ask for the rows up to the end of the page (k), and leave out those of the pages before.';
-    END IF;
-    IF h.per_group IS NULL OR h.per_group NOT BETWEEN 1 AND 10000 OR h.per_group > 1 AND r.distinct_on IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('per_group is %s%s; it is a number from 1 to 10000, of rows with one value of distinct_on', coalesce(h.per_group::text, 'NULL'), CASE WHEN r.distinct_on IS NULL THEN ', and distinct_on is not given' ELSE '' END),
-            HINT = 'Name the column in distinct_on.';
-    END IF;
-    IF h.candidates NOT BETWEEN 1 AND 10000 OR h.candidates < r.k THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('candidates is %s, and k is %s; it is how many rows each leg gives, from k to 10000', h.candidates, r.k), HINT = 'Leave it out for 200, or twice k where that is more.';
-    END IF;
+    PERFORM pgsim._check_fused(r, h, legs, query IS NOT NULL, sparse_query IS NOT NULL, single);
     t.base := c.relation;
     leg_request := r;
     leg_request.dims := NULL;
@@ -156,9 +132,9 @@ BEGIN
                 list := pgsim._prior(c, l, found_keys);
             END IF;
             exhausted := exhausted AND (l.kind = 'prior' OR coalesce(cardinality(list.keys), 0) < depth);
-            IF method = 'tmm' AND list.minimum IS NULL AND NOT single THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no least score that is known, which tmm needs', l.name),
-                    HINT = 'An inner product and the bare value of a column have none. Fuse by minmax.';
+            IF method = 'tmm' AND NOT single AND (list.minimum IS NULL OR list.minimum > (SELECT min(s) FROM unnest(list.scores) AS s)) THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no least score that is known, or one above its scores, and tmm needs it', l.name),
+                    HINT = 'An inner product and the bare value of a column have none; a prior may give its minimum. Or fuse by minmax.';
             END IF;
             lists := lists || list;
             IF explained THEN

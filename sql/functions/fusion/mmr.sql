@@ -15,6 +15,7 @@ DECLARE
     n int;
     chosen int[] := '{}';
     taken int;
+    twice int;
 BEGIN
     PERFORM pgsim._require_select(t.base, t.version);
     PERFORM pgsim._check_k(k);
@@ -29,14 +30,21 @@ BEGIN
     FROM unnest(scores) WITH ORDINALITY AS s (score, ordinal)
     CROSS JOIN (SELECT min(u) AS low, max(u) AS high FROM unnest(scores) AS u) AS b;
     -- The vectors are read a single time, every pair is compared, and each step after that looks at numbers. A zero vector is similar to none.
-    EXECUTE format(
-        'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.%1$I::%2$s.%6$s AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
-        'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o)',
-        t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
-        format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
-               t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END),
-        CASE t.element WHEN 'sparsevec' THEN 'sparsevec' ELSE 'vector' END)
-    INTO places, similarities USING keys;
+    BEGIN
+        EXECUTE format(
+            'WITH c AS MATERIALIZED (SELECT i.ordinal::int AS place, s.tableoid, s.ctid, s.%1$I::%2$s.%6$s AS v FROM (SELECT %3$s, g.ordinal FROM unnest($1) WITH ORDINALITY AS g (given, ordinal)) AS i %4$s WHERE s.%1$I IS NOT NULL) '
+            'SELECT (SELECT array_agg(place ORDER BY place) FROM c), (SELECT array_agg(coalesce(nullif(%5$s, ''NaN''), 0) ORDER BY c.place, o.place) FROM c CROSS JOIN c AS o), (SELECT count(*) - count(DISTINCT (c.tableoid, c.ctid)) FROM c)',
+            t.column_name, t.vector_schema, pgsim._key_parse(t.base, 'g.given', t.key_columns, true), joined,
+            format(CASE WHEN t.metric IN ('l2', 'l1') THEN '1 / (1 + (c.v OPERATOR(%s.%s) o.v))' ELSE '1 - (c.v OPERATOR(%s.%s) o.v)' END,
+                   t.vector_schema, CASE t.metric WHEN 'l2' THEN '<->' WHEN 'l1' THEN '<+>' ELSE '<=>' END),
+            CASE t.element WHEN 'sparsevec' THEN 'sparsevec' ELSE 'vector' END)
+        INTO places, similarities, twice USING keys;
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('a key cannot be read as %s: %s', pgsim._key_types(t.base, t.key_columns), SQLERRM), HINT = 'Give keys as pgsim.search returns them.';
+    END;
+    IF twice > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = 'two of the keys are one row''s, written differently', HINT = 'Give keys as pgsim.search returns them, each once.';
+    END IF;
     n := coalesce(cardinality(places), 0);
     nearest := array_fill(NULL::float8, ARRAY[n]);
     FOR step IN 1 .. least(k, n) LOOP
@@ -51,8 +59,6 @@ BEGIN
         RETURN NEXT;
         nearest := ARRAY(SELECT greatest(p.near, p.alike) FROM unnest(nearest, similarities[(taken - 1) * n + 1 : taken * n]) WITH ORDINALITY AS p (near, alike, i) ORDER BY p.i);
     END LOOP;
-EXCEPTION WHEN data_exception THEN
-    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('a key cannot be read as %s: %s', pgsim._key_types(t.base, t.key_columns), SQLERRM), HINT = 'Give keys as pgsim.search returns them.';
 END
 $$;
 COMMENT ON FUNCTION pgsim.mmr IS

@@ -23,11 +23,7 @@ BEGIN
     IF NOT FOUND OR NOT x.complete THEN
         RETURN NULL;
     END IF;
-    SELECT c.key_columns,
-           -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
-           c.key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped)
-           AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config)
-    INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
+    SELECT c.key_columns, pgsim._text_usable(x, TG_RELID, c.key_columns) INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
     IF NOT usable THEN
         BEGIN
             UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = x.collection_id;

@@ -28,6 +28,7 @@ DECLARE
     scored bigint := 0;
     proven boolean := false;
 BEGIN
+    PERFORM pgsim._require_text_kept(c, x);
     IF x.documents IS NULL THEN
         PERFORM pgsim._check_text_form(x, form);
         SELECT r.* INTO keys, scores, details FROM pgsim._run_text_backend(c, query, depth, predicate, given, explained, form, caller_path) AS r;
@@ -36,10 +37,6 @@ BEGIN
     IF NOT has_table_privilege(c.relation, 'SELECT') OR NOT has_table_privilege(x.documents, 'SELECT')
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
         PERFORM pgsim._require_select(c.relation, x.documents);
-    END IF;
-    IF NOT x.complete THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is not kept up: a column that it reads was renamed or dropped, or its triggers were off', c.name),
-            HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
     END IF;
     q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
     read_at := clock_timestamp();

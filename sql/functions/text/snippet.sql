@@ -32,6 +32,7 @@ BEGIN
         PERFORM pgsim._check_columns(c.relation, 'options', shown);
     END IF;
     PERFORM pgsim._require_select(c.relation, c.relation);
+    PERFORM pgsim._require_text_kept(c, x);
     w := pgsim._text_words(c, x, coalesce(query, ''), text_form);
     SELECT string_agg(format('''%s''', replace(replace(l, '\', '\\'), '''', '''''')), ' | ') INTO terms FROM (SELECT l FROM unnest(w.lexemes) AS l LIMIT 1000) AS s (l);
     SELECT string_agg(format('%s="%s"', CASE o.key WHEN 'start' THEN 'StartSel' WHEN 'stop' THEN 'StopSel' WHEN 'delimiter' THEN 'FragmentDelimiter' WHEN 'max_words' THEN 'MaxWords'
