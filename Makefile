@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCHMARKS := overhead capture filtered text sparse fusion pairs scale
 
-.PHONY: demo test lint types sql sql-check docs bench picture clean
+.PHONY: demo test test-slow lint types sql sql-check docs bench picture clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/pgsim demo
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" $(TESTS)
+
+# What takes more than five seconds a test: the benchmarks' smoke runs, the demo, storms.
+test-slow: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m slow $(TESTS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
