@@ -241,6 +241,8 @@ CREATE TYPE pgsim._target AS (
     partitioned boolean,
     codes_sql text,
     codes_columns text[],
+    codes_dims int,
+    codes_element text,
     record_share float8,
     audit_share float8,
     record_values boolean

@@ -288,6 +288,8 @@ CREATE TYPE pgsim._target AS (
     partitioned boolean,
     codes_sql text,
     codes_columns text[],
+    codes_dims int,
+    codes_element text,
     record_share float8,
     audit_share float8,
     record_values boolean
@@ -469,7 +471,7 @@ COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by 
 
 GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
 
-CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target) RETURNS void
+CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target, dims int, element text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -482,9 +484,9 @@ DECLARE
 BEGIN
     -- Rows are their own queries; a zero vector, which has no direction, is none.
     -- Each is compared with a sample of the others, exactly and by its code.
-    sample := format('SELECT %s AS id, %I AS v FROM %s %s WHERE %2$I OPERATOR(%5$s.<=>) %2$I <> ''NaN''',
+    sample := format('SELECT %s AS id, %I AS v, %s AS code FROM %s %s WHERE %2$I OPERATOR(%6$s.<=>) %2$I <> ''NaN''',
         CASE WHEN t.adopted THEN pgsim._key_text(t.base, '', t.key_columns) ELSE pgsim._key_text(t.version, '', pgsim._key_names(t.key_columns, true)) END,
-        t.column_name, t.version_sql,
+        t.column_name, pgsim._code_expression(format('%I', t.column_name), t.vector_schema, t.dim, dims, element), t.version_sql,
         CASE WHEN t.rows > sampled THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((100.0 * sampled / t.rows)::numeric, 4)) ELSE '' END, t.vector_schema);
     EXECUTE format($sql$
         WITH s AS MATERIALIZED (%1$s LIMIT %6$s),
@@ -494,9 +496,9 @@ BEGIN
             SELECT q.id, o.excess, o.all_excess
             FROM q CROSS JOIN LATERAL (
                 WITH r AS MATERIALIZED (
-                    SELECT %3$s.binary_quantize(s.v) OPERATOR(%3$s.<~>) %3$s.binary_quantize(q.v) AS h, s.v OPERATOR(%3$s.%4$s) q.v AS d, s.v OPERATOR(%3$s.<=>) q.v AS a FROM s WHERE s.id <> q.id
+                    SELECT s.code %9$s q.code AS h, s.v OPERATOR(%3$s.%4$s) q.v AS d, s.v OPERATOR(%3$s.<=>) q.v AS a FROM s WHERE s.id <> q.id
                 ), m AS (
-                    SELECT pgsim._expected_bits(max(y.a), %8$s, 0) AS best, pgsim._expected_bits(max(y.a), %8$s, 1) - pgsim._expected_bits(max(y.a), %8$s, 0) AS deviation FROM (SELECT x.a FROM (SELECT * FROM r ORDER BY h LIMIT %5$s) AS x ORDER BY x.d LIMIT %7$s) AS y
+                    SELECT pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 0) AS best, pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 1) - pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 0) AS deviation FROM (SELECT x.a FROM (SELECT * FROM r ORDER BY h LIMIT %5$s) AS x ORDER BY x.d LIMIT %7$s) AS y
                 )
                 SELECT ARRAY(SELECT (z.h - m.best) / nullif(m.deviation, 0) FROM (SELECT r.h FROM r ORDER BY r.d LIMIT %7$s) AS z) AS excess,
                        ARRAY(SELECT (r.h - m.best) / nullif(m.deviation, 0) FROM r) AS all_excess
@@ -509,7 +511,7 @@ BEGIN
         SELECT m.margins, (SELECT count(*) FROM q) AS queries, n.sampled,
                (SELECT avg((u.e <= m.margins[6])::int) FROM excess CROSS JOIN LATERAL unnest(excess.all_excess) AS u (e)) AS kept
         FROM margins AS m CROSS JOIN n
-    $sql$, sample, queries, t.vector_schema, pgsim._distance_operator(t.metric), pgsim._first_shortlist(k), 2 * sampled, k, t.dim)
+    $sql$, sample, queries, t.vector_schema, pgsim._distance_operator(t.metric), pgsim._first_shortlist(k), 2 * sampled, k, dims, pgsim._code_distance(t.vector_schema, element), element)
     INTO found;
     IF found.queries < 10 OR found.sampled < 1000 THEN
         RETURN;
@@ -522,7 +524,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_margins IS
-    'Measures by how many standard deviations more than expected the codes of true neighbours differ, on a sample of rows against one another; without a thousand rows the defaults stay.';
+    'Measures how much farther apart than expected the codes of true neighbours are, on a sample of rows against one another; without a thousand rows the defaults stay.';
 
 CREATE FUNCTION pgsim._check_codes(t pgsim._target, dims int, element text, where_filter jsonb, options jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -531,15 +533,45 @@ AS $$
 BEGIN
     PERFORM pgsim._require_owner(t.base);
     PERFORM pgsim._require_dense(t, 'codes are');
-    IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
-            HINT = 'Leave dims and element out.';
+    IF coalesce(dims, t.dim) NOT BETWEEN 1 AND t.dim OR coalesce(element, 'bit') NOT IN ('bit', 'halfvec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes hold the first dimensions, 1 to %s of model %L, as bit or halfvec', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
+            HINT = 'Leave both out for one bit a dimension. Where a short prefix says most (a Matryoshka model, a rotated one), some 128 dimensions as halfvec list far fewer rows.';
     ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options do not go with codes, which hold every row', HINT = 'Leave them out.';
     END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._check_codes IS 'Raises PS010 for an argument of create_index that codes do not take, and PS032 unless the caller owns the table.';
+
+CREATE FUNCTION pgsim._code_distance(vector_schema text, element text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN format('OPERATOR(%s.%s)', vector_schema, CASE element WHEN 'bit' THEN '<~>' ELSE '<#>' END);
+COMMENT ON FUNCTION pgsim._code_distance IS 'The operator that compares codes: how many bits differ, or the negative cosine.';
+
+CREATE FUNCTION pgsim._code_expression(value text, vector_schema text, dim int, dims int, element text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF dims < dim THEN
+        value := format('%s.subvector(%s, 1, %s)', vector_schema, value, dims);
+    END IF;
+    -- Of length one, a prefix never overflows half precision.
+    RETURN CASE element WHEN 'bit' THEN format('%s.binary_quantize(%s)', vector_schema, value)
+                        ELSE format('%s.l2_normalize(%s)::%1$s.halfvec(%3$s)', vector_schema, value, dims) END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._code_expression IS 'The code of a vector: the signs of its first dims dimensions, or their direction in half precision.';
+
+CREATE FUNCTION pgsim._codes_code(t pgsim._target, codes regclass) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT pgsim._code_expression(format('%s.%I', CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name), t.vector_schema, t.dim, i.dims, i.element)
+    FROM pgsim._index AS i
+    WHERE i.version_id = t.version_id AND i.relation = codes;
+END;
+COMMENT ON FUNCTION pgsim._codes_code IS 'The expression that codes hold of a row: b is the base table, v the version table.';
 
 CREATE FUNCTION pgsim._codes_columns(key_columns text[], filter_columns text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -685,11 +717,12 @@ COMMENT ON FUNCTION pgsim._first_shortlist IS 'How many rows a scan of codes ran
 CREATE FUNCTION pgsim._expected_shortlist(depth int, margin float8) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN greatest(pgsim._first_shortlist(depth), 50 * power(greatest(depth, 10) / 10.0, 0.75) * exp(1.3 * margin));
-COMMENT ON FUNCTION pgsim._expected_shortlist IS 'How many rows a scan of codes is expected to rank by their vectors, within a margin. (Fitted on 384 dimensions, 300 to 63000 rows, k of 10 and 100.)';
+COMMENT ON FUNCTION pgsim._expected_shortlist IS 'How many rows a scan of codes is expected to rank by their vectors, within a margin in standard deviations of bits. (Fitted on 384 dimensions, 300 to 63000 rows, k of 10 and 100.)';
 
-CREATE FUNCTION pgsim._codes_seconds(c pgsim._calibration, n float8, depth int, margin float8) RETURNS float8
+CREATE FUNCTION pgsim._codes_seconds(c pgsim._calibration, n float8, depth int, margin float8, element text) RETURNS float8
 LANGUAGE sql IMMUTABLE
-RETURN 0.3e-3 + n * c.code_row + least(n, pgsim._expected_shortlist(depth, margin)) * c.keep_row;
+-- Directions differ by distances, which mean the more the wider they scatter. (Fitted on prefixes of 64 to 192 of 384 dimensions, as they are and rotated, among 17000 to 131000 rows.)
+RETURN 0.3e-3 + n * c.code_row + least(n, pgsim._expected_shortlist(depth, CASE element WHEN 'halfvec' THEN 11 * (margin - c.margins[1]) ELSE margin END)) * c.keep_row;
 COMMENT ON FUNCTION pgsim._codes_seconds IS 'What a search by codes is expected to cost when n rows match.';
 
 CREATE FUNCTION pgsim._codes_security_drift(base regclass, codes regclass) RETURNS boolean
@@ -722,8 +755,8 @@ BEGIN
         key_match := key_match || format('%I OPERATOR(pg_catalog.=) pgsim_listed.k_%s AND ', t.key_columns[i], i);
         key_order := key_order || format(', k_%s', i);
     END LOOP;
-    listed := format('SELECT %sc.code OPERATOR(%s.<~>) %2$s.binary_quantize($2) AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
-        keys, t.vector_schema,
+    listed := format('SELECT %sc.code %s %s AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
+        keys, pgsim._code_distance(t.vector_schema, t.codes_element), pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element),
         CASE WHEN p.predicate IS NULL THEN t.codes_sql
              -- Under the base table's name, by which a condition in SQL may call its columns.
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
@@ -738,8 +771,8 @@ BEGIN
         CASE WHEN t.adopted THEN '' ELSE format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
     RETURN format('WITH pgsim_codes AS MATERIALIZED (%s), ', listed)
         || format('pgsim_first AS MATERIALIZED (%s ORDER BY d_1%s LIMIT %s), ', format(ranked, 'LIMIT ' || first), key_order, p.depth)
-        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<) %s THEN ''Infinity'' ELSE pgsim._expected_bits(pg_catalog.max(%s), %s, %s) END AS h FROM pgsim_first), ',
-                  p.depth, CASE t.metric WHEN 'cosine' THEN 'd_1' ELSE 'a' END, t.dim, p.margin)
+        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<) %s THEN ''Infinity'' ELSE pgsim._expected_code_distance(pg_catalog.max(%s), %s, %L, %s) END AS h FROM pgsim_first), ',
+                  p.depth, CASE t.metric WHEN 'cosine' THEN 'd_1' ELSE 'a' END, t.codes_dims, t.codes_element, p.margin)
         || format('pgsim_ranked AS (SELECT d_1%s FROM pgsim_first UNION ALL SELECT d_1%1$s FROM (%s WHERE pgsim_listed.h <= (SELECT h FROM pgsim_bound)) AS l) ',
                   carried, format(ranked, 'OFFSET ' || first))
         -- A row of NULLs where none of those listed is there and matches, so that it is known how many were listed.
@@ -747,7 +780,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._codes_statement IS
-    'Candidates by their codes, ranked by their vectors: the best few at first, then all whose codes differ by no more bits than the farthest of the best is expected to, and a margin.';
+    'Candidates by their codes, ranked by their vectors: the best few at first, then all whose codes lie no farther than that of the farthest of the best is expected to, and a margin.';
 
 CREATE FUNCTION pgsim._codes_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
 LANGUAGE plpgsql STABLE
@@ -801,7 +834,7 @@ $$;
 COMMENT ON FUNCTION pgsim._codes_triggers IS
     'The triggers that keep the codes of a collection''s versions: on the base table for keys and filter columns, and where the vectors are for the codes themselves.';
 
-CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean) RETURNS regclass
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL) RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -813,6 +846,8 @@ DECLARE
     x record;
     new_id int;
 BEGIN
+    dims := coalesce(dims, t.dim);
+    element := coalesce(element, 'bit');
     SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
     columns := pgsim._codes_columns(c.key_columns, c.filter_columns);
     IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes') THEN
@@ -835,13 +870,13 @@ BEGIN
     PERFORM pgsim._require_all_rows(t);
     table_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
     EXECUTE format(
-        'CREATE %s TABLE pgsim_data.%I (%s, code bit(%s), PRIMARY KEY (%s))',
+        'CREATE %s TABLE pgsim_data.%I (%s, code %s(%s), PRIMARY KEY (%s))',
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.base), table_name,
-        pgsim._codes_definitions(t.base, columns), t.dim, pgsim._key_list('', t.key_columns, false));
+        pgsim._codes_definitions(t.base, columns), CASE element WHEN 'bit' THEN 'bit' ELSE format('%s.halfvec', t.vector_schema) END, dims, pgsim._key_list('', t.key_columns, false));
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
     INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, complete)
-    VALUES (t.version_id, table_name, 'codes', t.dim, 'bit', '{}', codes, columns, fill) RETURNING id INTO new_id;
+    VALUES (t.version_id, table_name, 'codes', dims, element, '{}', codes, columns, fill) RETURNING id INTO new_id;
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -853,13 +888,13 @@ BEGIN
     END LOOP;
     PERFORM pgsim._sync_codes_privileges(c, codes);
     IF fill THEN
-        PERFORM pgsim._calibrate_margins(t);
+        PERFORM pgsim._calibrate_margins(t, dims, element);
     END IF;
     RETURN codes;
 END
 $$;
 COMMENT ON FUNCTION pgsim._create_codes IS
-    'Makes the codes of a version: a narrow table of key, filter columns and one bit a dimension, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
+    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
 
 CREATE FUNCTION pgsim._drop_codes(version_id int, codes regclass) RETURNS void
 LANGUAGE plpgsql
@@ -880,6 +915,8 @@ BEGIN
         PERFORM pgsim._sync_triggers(c);
     END IF;
     EXECUTE format('DROP TABLE %s', codes);
+    -- Codes of another kind are measured anew.
+    UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
 END
 $$;
 COMMENT ON FUNCTION pgsim._drop_codes IS 'Drops the codes of a version, and the triggers that kept them.';
@@ -893,6 +930,12 @@ RETURN (
 COMMENT ON FUNCTION pgsim._expected_bits IS
     'In how many signs two vectors at a cosine distance differ at most, but for a margin in standard deviations: of a random hyperplane, the chance to part them is their angle over pi (Charikar 2002, Similarity estimation techniques from rounding algorithms), and the signs are as many trials.';
 
+CREATE FUNCTION pgsim._expected_code_distance(cosine_distance float8, dims int, element text, margin float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE element WHEN 'bit' THEN pgsim._expected_bits(cosine_distance, dims, margin) ELSE cosine_distance - 1 + margin END;
+COMMENT ON FUNCTION pgsim._expected_code_distance IS
+    'How far apart the codes of two vectors at a cosine distance are at most, but for a margin: of bits in standard deviations, of directions in cosine distance.';
+
 CREATE FUNCTION pgsim._fill_codes(t pgsim._target, codes regclass, filter_columns text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -902,9 +945,8 @@ DECLARE
 BEGIN
     -- In the order of the first filter column, so that its matches lie together.
     EXECUTE format(
-        'INSERT INTO %s (%s, code) SELECT %s, %s.binary_quantize(%s.%I) FROM %s AS b%s ORDER BY %s ON CONFLICT DO NOTHING',
-        codes, pgsim._key_list('', columns, false), pgsim._key_list('b.', columns, false), t.vector_schema,
-        CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name, t.base_sql,
+        'INSERT INTO %s (%s, code) SELECT %s, %s FROM %s AS b%s ORDER BY %s ON CONFLICT DO NOTHING',
+        codes, pgsim._key_list('', columns, false), pgsim._key_list('b.', columns, false), pgsim._codes_code(t, codes), t.base_sql,
         CASE WHEN t.adopted THEN '' ELSE format(' LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
         pgsim._key_list('b.', ARRAY(
             SELECT o.name FROM (SELECT f.name, 0 AS part, f.ordinal FROM unnest(filter_columns[1:1]) WITH ORDINALITY AS f (name, ordinal)
@@ -937,7 +979,7 @@ BEGIN
     END IF;
     PERFORM pgsim._require_all_rows(t);
     PERFORM pgsim._repair_codes(t, i.relation, (pgsim._collection_row(of.collection)).filter_columns);
-    PERFORM pgsim._calibrate_margins(t);
+    PERFORM pgsim._calibrate_margins(t, i.dims, i.element);
     UPDATE pgsim._index AS s SET complete = true WHERE s.id = i.id;
     RETURN true;
 END
@@ -956,7 +998,6 @@ DECLARE
     deepest int := CASE WHEN current_setting('pgsim.codes_depth', true) ~ '^\d{1,4}$' THEN current_setting('pgsim.codes_depth') ELSE '0' END;
     newer text := '';
     taken text[];
-    code_sql text;
     source_sql text;
 BEGIN
     IF TG_WHEN = 'BEFORE' THEN
@@ -965,11 +1006,11 @@ BEGIN
         END IF;
         RETURN NULL;
     END IF;
-    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._vector_schema() AS vector_schema,
+    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._code_expression(format('r.%I', v.column_name), pgsim._vector_schema(), m.dim, i.dims, i.element) AS code_sql,
            -- A column that was renamed is not found by its old name.
            ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped) AS readable
     INTO codes
-    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id
     JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
     WHERE i.id = TG_ARGV[1]::int;
     IF NOT FOUND OR codes.relation ~ '^\d' THEN
@@ -1012,17 +1053,16 @@ BEGIN
         EXECUTE format(CASE WHEN own THEN 'UPDATE %s AS k SET code = NULL FROM pgsim_rows AS r WHERE %s' ELSE 'DELETE FROM %s AS k USING pgsim_rows AS r WHERE %s' END,
                        codes.relation, pgsim._key_join('k.', 'r.', codes.key_columns, own) || newer);
     ELSE
-        code_sql := format('%s.binary_quantize(r.%I)', codes.vector_schema, codes.column_name);
         source_sql := CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE '(SELECT ($1).*) AS r' END;
         -- Each side sets what is its own, whichever comes first. A key that was changed leaves a row behind that leads nowhere, and
         -- whose code is not that of a row which takes the key later.
         EXECUTE CASE
             WHEN own THEN format('INSERT INTO %s (%s, code) SELECT %s, %s FROM %s ON CONFLICT (%s) DO UPDATE SET code = excluded.code',
-                                 codes.relation, pgsim._key_list('', codes.key_columns, false), pgsim._key_list('r.', codes.key_columns, true), code_sql, source_sql,
+                                 codes.relation, pgsim._key_list('', codes.key_columns, false), pgsim._key_list('r.', codes.key_columns, true), codes.code_sql, source_sql,
                                  pgsim._key_list('', codes.key_columns, false))
             ELSE format('INSERT INTO %s AS k (%s%s) SELECT %s%s FROM %s ON CONFLICT (%s) DO UPDATE SET (%2$s, code) = ROW(%8$s, %9$s) WHERE true%10$s',
                                  codes.relation, pgsim._key_list('', taken, false), CASE WHEN codes.adopted THEN ', code' ELSE '' END,
-                                 pgsim._key_list('r.', taken, false), CASE WHEN codes.adopted THEN ', ' || code_sql ELSE '' END, source_sql,
+                                 pgsim._key_list('r.', taken, false), CASE WHEN codes.adopted THEN ', ' || codes.code_sql ELSE '' END, source_sql,
                                  pgsim._key_list('', codes.key_columns, false), pgsim._key_list('excluded.', taken, false),
                                  CASE WHEN codes.adopted THEN 'excluded.code' WHEN TG_OP = 'INSERT' THEN 'CASE WHEN age(k.xmin) <= 0 THEN k.code END' ELSE 'k.code' END, newer)
         END USING NEW;
@@ -1051,8 +1091,7 @@ DECLARE
     changed bigint := 0;
     step bigint;
 BEGIN
-    rows_sql := format('SELECT %s, %s.binary_quantize(%s.%I) AS code FROM %s AS b%s', pgsim._key_list('b.', columns, false), t.vector_schema,
-        CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name, t.base_sql,
+    rows_sql := format('SELECT %s, %s AS code FROM %s AS b%s', pgsim._key_list('b.', columns, false), pgsim._codes_code(t, codes), t.base_sql,
         CASE WHEN t.adopted THEN '' ELSE format(' LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
     EXECUTE format('DELETE FROM %s AS k WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)', codes, t.base_sql, pgsim._key_join('b.', 'k.', t.key_columns, false));
     GET DIAGNOSTICS changed = ROW_COUNT;
@@ -1256,12 +1295,12 @@ BEGIN
         RETURN c;
     END IF;
     -- Right within a factor of two or so on the machines of these years; recalls of an index with m 16, ef_construction 64.
-    c.margins := coalesce(c.margins, '{-0.65,0.12,0.48,0.75,1.1,1.32,1.55,2.2}');
+    c.margins := coalesce(c.margins, CASE t.codes_element WHEN 'halfvec' THEN '{0,0.03,0.05,0.07,0.1,0.12,0.15,0.25}' ELSE '{-0.65,0.12,0.48,0.75,1.1,1.32,1.55,2.2}' END::float8[]);
     c.ef_intercepts := coalesce(c.ef_intercepts, '{1.2,1.6,2.1,2.5,2.9}');
     c.ef_slope := coalesce(c.ef_slope, 1.1);
     c.scan_row := coalesce(c.scan_row, .3e-6);
     c.exact_row := coalesce(c.exact_row, .5e-6 + 3.5e-9 * t.dim);
-    c.code_row := coalesce(c.code_row, .1e-6 + .1e-9 * t.dim);
+    c.code_row := coalesce(c.code_row, .1e-6 + CASE t.codes_element WHEN 'halfvec' THEN 1.5e-9 ELSE .1e-9 END * coalesce(t.codes_dims, t.dim));
     c.keep_row := coalesce(c.keep_row, 2 * c.exact_row);
     c.ann_start := coalesce(c.ann_start, .3e-3);
     c.ann_candidate := coalesce(c.ann_candidate, 5.6e-6 + 18e-9 * t.dim);
@@ -1387,7 +1426,7 @@ BEGIN
     RETURN QUERY
         WITH searched AS MATERIALIZED (
             SELECT i AS place, ARRAY(SELECT n FROM unnest(plans[i].columns) AS n WHERE n <> ALL (mirrored) ORDER BY n) AS lacking,
-                   pgsim._codes_seconds(c, least(plans[i].expected, plans[i].reachable), plans[i].depth, plans[i].margin) AS seconds
+                   pgsim._codes_seconds(c, least(plans[i].expected, plans[i].reachable), plans[i].depth, plans[i].margin, coalesce(t.codes_element, 'bit')) AS seconds
             FROM generate_series(1, cardinality(plans)) AS i
             WHERE plans[i].recall < 1 AND plans[i].margin < 'Infinity'
         )
@@ -5370,7 +5409,7 @@ BEGIN
            v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
            m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
            b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
-           k.relation::text, k.columns, s.record_share, s.audit_share, s.record_values
+           k.relation::text, k.columns, k.dims, k.element, s.record_share, s.audit_share, s.record_values
     INTO t
     FROM pgsim._collection AS s
     JOIN pgsim._embedding AS n ON n.collection_id = s.id
@@ -5674,7 +5713,7 @@ BEGIN
     PERFORM FROM pgsim._version AS v WHERE v.id = t.version_id FOR NO KEY UPDATE;
     IF method = 'codes' THEN
         PERFORM pgsim._check_codes(t, dims, element, where_filter, options);
-        RETURN pgsim._create_codes(t, true);
+        RETURN pgsim._create_codes(t, true, dims, element);
     END IF;
     IF method = 'inverted' THEN
         RETURN pgsim._finish_inverted(t, pgsim._create_inverted(t, dims, element, where_filter, options, true));
@@ -5692,7 +5731,8 @@ COMMENT ON FUNCTION pgsim.create_index IS
 $$Builds a vector index for a version and returns it. model NULL: the active version.
 
 method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
-after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast.
+after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast; or, by dims and
+element halfvec, of the first dimensions themselves.
 inverted, of sparse vectors under ip or cosine, is exact for any number of them.
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
 model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
@@ -6299,7 +6339,7 @@ BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._require_all_rows(t);
     IF part = 'codes' THEN
-        PERFORM pgsim._calibrate_margins(t);
+        PERFORM pgsim._calibrate_margins(t, coalesce(t.codes_dims, t.dim), coalesce(t.codes_element, 'bit'));
         RETURN '{}';
     ELSIF part = 'rows' THEN
         RETURN pgsim._calibrate_rows(t, taken[1:8]);
@@ -6347,7 +6387,8 @@ BEGIN
                format('(SELECT * FROM %s AS b WHERE %s LIMIT 1) AS b', t.base_sql, pgsim._key_join('b.', 'k.', t.key_columns, false)), own, ' ORDER BY d LIMIT 10) AS n'),
         format('SELECT count(*) FROM (%s) AS k', drawn),
         CASE WHEN t.codes_sql IS NOT NULL THEN
-            format('SELECT count(*) FROM (SELECT c.code OPERATOR(%s.<~>) %1$s.binary_quantize($1) AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', t.vector_schema, t.codes_sql, part) END];
+            format('SELECT count(*) FROM (SELECT c.code %s %s AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', pgsim._code_distance(t.vector_schema, t.codes_element),
+                   pgsim._code_expression('$1', t.vector_schema, t.dim, t.codes_dims, t.codes_element), t.codes_sql, part) END];
     FOR s IN 1 .. cardinality(statements) LOOP
         best := NULL;
         FOR q IN 1 .. CASE WHEN statements[s] IS NULL THEN 0 ELSE cardinality(queries) END LOOP
@@ -6547,7 +6588,7 @@ BEGIN
     p.shortlist := pgsim._last_shortlist(p.depth, 1 - .4 * (1 - p.recall), n);
     p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
     IF p.codes_second THEN
-        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
+        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin, t.codes_element);
     END IF;
     -- No index answers before its first forty candidates.
     cheapest := least(exact_seconds, codes_seconds);
@@ -6566,15 +6607,15 @@ BEGIN
             p.reachable := greatest(index.rows, 1);
             n := least(n, p.reachable);
         ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND cheapest > .004
-              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
-                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
+              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin, t.codes_element))
+                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin, t.codes_element)) THEN
             -- Statistics of single columns may be off by ten where several meet, and here that would decide.
             interval_of := pgsim._sampled_share(CASE WHEN p.codes_second THEN t.codes_sql ELSE t.base_sql END, t.base, p.predicate, p.given, p.settings);
             IF n / p.reachable NOT BETWEEN interval_of[1] AND interval_of[2] THEN
                 n := p.reachable * (interval_of[1] + interval_of[2]) / 2;
                 p.expected := n;
                 exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
-                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin) ELSE 'Infinity' END;
+                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin, t.codes_element) ELSE 'Infinity' END;
             END IF;
         END IF;
         p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
@@ -6709,8 +6750,8 @@ BEGIN
             HINT = 'Search by a longer prefix, or leave dims out.';
     END IF;
     LOOP
-        IF p.strategy = 'codes' AND t.metric <> 'cosine' AND pgsim._prefix_is_zero(query, t.dim) THEN
-            fallbacks := fallbacks || 'the query is all zeros: it has no direction, and codes tell of nothing else'::text;
+        IF p.strategy = 'codes' AND (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) THEN
+            fallbacks := fallbacks || 'what codes compare is all zeros in the query: it has no direction, and they tell of nothing else'::text;
             p.strategy := 'exact';
             p.bound := NULL;
         END IF;

@@ -5,9 +5,9 @@ AS $$
 BEGIN
     PERFORM pgsim._require_owner(t.base);
     PERFORM pgsim._require_dense(t, 'codes are');
-    IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
-            HINT = 'Leave dims and element out.';
+    IF coalesce(dims, t.dim) NOT BETWEEN 1 AND t.dim OR coalesce(element, 'bit') NOT IN ('bit', 'halfvec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes hold the first dimensions, 1 to %s of model %L, as bit or halfvec', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
+            HINT = 'Leave both out for one bit a dimension. Where a short prefix says most (a Matryoshka model, a rotated one), some 128 dimensions as halfvec list far fewer rows.';
     ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options do not go with codes, which hold every row', HINT = 'Leave them out.';
     END IF;

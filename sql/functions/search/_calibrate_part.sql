@@ -12,7 +12,7 @@ BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._require_all_rows(t);
     IF part = 'codes' THEN
-        PERFORM pgsim._calibrate_margins(t);
+        PERFORM pgsim._calibrate_margins(t, coalesce(t.codes_dims, t.dim), coalesce(t.codes_element, 'bit'));
         RETURN '{}';
     ELSIF part = 'rows' THEN
         RETURN pgsim._calibrate_rows(t, taken[1:8]);

@@ -30,7 +30,7 @@ BEGIN
     p.shortlist := pgsim._last_shortlist(p.depth, 1 - .4 * (1 - p.recall), n);
     p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
     IF p.codes_second THEN
-        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
+        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin, t.codes_element);
     END IF;
     -- No index answers before its first forty candidates.
     cheapest := least(exact_seconds, codes_seconds);
@@ -49,15 +49,15 @@ BEGIN
             p.reachable := greatest(index.rows, 1);
             n := least(n, p.reachable);
         ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND cheapest > .004
-              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
-                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
+              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin, t.codes_element))
+                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin, t.codes_element)) THEN
             -- Statistics of single columns may be off by ten where several meet, and here that would decide.
             interval_of := pgsim._sampled_share(CASE WHEN p.codes_second THEN t.codes_sql ELSE t.base_sql END, t.base, p.predicate, p.given, p.settings);
             IF n / p.reachable NOT BETWEEN interval_of[1] AND interval_of[2] THEN
                 n := p.reachable * (interval_of[1] + interval_of[2]) / 2;
                 p.expected := n;
                 exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
-                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin) ELSE 'Infinity' END;
+                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin, t.codes_element) ELSE 'Infinity' END;
             END IF;
         END IF;
         p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));

@@ -30,8 +30,8 @@ BEGIN
             HINT = 'Search by a longer prefix, or leave dims out.';
     END IF;
     LOOP
-        IF p.strategy = 'codes' AND t.metric <> 'cosine' AND pgsim._prefix_is_zero(query, t.dim) THEN
-            fallbacks := fallbacks || 'the query is all zeros: it has no direction, and codes tell of nothing else'::text;
+        IF p.strategy = 'codes' AND (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) THEN
+            fallbacks := fallbacks || 'what codes compare is all zeros in the query: it has no direction, and they tell of nothing else'::text;
             p.strategy := 'exact';
             p.bound := NULL;
         END IF;
