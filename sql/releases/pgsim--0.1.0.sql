@@ -1377,7 +1377,7 @@ queries: vectors to measure with, best those that your users ask; default a samp
 rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
 exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
-Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._advise_calibrate(t pgsim._target, embedding text)
 RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, asked float8, before float8, after float8)
@@ -2146,7 +2146,7 @@ DECLARE
     started CONSTANT timestamptz := clock_timestamp();
     distance CONSTANT text := format('%s OPERATOR(%s.%s) %s',
         pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, dims, element),
-        t.vector_schema, pgsim._distance_operator(t.metric),
+        t.vector_schema, pgsim._distance_operator(t.metric, element),
         pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', dims, element));
     index_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY %1$s LIMIT 10) AS n', distance, t.version_sql);
     exact_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY (%1$s) OPERATOR(pg_catalog.+) 0 LIMIT 10) AS n', distance, t.version_sql);
@@ -2359,7 +2359,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     -- hnsw.h of pgvector: an element has 72 bytes beside its vector, and on the lowest level 2 m neighbours of 6 bytes. The two lie on one page.
     SELECT CASE WHEN s.pair > 8160 THEN 16384.0 ELSE 8192.0 / floor(8160.0 / s.pair) END * _hnsw_bytes.rows
-    FROM (SELECT 8 * ceil((80 + _hnsw_bytes.dim * CASE _hnsw_bytes.element WHEN 'halfvec' THEN 2 ELSE 4 END) / 8.0) + 8 * ceil((4 + 12 * _hnsw_bytes.m) / 8.0) + 8 AS pair) AS s
+    FROM (SELECT 8 * ceil((80 + _hnsw_bytes.dim * CASE _hnsw_bytes.element WHEN 'bit' THEN 0.125 WHEN 'halfvec' THEN 2 ELSE 4 END) / 8.0) + 8 * ceil((4 + 12 * _hnsw_bytes.m) / 8.0) + 8 AS pair) AS s
 );
 COMMENT ON FUNCTION pgsim._hnsw_bytes IS 'How large an HNSW index of so many rows is, where no vector is stored twice.';
 
@@ -4758,7 +4758,8 @@ AS $$
 DECLARE
     f pgsim._funnel;
     -- How much noise is in a distance by the prefix alone: the fewer dimensions, and the more are left out, the more. A sign tells about a third of a number.
-    noise float8 := greatest(1e-5, CASE element WHEN 'bit' THEN 3 ELSE 1 END::float8 / dims - 1.0 / t.dim);
+    -- Of narrow vectors each number tells more, and a sign no more.
+    noise float8 := greatest(1e-5, CASE element WHEN 'bit' THEN 3.0 / dims - 1.0 / t.dim ELSE (1.0 / dims - 1.0 / t.dim) * least(1, t.dim / 384.0) END);
     -- Each e-fold of candidates misses so many e-folds less; a prefix that the model was trained for holds more.
     slope float8 := least(3, power(.0052 / noise, .8) * CASE WHEN dims = ANY (t.matryoshka) THEN 1.7 ELSE 1 END);
     near float8;
@@ -6029,8 +6030,8 @@ $$Builds a vector index for a version and returns it. model NULL: the active ver
 method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
 after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast.
 inverted, of sparse vectors under ip or cosine, is exact for any number of them.
-The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
-model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
+The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions), halfvec (up to 4000, half the bytes) or bit (one bit for each sign, up to 64000); default the
+model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
 Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
 
@@ -6577,8 +6578,8 @@ DECLARE
     element text := (SELECT u.element FROM pgsim._usable_index(t, t.dim, NULL) AS u WHERE u.method = 'hnsw');
     distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
     indexed text := format('%s OPERATOR(%s.%s) %s',
-        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, element), t.vector_schema,
-        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, element));
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
+        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
     index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
     previous jsonb;
@@ -7814,12 +7815,12 @@ END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
 
-strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), estimated_matches and matches (counted);
+strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), rungs (of a funnel: dims, elements and how many each keeps), estimated_matches and matches (counted);
 stages: each that was run, with what it read (index, tuples), its settings (ef, keep, margin), its seconds, and the fallback taken after it;
 complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
 $1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
 Of several legs: fusion (name, method, rank_constant, candidates), and legs: the kind, weight, rows, seconds and details of each, the details of a vector
-being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.fetch(collection text, keys text[], columns text[] = NULL) RETURNS TABLE (key text, data jsonb)
 LANGUAGE plpgsql STABLE
@@ -7893,8 +7894,9 @@ users type; where_columns: the columns it reads, if you want codes to serve it. 
 recall: the share of the exact answer that is to be found, on average, .5 to 1 (default .95). mode: auto takes what costs least at
 that recall; exact ranks every match; codes and ann use just these, and exact when they give too few. max_distance: rows farther away
 are left out. after: the last row of the page before, {"distance": ..., "key": ..., "rank": ...}. distinct_on: a column, of whose every
-value only the best row comes, or the best per_group. dims: prefix lengths that the model declares;
-one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
+value only the best row comes, or the best per_group. dims: prefix lengths that the model declares, or
+that an index has; one searches that prefix alone, of several each ranks what the shorter kept: at first oversample times k, or as many as the
+recall asks for. Left out, a funnel is one of the ways that auto compares.
 
 sparse_query: a sparse vector, one more leg (sparse), of the collection's sparse embedding. Under ip and cosine rows that share nothing with
 it do not match.
@@ -7903,7 +7905,7 @@ legs, each gives candidates rows (200, or twice k where that is more), and these
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
 one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
 "recent": {"column": "published", "half_life": "30 days"}}; docs/hybrid.md tells all.
-Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.search_batch(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
@@ -7929,7 +7931,7 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows. text_queries, sparse_queries: one for each vector, or in
 their place; NULL in either leaves that one out. legs are the same for all.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim._check_sparse(v sparsevec, what text, model text, dim int, metric text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE

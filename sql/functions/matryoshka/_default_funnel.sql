@@ -5,7 +5,8 @@ AS $$
 DECLARE
     f pgsim._funnel;
     -- How much noise is in a distance by the prefix alone: the fewer dimensions, and the more are left out, the more. A sign tells about a third of a number.
-    noise float8 := greatest(1e-5, CASE element WHEN 'bit' THEN 3 ELSE 1 END::float8 / dims - 1.0 / t.dim);
+    -- Of narrow vectors each number tells more, and a sign no more.
+    noise float8 := greatest(1e-5, CASE element WHEN 'bit' THEN 3.0 / dims - 1.0 / t.dim ELSE (1.0 / dims - 1.0 / t.dim) * least(1, t.dim / 384.0) END);
     -- Each e-fold of candidates misses so many e-folds less; a prefix that the model was trained for holds more.
     slope float8 := least(3, power(.0052 / noise, .8) * CASE WHEN dims = ANY (t.matryoshka) THEN 1.7 ELSE 1 END);
     near float8;
