@@ -166,7 +166,7 @@ def search(collection: str, query: Vector | None = None, **options: Unpack[CallO
         recall: the share of the exact answer that is to be found, on average, .5 to 1 (.95).
         mode: ``auto`` takes what costs least at that recall; ``exact``, ``codes`` or ``ann``.
         dims: prefix lengths to search by; of several, each ranks what the shorter one kept.
-        oversample: how many times k rows the shortest prefix keeps (8).
+        oversample: how many times k rows the shortest prefix keeps; by default what the recall asks for.
         max_distance: rows farther away are left out.
         after: the last hit of the page before, ``page[-1]``, or a mapping with its distance, key and rank.
         distinct_on: a column, of whose every value only the nearest row comes.

@@ -143,6 +143,10 @@ class UnsupportedServer(PgsimError, sqlstate="PS036"):
     """The server is not a PostgreSQL that pgsim runs on."""
 
 
+class WeakPrefix(PgsimError, sqlstate="PS050"):
+    """A prefix was measured to find too few of the nearest rows, of a model that does not declare it."""
+
+
 class EmbedderError(PgsimError, sqlstate="PS040"):
     """An embedder failed, or gave the wrong number, width or kind of vectors."""
 

@@ -92,6 +92,22 @@ CREATE TABLE pgsim._index (
 CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
+-- A funnel: candidates by an index on a prefix or on bits, of which the best share (of hnsw.ef_search) are ranked by the full vector. What it misses, by both, is a
+-- line as that of a whole index, below. rank_row: seconds to rank one candidate. reached: the share of the true ten among a thousand candidates; NULL: not measured.
+CREATE TYPE pgsim._funnel AS (
+    dims int,
+    element text,
+    share float8,
+    ef_intercepts float8[],
+    ef_slope float8,
+    ef_far float8,
+    ef_typical float8[],
+    start float8,
+    candidate float8,
+    rank_row float8,
+    reached float8
+);
+
 -- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
 -- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
 -- Times are in seconds. What was not measured is NULL, and a default serves.
@@ -110,6 +126,7 @@ CREATE TABLE pgsim._calibration (
     keep_row float8,
     ann_start float8,
     ann_candidate float8,
+    funnels pgsim._funnel[],
     measured_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
@@ -294,12 +311,28 @@ CREATE TYPE pgsim._fusion_request AS (
 -- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
+-- A funnel that could answer a search, by which index, and what it would take. reachable: how many rows the index holds.
+CREATE TYPE pgsim._funnel_choice AS (
+    ladder int[],
+    element text,
+    index_name text,
+    covering boolean,
+    reachable float8,
+    ef float8,
+    keep float8,
+    seconds float8,
+    far float8,
+    typical float8,
+    candidate float8,
+    reason text
+);
+
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
 -- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
 -- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
--- worth_ef, up to which it costs less than codes.
+-- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many candidates it ranks.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -326,6 +359,9 @@ CREATE TYPE pgsim._search_plan AS (
     shortlist int,
     margin float8,
     rungs pgsim._rungs,
+    ladder int[],
+    keep int,
+    covering boolean,
     index_name text,
     element text,
     method text,

@@ -139,6 +139,22 @@ CREATE TABLE pgsim._index (
 CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
+-- A funnel: candidates by an index on a prefix or on bits, of which the best share (of hnsw.ef_search) are ranked by the full vector. What it misses, by both, is a
+-- line as that of a whole index, below. rank_row: seconds to rank one candidate. reached: the share of the true ten among a thousand candidates; NULL: not measured.
+CREATE TYPE pgsim._funnel AS (
+    dims int,
+    element text,
+    share float8,
+    ef_intercepts float8[],
+    ef_slope float8,
+    ef_far float8,
+    ef_typical float8[],
+    start float8,
+    candidate float8,
+    rank_row float8,
+    reached float8
+);
+
 -- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
 -- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
 -- Times are in seconds. What was not measured is NULL, and a default serves.
@@ -157,6 +173,7 @@ CREATE TABLE pgsim._calibration (
     keep_row float8,
     ann_start float8,
     ann_candidate float8,
+    funnels pgsim._funnel[],
     measured_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
@@ -341,12 +358,28 @@ CREATE TYPE pgsim._fusion_request AS (
 -- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
+-- A funnel that could answer a search, by which index, and what it would take. reachable: how many rows the index holds.
+CREATE TYPE pgsim._funnel_choice AS (
+    ladder int[],
+    element text,
+    index_name text,
+    covering boolean,
+    reachable float8,
+    ef float8,
+    keep float8,
+    seconds float8,
+    far float8,
+    typical float8,
+    candidate float8,
+    reason text
+);
+
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
 -- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
 -- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
--- worth_ef, up to which it costs less than codes.
+-- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many candidates it ranks.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -373,6 +406,9 @@ CREATE TYPE pgsim._search_plan AS (
     shortlist int,
     margin float8,
     rungs pgsim._rungs,
+    ladder int[],
+    keep int,
+    covering boolean,
     index_name text,
     element text,
     method text,
@@ -1330,7 +1366,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted')
+        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit'
         ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
         IF FOUND THEN
             RETURN;
@@ -1349,7 +1385,7 @@ BEGIN
         SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(k.oid) AS p JOIN pg_class AS l ON l.oid = p.relid WHERE p.isleaf) END AS rows) AS held
     LEFT JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.name = k.relname
     WHERE x.indrelid = t.version AND x.indisvalid
-      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
+      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
                ELSE _usable_index.dims = t.dim AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
                     AND x.indkey[0] = (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name) END
     ORDER BY CASE WHEN i.where_filter IS NOT NULL THEN held.rows END, coalesce(i.element, t.element) <> t.element, m.amname, k.oid
@@ -1357,7 +1393,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._usable_index IS
-    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. rows is how many it holds, negative when not known.';
+    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. Bits alone rank too little: they serve in funnels. rows is how many it holds, negative when not known.';
 
 CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = NULL) RETURNS jsonb
 LANGUAGE plpgsql
@@ -1380,7 +1416,7 @@ queries: vectors to measure with, best those that your users ask; default a samp
 rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
 exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
-Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._advise_calibrate(t pgsim._target, embedding text)
 RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, asked float8, before float8, after float8)
@@ -2149,7 +2185,7 @@ DECLARE
     started CONSTANT timestamptz := clock_timestamp();
     distance CONSTANT text := format('%s OPERATOR(%s.%s) %s',
         pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, dims, element),
-        t.vector_schema, pgsim._distance_operator(t.metric),
+        t.vector_schema, pgsim._distance_operator(t.metric, element),
         pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', dims, element));
     index_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY %1$s LIMIT 10) AS n', distance, t.version_sql);
     exact_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY (%1$s) OPERATOR(pg_catalog.+) 0 LIMIT 10) AS n', distance, t.version_sql);
@@ -2362,7 +2398,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     -- hnsw.h of pgvector: an element has 72 bytes beside its vector, and on the lowest level 2 m neighbours of 6 bytes. The two lie on one page.
     SELECT CASE WHEN s.pair > 8160 THEN 16384.0 ELSE 8192.0 / floor(8160.0 / s.pair) END * _hnsw_bytes.rows
-    FROM (SELECT 8 * ceil((80 + _hnsw_bytes.dim * CASE _hnsw_bytes.element WHEN 'halfvec' THEN 2 ELSE 4 END) / 8.0) + 8 * ceil((4 + 12 * _hnsw_bytes.m) / 8.0) + 8 AS pair) AS s
+    FROM (SELECT 8 * ceil((80 + _hnsw_bytes.dim * CASE _hnsw_bytes.element WHEN 'bit' THEN 0.125 WHEN 'halfvec' THEN 2 ELSE 4 END) / 8.0) + 8 * ceil((4 + 12 * _hnsw_bytes.m) / 8.0) + 8 AS pair) AS s
 );
 COMMENT ON FUNCTION pgsim._hnsw_bytes IS 'How large an HNSW index of so many rows is, where no vector is stored twice.';
 
@@ -4589,6 +4625,306 @@ chunks, five times k and at least 50, are ranked by all of their chunks. Fewer t
 matches. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
 Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
 
+CREATE FUNCTION pgsim._calibrate_funnels(t pgsim._target, query vector, truth float8[], asked boolean, timed boolean) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    efs CONSTANT int[] := '{40,80,160,320,640,1000}';
+    shares CONSTANT float8[] := '{1,0.5,0.25}';
+    x record;
+    statement text;
+    previous jsonb;
+    found float8[];
+    started timestamptz;
+    seconds float8;
+    ranked float8;
+    measured jsonb := '[]';
+BEGIN
+    FOR x IN SELECT DISTINCT i.dims, i.element FROM pgsim._index AS i
+             JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
+             WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
+        CONTINUE WHEN x.element = 'halfvec' AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL OR pgsim._prefix_is_zero(query, x.dims);
+        statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT %%s) AS n',
+            t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.version_sql,
+            pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, x.dims, x.element), pgsim._distance_operator(t.metric, x.element),
+            pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', x.dims, x.element));
+        FOR e IN 1 .. cardinality(efs) LOOP
+            previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', efs[e]::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
+            EXECUTE format(statement, efs[e]) INTO found USING query;
+            seconds := NULL;
+            ranked := NULL;
+            IF timed THEN
+                -- Ten of the candidates, and all: the difference is what ranking them costs.
+                started := clock_timestamp();
+                EXECUTE format(statement, 10) USING query;
+                seconds := extract(epoch FROM clock_timestamp() - started);
+                started := clock_timestamp();
+                EXECUTE format(statement, efs[e]) USING query;
+                ranked := extract(epoch FROM clock_timestamp() - started) - seconds;
+            END IF;
+            PERFORM pgsim._set(previous);
+            measured := measured || (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'dims', x.dims, 'element', x.element, 'share', s, 'ef', efs[e], 'depth', d, 'seconds', seconds, 'rank_row', ranked / (efs[e] - 10), 'distance', truth[d], 'asked', asked,
+                    'recall', pgsim._tie_recall(found[1:(efs[e] * s)::int], truth[1:d]))), '[]')
+                FROM unnest(shares) AS s CROSS JOIN unnest(pgsim._depths()) AS d WHERE d <= cardinality(truth) AND d <= efs[e] * s);
+        END LOOP;
+    END LOOP;
+    RETURN measured;
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrate_funnels IS
+    'How much of the rows nearest to a query, whose distances are known, is among the candidates that each index on a prefix or on bits gives, all of them or the first half or quarter, and in what time.';
+
+CREATE FUNCTION pgsim._check_dims(t pgsim._target, dims int, what text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF dims = t.dim OR dims = ANY (t.matryoshka) OR t.matryoshka = '{}' AND t.element <> 'sparsevec' AND dims BETWEEN 1 AND t.dim THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'PS010',
+        MESSAGE = CASE WHEN t.matryoshka <> '{}' THEN format('%s %s; model %L has %s dimensions and the prefixes %s', what, dims, t.model, t.dim, t.matryoshka)
+                       ELSE format('%s %s; model %L has %s dimensions', what, dims, t.model, t.dim) END,
+        HINT = CASE WHEN t.matryoshka <> '{}' THEN 'Take one of these. A model that declares others is another model: create_model(matryoshka => ...).'
+                    ELSE 'A prefix is at least one dimension long and no longer than the vector.' END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_dims IS 'Raises PS010 for a prefix length that a model does not have: one that declares prefixes has just these, another one any.';
+
+CREATE FUNCTION pgsim._check_reach(t pgsim._target, r pgsim._search_request) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    floor CONSTANT float8 := .8;
+    reached float8;
+BEGIN
+    IF r.dims[1] = t.dim OR r.dims[1] = ANY (t.matryoshka) THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims = r.dims[1] AND i.method <> 'codes') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010',
+            MESSAGE = format('dims begins with %s; model %L declares no prefixes, and no index of %L is on one of this length', r.dims[1], t.model, t.collection),
+            DETAIL = coalesce('Indexed: ' || (SELECT string_agg(DISTINCT i.dims::text, ', ') FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims < t.dim AND i.method <> 'codes'), 'No prefix is indexed.'),
+            HINT = format('Make one with pgsim.create_index(%L, %L, dims => %s), or declare prefixes with the model: create_model(matryoshka => ...).', t.collection, t.model, r.dims[1]);
+    END IF;
+    SELECT max(f.reached) INTO reached FROM pgsim._calibration AS k CROSS JOIN LATERAL unnest(k.funnels) AS f WHERE k.version_id = t.version_id AND f.dims = r.dims[1];
+    IF reached < floor AND r.mode = 'auto' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS050',
+            MESSAGE = format('the first %s of %s dimensions of model %L tell too little: even a thousand candidates hold %s%% of the nearest ten, and %s%% are the least', r.dims[1], t.dim, t.model, round(100 * reached::numeric, 1), 100 * floor),
+            HINT = 'Calibration measured it. Take a longer prefix, leave dims out, or say mode => ''ann'' to have it all the same.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_reach IS 'Refuses a search by a prefix that a model without declared prefixes has no index on (PS010), or that was measured to be worth too little (PS050).';
+
+CREATE FUNCTION pgsim._choose_funnel(p pgsim._search_plan, c pgsim._calibration, n float8, reachable float8) RETURNS pgsim._funnel_choice
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    r pgsim._search_request := p.request;
+    by_hand boolean := coalesce(cardinality(r.dims) > 1, false);
+    best pgsim._funnel_choice;
+    x record;
+    f pgsim._funnel;
+    line pgsim._calibration := c;
+    held float8;
+    matches float8;
+    among float8;
+    ef float8;
+    keep float8;
+    seconds float8;
+BEGIN
+    FOR x IN SELECT * FROM pgsim._funnels(t, c, r.filter, CASE WHEN by_hand THEN r.dims[1] END, p.predicate IS NOT NULL) LOOP
+        f := x.funnel;
+        held := greatest(CASE WHEN x.covering AND x.rows >= 0 THEN x.rows ELSE reachable END, 1);
+        matches := least(n, held);
+        among := p.depth * greatest(1, held / greatest(matches, 1) * CASE WHEN p.predicate IS NULL THEN 1 ELSE 1.3 END);
+        line.ef_intercepts := f.ef_intercepts;
+        line.ef_slope := f.ef_slope;
+        ef := pgsim._expected_ef(line, p.recall, among);
+        keep := ceil(greatest(p.depth, f.share * ef * matches / held));
+        IF r.oversample IS NOT NULL THEN
+            keep := p.depth::float8 * r.oversample;
+            -- The index alone is left to miss something.
+            ef := greatest(keep, pgsim._expected_ef(c, p.recall, among));
+        ELSIF ef > 1000 AND NOT by_hand THEN
+            CONTINUE;
+        END IF;
+        -- A search by hand may ask of an index more than it gives at once; then it goes on from there.
+        seconds := CASE WHEN r.oversample IS NULL AND (ef > 20000 OR f.reached < p.recall) THEN 'Infinity'
+                        ELSE (f.start + CASE WHEN f.ef_far > 0 THEN 1.3 ELSE 1 END * ef * f.candidate) * p.parts + keep * f.rank_row END;
+        IF best.seconds IS NULL OR seconds < best.seconds THEN
+            best.ladder := coalesce(r.dims, CASE WHEN f.dims < t.dim THEN ARRAY[f.dims, t.dim] ELSE ARRAY[t.dim] END);
+            best.element := f.element;
+            best.index_name := x.name;
+            best.covering := x.covering;
+            best.reachable := held;
+            best.ef := least(ef, 1000);
+            best.keep := least(keep, 100000);
+            best.seconds := seconds;
+            best.candidate := f.candidate;
+            best.far := CASE WHEN f.ef_far > 0 AND r.oversample IS NULL AND best.ladder[cardinality(best.ladder)] = t.dim THEN f.ef_far END;
+            line.ef_typical := f.ef_typical;
+            best.typical := CASE WHEN f.ef_far > 0 THEN pgsim._typical_distance(line, among) END;
+            best.reason := format('%s of %s as %s, %s kept of ef %s%s', f.dims, t.dim, f.element, best.keep, best.ef, CASE WHEN f.reached IS NULL THEN ' (by default)' ELSE '' END);
+        END IF;
+    END LOOP;
+    IF best.seconds IS NULL AND by_hand THEN
+        -- Without an index the prefixes of all matches are compared.
+        f := pgsim._default_funnel(t, c, r.dims[1], t.element, 1);
+        line.ef_intercepts := f.ef_intercepts;
+        line.ef_slope := f.ef_slope;
+        best.ladder := r.dims;
+        best.ef := 1000;
+        best.keep := least(100000, p.depth::float8 * coalesce(r.oversample, ceil(pgsim._expected_ef(line, p.recall, p.depth) / p.depth)));
+        best.seconds := 'Infinity';
+    END IF;
+    RETURN best;
+END
+$$;
+COMMENT ON FUNCTION pgsim._choose_funnel IS 'The funnel that costs least at the recall asked for when n rows match; NULL where none serves. One that dims names is taken whatever it costs.';
+
+CREATE FUNCTION pgsim._default_funnel(t pgsim._target, c pgsim._calibration, dims int, element text, share float8) RETURNS pgsim._funnel
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f pgsim._funnel;
+    -- How much noise is in a distance by the prefix alone: the fewer dimensions, and the more are left out, the more. A sign tells about a third of a number.
+    -- Of narrow vectors each number tells more, and a sign no more.
+    noise float8 := greatest(1e-5, CASE element WHEN 'bit' THEN 3.0 / dims - 1.0 / t.dim ELSE (1.0 / dims - 1.0 / t.dim) * least(1, t.dim / 384.0) END);
+    -- Each e-fold of candidates misses so many e-folds less; a prefix that the model was trained for holds more.
+    slope float8 := least(3, power(.0052 / noise, .8) * CASE WHEN dims = ANY (t.matryoshka) THEN 1.7 ELSE 1 END);
+    near float8;
+    near_missed float8;
+    depths CONSTANT int[] := pgsim._depths();
+BEGIN
+    f.dims := dims;
+    f.element := element;
+    f.share := share;
+    f.start := c.ann_start;
+    f.candidate := 5.6e-6 + CASE element WHEN 'bit' THEN 2e-9 WHEN 'halfvec' THEN 9e-9 ELSE 18e-9 END * dims;
+    f.rank_row := .8e-6 + 2e-9 * t.dim + CASE WHEN t.dim * CASE t.element WHEN 'halfvec' THEN 2 ELSE 4 END > 2000 THEN 8e-6 ELSE 0 END;
+    f.ef_intercepts := '{}';
+    FOR i IN 1 .. cardinality(c.ef_intercepts) LOOP
+        -- A line through what both stages miss at four times the depth, and at a hundred times.
+        near := 4 * depths[i] / share;
+        near_missed := least(.9, exp(-slope * (1 + ln(4)))) + exp(c.ef_intercepts[i] - c.ef_slope * ln(near));
+        IF i = 1 THEN
+            f.ef_slope := ln(near_missed / (exp(-slope * (1 + ln(100))) + exp(c.ef_intercepts[i] - c.ef_slope * ln(25 * near)))) / ln(25);
+        END IF;
+        f.ef_intercepts := f.ef_intercepts || (ln(near_missed) + f.ef_slope * ln(near));
+    END LOOP;
+    RETURN f;
+END
+$$;
+COMMENT ON FUNCTION pgsim._default_funnel IS
+    'What a funnel is expected to find and to cost where nothing was measured. (Fitted to the Debian corpus: prefixes of 32 to 192 of 384 dimensions as they are and after a rotation, bits; the slope is within a half of what was measured.)';
+
+CREATE FUNCTION pgsim._fit_funnels(measured jsonb[]) RETURNS pgsim._funnel[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fitted pgsim._funnel[];
+    x record;
+    f pgsim._funnel;
+BEGIN
+    FOR x IN
+        SELECT (m ->> 'dims')::int AS dims, m ->> 'element' AS element, (m ->> 'share')::float8 AS share, array_agg(m) AS measured,
+               avg((m ->> 'recall')::float8) FILTER (WHERE m ->> 'depth' = '10' AND m ->> 'ef' = '1000' AND (m ->> 'asked')::boolean) AS reached,
+               percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'rank_row')::float8) FILTER (WHERE m ->> 'depth' = '10' AND (m ->> 'ef')::int >= 320 AND m ->> 'rank_row' IS NOT NULL) AS rank_row
+        FROM unnest(measured) AS m GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 DESC
+    LOOP
+        SELECT x.dims, x.element, x.share, i.ef_intercepts, i.ef_slope, i.ef_far, i.ef_typical, i.ann_start, i.ann_candidate, greatest(x.rank_row, 1e-7), x.reached
+        INTO f FROM pgsim._fit_index(x.measured) AS i;
+        CONTINUE WHEN f.ef_intercepts IS NULL OR f.start IS NULL OR f.rank_row IS NULL;
+        fitted := fitted || f;
+    END LOOP;
+    RETURN fitted;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fit_funnels IS 'From what funnels were measured to find: a line of what each misses over ef_search, by the index and the prefix together, and what it costs.';
+
+CREATE FUNCTION pgsim._funnel_warnings(t pgsim._target, funnels pgsim._funnel[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+RETURN (SELECT coalesce(pg_catalog.array_agg(pg_catalog.format('the first %s of %s dimensions as %s: a thousand candidates hold %s%% of the nearest ten', f.dims, t.dim, f.element, pg_catalog.round(100 * f.reached::numeric, 1)) ORDER BY f.dims, f.element), '{}')
+        FROM pg_catalog.unnest(funnels) AS f WHERE f.share = 1 AND f.reached < .98);
+COMMENT ON FUNCTION pgsim._funnel_warnings IS 'Which prefixes were measured to tell too little for a high recall.';
+
+CREATE FUNCTION pgsim._funnels(t pgsim._target, c pgsim._calibration, filter jsonb, dims int, filtered boolean) RETURNS TABLE (name text, covering boolean, rows float8, funnel pgsim._funnel)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x record;
+    f pgsim._funnel;
+    known boolean;
+BEGIN
+    FOR x IN
+        SELECT i.name, i.dims, i.element, i.where_filter IS NOT NULL AS covering, held.rows
+        FROM pgsim._index AS i
+        JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
+        JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
+        CROSS JOIN LATERAL (SELECT CASE WHEN k.relkind = 'i' THEN k.reltuples ELSE -1 END AS rows) AS held
+        WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = coalesce(_funnels.dims, i.dims) AND (i.dims < t.dim OR i.element = 'bit')
+          AND (i.where_filter IS NULL OR pgsim._filter_covers(_funnels.filter, i.where_filter))
+        ORDER BY i.id
+    LOOP
+        name := x.name;
+        covering := x.covering;
+        rows := x.rows;
+        known := false;
+        FOREACH f IN ARRAY coalesce(c.funnels, '{}') LOOP
+            IF f.dims = x.dims AND f.element = x.element THEN
+                known := true;
+                -- Of rows that do not match the index gives the next ones, where too few are among the first: a limit that is just met would have it look on half of the time.
+                CONTINUE WHEN filtered AND f.share > .5;
+                funnel := f;
+                RETURN NEXT;
+            END IF;
+        END LOOP;
+        IF NOT known THEN
+            funnel := pgsim._default_funnel(t, c, x.dims, x.element, CASE WHEN filtered THEN .5 ELSE 1 END);
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._funnels IS 'The indexes on a prefix or on bits that serve a search, each with the shares of its candidates that may be ranked, as they were measured or are expected. dims: those on a prefix of this length alone. filtered: not every row matches.';
+
+CREATE FUNCTION pgsim._has_funnel(version_id int) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id
+               WHERE i.version_id = _has_funnel.version_id AND i.method = 'hnsw' AND (i.dims < m.dim OR i.element = 'bit'));
+COMMENT ON FUNCTION pgsim._has_funnel IS 'Whether a version has an index on a prefix or on bits.';
+
+CREATE FUNCTION pgsim._no_prefix(v vector, dims int) RETURNS vector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s; the vector has %s dimensions', dims, cardinality(v::real[])),
+        HINT = 'A prefix is at least one dimension long and no longer than the vector.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._no_prefix IS 'Raises PS010 for a prefix that a vector does not have.';
+
+CREATE FUNCTION pgsim.prefix(v vector, dims int) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN v IS NULL OR dims IS NULL THEN NULL WHEN dims BETWEEN 1 AND vector_dims(v) THEN l2_normalize(subvector(v, 1, dims)) ELSE pgsim._no_prefix(v, dims) END;
+COMMENT ON FUNCTION pgsim.prefix IS
+$$The first dims dimensions of a vector, brought to unit length: its Matryoshka embedding of that width.
+
+Cosine distances need no such length, the inner product and l2 do. Of a halfvec write prefix(v::vector, 64). It refuses dims that the vector does
+not have, where subvector gives a shorter one without a word. Errors: PS010.$$;
+
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -4975,20 +5311,20 @@ BEGIN
     IF t.element = 'sparsevec' THEN
         kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
         full_element := 'sparsevec';
-    ELSIF full_element NOT IN ('vector', 'halfvec') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector or halfvec elements', left(element, 80)),
+    ELSIF full_element NOT IN ('vector', 'halfvec', 'bit') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector, halfvec or bit elements', left(element, 80)),
             HINT = 'Leave it out for the element of the model.';
     END IF;
     full_dims := coalesce(dims, t.dim);
-    IF full_dims <> t.dim AND NOT full_dims = ANY (t.matryoshka) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010',
-            MESSAGE = format('dims is %s; model %L has %s dimensions and the prefixes %s', full_dims, t.model, t.dim, t.matryoshka),
-            HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
+    PERFORM pgsim._check_dims(t, full_dims, 'dims is');
+    IF full_element = 'bit' AND method <> 'hnsw' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is bit and method is %s; bits are indexed by hnsw', method), HINT = 'Leave method out.';
     END IF;
-    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'halfvec' THEN 4000 ELSE 2000 END;
+    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'bit' THEN 64000 WHEN 'halfvec' THEN 4000 ELSE 2000 END;
     IF full_dims > widest THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('an index of %s elements has at most %s dimensions, not %s', full_element, widest, full_dims),
-            HINT = 'Index halfvec elements (element => ''halfvec'', up to 4000), or a prefix that the model declares (dims => ...).';
+            HINT = concat('What can be indexed: ', CASE WHEN full_dims <= 4000 THEN 'half precision (element => ''halfvec''), ' END, 'one bit a dimension (element => ''bit''), or a prefix (dims => ...',
+                          CASE WHEN t.matryoshka <> '{}' THEN format(', of %s', t.matryoshka) END, '). Searches rank what it finds by the full vectors.');
     END IF;
 
     IF jsonb_typeof(given_options) <> 'object' THEN
@@ -5046,7 +5382,7 @@ BEGIN
     relation := t.version;
     definition := format('USING %s (%s %s.%I)%s%s', method,
         CASE WHEN stored = format('%I', t.column_name) THEN stored ELSE format('(%s)', stored) END,
-        t.vector_schema, format('%s_%s_ops', full_element, t.metric),
+        t.vector_schema, CASE full_element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', full_element, t.metric) END,
         coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options - 'top_weights') AS o
                   HAVING count(*) > 0), ''),
         coalesce(' WHERE ' || predicate, ''));
@@ -5734,8 +6070,8 @@ method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option li
 after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast; or, by dims and
 element halfvec, of the first dimensions themselves.
 inverted, of sparse vectors under ip or cosine, is exact for any number of them.
-The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
-model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
+The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions), halfvec (up to 4000, half the bytes) or bit (one bit for each sign, up to 64000); default the
+model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
 Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
 
@@ -6279,11 +6615,11 @@ AS $$
 DECLARE
     depths CONSTANT int[] := pgsim._depths();
     efs CONSTANT int[] := '{40,80,160,320,640,1000}';
-    element text := (pgsim._usable_index(t, t.dim, NULL)).element;
+    element text := (SELECT u.element FROM pgsim._usable_index(t, t.dim, NULL) AS u WHERE u.method = 'hnsw');
     distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
     indexed text := format('%s OPERATOR(%s.%s) %s',
-        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, element), t.vector_schema,
-        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, element));
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
+        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
     index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
     previous jsonb;
@@ -6292,6 +6628,7 @@ DECLARE
     started timestamptz;
     seconds float8;
     measured jsonb := '[]';
+    funnels jsonb := '[]';
     of_query jsonb;
     ef int;
 BEGIN
@@ -6300,7 +6637,7 @@ BEGIN
         EXECUTE exact_sql INTO truth USING queries[q];
         truth := array_remove(array_remove(truth, NULL), 'NaN');
         of_query := '[]';
-        FOREACH ef IN ARRAY efs LOOP
+        FOREACH ef IN ARRAY CASE WHEN element IS NULL THEN '{}' ELSE efs END LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
             EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
             -- One in four is timed, and that tells enough.
@@ -6319,8 +6656,11 @@ BEGIN
         IF turned IS NULL OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
             measured := measured || of_query;
         END IF;
+        IF turned IS NULL OR element IS NULL OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
+            funnels := funnels || pgsim._calibrate_funnels(t, queries[q], truth, coalesce(turned[q], 0) < 1, q % 4 = 1);
+        END IF;
     END LOOP;
-    RETURN jsonb_build_object('index', measured);
+    RETURN jsonb_build_object('index', measured, 'funnels', funnels);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, how far the last of them lies, and in what time. turned: by how much each query was turned, where nobody asked it; what is turned by 1 or more lies farther than most that is asked.';
@@ -6432,7 +6772,7 @@ BEGIN
     RETURN QUERY
         SELECT 'codes', 1, given WHERE t.codes_sql IS NOT NULL
         UNION ALL SELECT 'rows', 1, given
-        UNION ALL SELECT 'index', q, least(q + 4, given) FROM generate_series(1, given, 5) AS q WHERE (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw';
+        UNION ALL SELECT 'index', q, least(q + 4, given) FROM generate_series(1, given, 5) AS q WHERE (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw' OR pgsim._has_funnel(t.version_id);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibration_parts IS 'The steps of a calibration, each a call of pgsim._calibrate_part, for those who want to show how far it is.';
@@ -6508,23 +6848,20 @@ BEGIN
                 HINT = 'One length searches that prefix alone; several rank what the shorter found by the longer: dims => ''{64,384}''.';
         END IF;
         FOREACH d IN ARRAY r.dims LOOP
-            IF d <> t.dim AND NOT d = ANY (t.matryoshka) THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010',
-                    MESSAGE = format('dims holds %s; model %L has %s dimensions and the prefixes %s', d, t.model, t.dim, t.matryoshka),
-                    HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
-            END IF;
+            PERFORM pgsim._check_dims(t, d, 'dims holds');
         END LOOP;
         IF r.mode = 'codes' OR r.mode = 'exact' AND cardinality(r.dims) > 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s and dims is %s; only an index finds candidates by a prefix', r.mode, r.dims),
                 HINT = 'Leave out one of them.';
         END IF;
+        PERFORM pgsim._check_reach(t, r);
     END IF;
     IF r.oversample IS NOT NULL AND (r.dims IS NULL OR cardinality(r.dims) < 2) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s, but there are no candidates to keep more of', r.oversample),
             HINT = 'It goes with dims of two lengths or more.';
     END IF;
     IF r.oversample NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'The default is 8.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'Left out, as many candidates are kept as the recall asks for.';
     END IF;
     IF r.where_sql IS NOT NULL AND btrim(r.where_sql) = '' OR r.where_sql IS NULL AND (r.where_values IS NOT NULL OR r.where_columns IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values or where_columns without an expression in where_sql',
@@ -6570,12 +6907,18 @@ DECLARE
     ann_seconds float8 := 'Infinity';
     cheapest float8;
     index record;
+    funnel pgsim._funnel_choice;
+    -- Of all rows, before a partial index narrows them.
+    reachable CONSTANT float8 := p.reachable;
+    funnel_seconds float8 := 'Infinity';
     covering boolean := false;
     interval_of float8[];
 BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
     p.far := NULL;
+    p.ladder := NULL;
+    p.keep := NULL;
     IF p.no_codes IS NULL THEN
         p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
         IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
@@ -6597,7 +6940,7 @@ BEGIN
     END IF;
     -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
     IF r.mode = 'ann' OR p.doubtful AND n * 10 > p.reachable / 20
-       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id)) THEN
+       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id) OR pgsim._has_funnel(t.version_id)) THEN
         index := pgsim._usable_index(t, coalesce(r.dims[1], t.dim), r.filter);
         p.index_name := index.name;
         p.element := index.element;
@@ -6631,12 +6974,38 @@ BEGIN
                 p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
             END IF;
         END IF;
+        IF r.dims IS NULL OR cardinality(r.dims) > 1 THEN
+            funnel := pgsim._choose_funnel(p, c, least(p.expected, reachable), reachable);
+            funnel_seconds := coalesce(funnel.seconds, 'Infinity');
+        END IF;
+        IF cardinality(r.dims) > 1 OR funnel_seconds < ann_seconds THEN
+            -- Of one by hand over ivfflat only the candidates are reckoned; how that index is read stands above.
+            IF index.method = 'ivfflat' AND funnel.index_name IS NULL THEN
+                funnel.element := index.element;
+                funnel_seconds := ann_seconds + funnel.keep * c.keep_row;
+            ELSE
+                p.method := 'hnsw';
+                p.index_name := funnel.index_name;
+                covering := coalesce(funnel.covering, false);
+            END IF;
+            p.ladder := funnel.ladder;
+            p.keep := funnel.keep;
+            p.element := funnel.element;
+            p.ef := funnel.ef;
+            p.far := funnel.far;
+            p.typical := funnel.typical;
+            p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / funnel.candidate END;
+            p.reachable := coalesce(funnel.reachable, reachable);
+            n := least(p.expected, p.reachable);
+            ann_seconds := CASE WHEN cardinality(r.dims) > 1 THEN 'Infinity' ELSE ann_seconds END;
+        END IF;
+        p.covering := covering;
     END IF;
     p.ef := greatest(40, least(p.ef, 1000));
     -- Fewer matches among the nearest than a third of the expected ones say that the filter and the query disagree.
-    p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND ann_seconds < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
+    p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND least(ann_seconds, funnel_seconds) < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
     -- Each candidate brings some fourteen others to be looked at. When they have cost what the next best would, that takes over.
-    p.tuples := least(1e9, greatest(20 * p.ef, 14 * least(exact_seconds, codes_seconds) / c.ann_candidate));
+    p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, 14 * least(exact_seconds, codes_seconds) / coalesce(funnel.candidate, c.ann_candidate)));
     IF r.mode = 'codes' AND NOT p.codes_second THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is codes, and codes cannot answer: %s', coalesce(p.no_codes, 'they tell the rows of this table apart too little')),
             HINT = 'Leave mode out. Codes are made by pgsim.create_index(..., method => ''codes'') and mirror the columns named in filter_columns.';
@@ -6649,7 +7018,7 @@ BEGIN
         -- After a place without a rank, any number of rows may come before.
         p.strategy := 'exact';
     ELSE
-        p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds) THEN 'exact' WHEN codes_seconds <= ann_seconds THEN 'codes'
+        p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds, funnel_seconds) THEN 'exact' WHEN codes_seconds <= least(ann_seconds, funnel_seconds) THEN 'codes'
                            ELSE pgsim._index_strategy(p, covering) END;
         -- An estimate may be far too low. Then the search stops at so many matches, and what is made for many takes over.
         IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND r.after IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
@@ -6661,7 +7030,7 @@ BEGIN
         RETURN pgsim._choose_strategy(p, thorough);
     END IF;
     IF thorough THEN
-        p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity')));
+        p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity'), 'funnel', nullif(funnel_seconds, 'Infinity')));
         p.reason := CASE
             WHEN r.mode <> 'auto' THEN format('mode is %s', r.mode)
             WHEN p.few THEN format('about %s rows match: so few are ranked before anything else has begun', n::bigint)
@@ -6669,7 +7038,8 @@ BEGIN
             WHEN r.after IS NOT NULL AND NOT r.after ? 'rank' THEN 'after has no rank, so any number of rows may come before'
             ELSE format('about %s of %s rows match%s; milliseconds expected: exact %s, codes %s, index %s', n::bigint, p.reachable::bigint, CASE WHEN interval_of IS NOT NULL THEN ' (sampled)' END,
                         pgsim._milliseconds(exact_seconds), CASE WHEN p.no_codes IS NULL THEN pgsim._milliseconds(codes_seconds) ELSE format('no (%s)', p.no_codes) END,
-                        pgsim._milliseconds(ann_seconds)) END;
+                        pgsim._milliseconds(ann_seconds))
+                 || CASE WHEN funnel.reason IS NOT NULL THEN format(', funnel %s (%s)', pgsim._milliseconds(funnel_seconds), funnel.reason) ELSE '' END END;
     END IF;
     RETURN p;
 END
@@ -6756,17 +7126,20 @@ BEGIN
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND p.element <> t.element THEN
-            p.rungs := pgsim._search_rungs(t, p.depth, r.dims, r.oversample, p.strategy = 'exact', p.element);
+        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+            fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
+            p.strategy := 'exact';
+        END IF;
+        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
+            p.rungs := pgsim._search_rungs(t, p.depth, coalesce(p.ladder, r.dims), p.keep, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
                 IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
                     fallbacks := fallbacks || 'the query does not fit the half precision of the index'::text;
                     p.strategy := 'exact';
                     CONTINUE;
                 END IF;
-                IF r.dims IS NOT NULL THEN
-                    p.ef := greatest(p.ef, 100, least(1000, greatest(2 * r.k, (p.rungs).keep[1])));
-                END IF;
+                -- pgvector gives no more than ef_search candidates at once.
+                p.ef := greatest(p.ef, least(1000, CASE WHEN p.ladder IS NOT NULL THEN p.keep WHEN r.dims IS NOT NULL THEN greatest(100, 2 * r.k) END));
             END IF;
         ELSE
             p.rungs := NULL;
@@ -6778,7 +7151,7 @@ BEGIN
         IF settings <> '{}' THEN
             previous := pgsim._set(settings);
         END IF;
-        IF p.strategy = 'partial' AND r.mode = 'auto' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
+        IF p.covering AND p.strategy IN ('partial', 'funnel') AND r.mode = 'auto' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
             -- By another index the rows that match lie farther apart than was reckoned with.
             PERFORM pgsim._set(previous);
             fallbacks := fallbacks || format('PostgreSQL does not take the partial index %s', p.index_name);
@@ -6825,6 +7198,7 @@ BEGIN
             -- The neighbours of a query that lies far from all are harder to find. How far it lies is known only now, and most need no second look.
             needed := p.ef * exp(least(10, p.far * (distances[cardinality(distances)] - p.typical)));
             p.far := NULL;
+            p.keep := least(100000, p.keep * needed / p.ef);
             p.ef := least(1000, needed);
             p.tuples := greatest(p.tuples, 20 * p.ef);
             IF r.mode = 'auto' AND needed > p.worth_ef AND pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN
@@ -6854,7 +7228,7 @@ BEGIN
     END IF;
 
     details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
-    IF r.dims IS NOT NULL THEN
+    IF r.dims IS NOT NULL OR p.strategy = 'funnel' THEN
         details := details || jsonb_build_object('dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])));
     END IF;
     IF fallbacks <> '{}' THEN
@@ -6865,7 +7239,7 @@ BEGIN
             'collection', t.collection, 'version', t.version_id, 'dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])),
             'reason', p.reason, 'recall', p.recall, 'rows', coalesce(cardinality(keys), 0),
             'estimated_matches', p.estimated, 'matches', pgsim._count(t.base_sql, p.predicate, p.given), 'filter', p.predicate, 'values', p.given,
-            'costs', p.costs, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
+            'costs', p.costs, 'rungs', CASE WHEN p.strategy = 'funnel' THEN to_jsonb(p.rungs) END, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
             'tuples', stages -> -1 -> 'tuples', 'statement', statement, 'settings', settings, 'complete', complete,
             'calibration', pgsim._calibration_state(t),
             'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
@@ -6915,7 +7289,7 @@ BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'index', pgsim._plan_indexes(plan),
         'ef', CASE WHEN p.strategy NOT IN ('exact', 'codes') THEN (settings ->> 'hnsw.ef_search')::int END,
-        'keep', CASE WHEN p.strategy = 'codes' THEN p.shortlist WHEN p.strategy <> 'exact' THEN p.wanted END,
+        'keep', CASE WHEN p.strategy = 'codes' THEN p.shortlist WHEN p.strategy = 'funnel' THEN greatest(p.wanted, (p.rungs).keep[1]) WHEN p.strategy <> 'exact' THEN p.wanted END,
         'margin', CASE WHEN p.strategy = 'codes' THEN round(p.margin::numeric, 2) END,
         'tuples', CASE WHEN counted THEN (
             SELECT round(sum((n ->> 'Actual Loops')::numeric * ((n ->> 'Actual Rows')::numeric + coalesce((n ->> 'Rows Removed by Filter')::numeric, 0)
@@ -6968,7 +7342,7 @@ BEGIN
         det := h.growth_growth * h.slope_slope - h.growth_slope * h.growth_slope;
         EXIT WHEN abs(h.to_growth) + abs(h.to_slope) < 1e-9;
         growth := least(5, greatest(0, growth + least(1, greatest(-1, (h.slope_slope * h.to_growth - h.growth_slope * h.to_slope) / det))));
-        slope := least(2.5, greatest(.5, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
+        slope := least(2.5, greatest(.2, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
     END LOOP;
 
     -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries
@@ -7013,7 +7387,7 @@ COMMENT ON FUNCTION pgsim._index_settings IS 'pgvector''s settings for a search 
 
 CREATE FUNCTION pgsim._index_strategy(p pgsim._search_plan, covering boolean) RETURNS text
 LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN cardinality((p.request).dims) > 1 THEN 'funnel' WHEN covering THEN 'partial' WHEN p.pruned THEN 'partition' ELSE 'ann' END;
+RETURN CASE WHEN p.ladder IS NOT NULL THEN 'funnel' WHEN covering THEN 'partial' WHEN p.pruned THEN 'partition' ELSE 'ann' END;
 COMMENT ON FUNCTION pgsim._index_strategy IS 'What a search by a vector index is called: a funnel, by a covering partial index, by the one partition that is needed, or plain ann.';
 
 CREATE FUNCTION pgsim._milliseconds(seconds float8) RETURNS text
@@ -7252,32 +7626,28 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._sampled_share IS 'Between which shares of a table''s rows match a predicate, by a thousand rows drawn at random (95% interval).';
 
-CREATE FUNCTION pgsim._search_rungs(t pgsim._target, k int, wanted int[], oversample int, exact boolean, first_element text) RETURNS pgsim._rungs
+CREATE FUNCTION pgsim._search_rungs(t pgsim._target, k int, ladder int[], keep int, exact boolean, first_element text) RETURNS pgsim._rungs
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     r pgsim._rungs;
-    candidates int := least(100000, k * coalesce(oversample, 8));
+    candidates int := greatest(k, coalesce(keep, k + 10));
     rungs int;
 BEGIN
-    r.dims := coalesce(wanted, ARRAY[t.dim]);
+    r.dims := coalesce(ladder, ARRAY[t.dim]);
+    IF exact THEN
+        -- Whoever ranks every match has no use for the shorter ones.
+        r.dims := r.dims[cardinality(r.dims):];
+    END IF;
     rungs := cardinality(r.dims);
     r.elements := array_fill(t.element, ARRAY[rungs]);
     IF NOT exact THEN
-        -- A rung takes the element type of the index made for it, if there is one, and that of the model otherwise.
-        FOR i IN 1 .. rungs LOOP
-            r.elements[i] := coalesce(CASE WHEN i = 1 THEN first_element END, (
-                SELECT x.element FROM pgsim._index AS x WHERE x.version_id = t.version_id AND x.dims = r.dims[i] AND x.where_filter IS NULL AND x.method <> 'codes'
-                ORDER BY x.element <> t.element, x.id LIMIT 1), t.element);
-        END LOOP;
+        r.elements[1] := coalesce(first_element, t.element);
         IF r.elements[rungs] <> t.element THEN
             -- What an index of narrower elements found is ranked by the stored ones.
             r.dims := r.dims || r.dims[rungs];
             r.elements := r.elements || t.element;
-            IF rungs = 1 THEN
-                candidates := k + 10;
-            END IF;
             rungs := rungs + 1;
         END IF;
     END IF;
@@ -7289,7 +7659,7 @@ BEGIN
     RETURN r;
 END
 $$;
-COMMENT ON FUNCTION pgsim._search_rungs IS 'The rungs of a search for k rows: the model''s full width, or the prefix lengths wanted.';
+COMMENT ON FUNCTION pgsim._search_rungs IS 'The rungs of a search for k rows: the model''s full width, or the prefix lengths of a ladder, of which the first keeps so many candidates.';
 
 CREATE FUNCTION pgsim._search_statement(p pgsim._search_plan) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -7352,7 +7722,7 @@ BEGIN
                                                              coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
-                    t.vector_schema, pgsim._distance_operator(t.metric),
+                    t.vector_schema, pgsim._distance_operator(t.metric, r.elements[i]),
                     coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
@@ -7371,8 +7741,6 @@ BEGIN
             statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
             statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
-        ELSIF rungs > 1 THEN
-            statement := format('%s ORDER BY %s LIMIT %s', statement, first_order || key_order, r.keep[1]);
         END IF;
         FOR i IN 2 .. rungs LOOP
             statement := format('SELECT * FROM (%s) AS r_%s ORDER BY d_%s LIMIT %s', statement, i - 1, i || key_order, r.keep[i]);
@@ -7430,7 +7798,7 @@ BEGIN
     t := pgsim._target(collection, model, embedding);
     rows := CASE WHEN t.rows < 0 THEN pgsim._rows_estimate(t.base) ELSE t.rows END;
     FOREACH part IN ARRAY parts LOOP
-        costs := costs || (part - 'index');
+        costs := costs || (part - 'index' - 'funnels');
     END LOOP;
     INSERT INTO pgsim._calibration AS k (version_id, rows, queries) VALUES (t.version_id, rows, 0) ON CONFLICT DO NOTHING;
     SELECT * INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id FOR UPDATE;
@@ -7443,9 +7811,10 @@ BEGIN
     SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
     INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
     FROM pgsim._fit_index((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'index') AS m)) AS f;
+    c.funnels := pgsim._fit_funnels((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'funnels') AS m));
     DELETE FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
     INSERT INTO pgsim._calibration SELECT c.*;
-    RETURN to_jsonb(c) || jsonb_build_object('collection', t.collection, 'model', t.model, 'recall_levels', pgsim._recall_levels());
+    RETURN to_jsonb(c) || jsonb_build_object('collection', t.collection, 'model', t.model, 'recall_levels', pgsim._recall_levels(), 'warnings', pgsim._funnel_warnings(t, c.funnels));
 END
 $$;
 COMMENT ON FUNCTION pgsim._store_calibration IS 'Puts the parts of a calibration together and stores it, for the searches that follow.';
@@ -7487,12 +7856,12 @@ END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
 
-strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), estimated_matches and matches (counted);
+strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), rungs (of a funnel: dims, elements and how many each keeps), estimated_matches and matches (counted);
 stages: each that was run, with what it read (index, tuples), its settings (ef, keep, margin), its seconds, and the fallback taken after it;
 complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
 $1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
 Of several legs: fusion (name, method, rank_constant, candidates), and legs: the kind, weight, rows, seconds and details of each, the details of a vector
-being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.fetch(collection text, keys text[], columns text[] = NULL) RETURNS TABLE (key text, data jsonb)
 LANGUAGE plpgsql STABLE
@@ -7566,8 +7935,9 @@ users type; where_columns: the columns it reads, if you want codes to serve it. 
 recall: the share of the exact answer that is to be found, on average, .5 to 1 (default .95). mode: auto takes what costs least at
 that recall; exact ranks every match; codes and ann use just these, and exact when they give too few. max_distance: rows farther away
 are left out. after: the last row of the page before, {"distance": ..., "key": ..., "rank": ...}. distinct_on: a column, of whose every
-value only the best row comes, or the best per_group. dims: prefix lengths that the model declares;
-one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
+value only the best row comes, or the best per_group. dims: prefix lengths that the model declares, or
+that an index has; one searches that prefix alone, of several each ranks what the shorter kept: at first oversample times k, or as many as the
+recall asks for. Left out, a funnel is one of the ways that auto compares.
 
 sparse_query: a sparse vector, one more leg (sparse), of the collection's sparse embedding. Under ip and cosine rows that share nothing with
 it do not match.
@@ -7576,7 +7946,7 @@ legs, each gives candidates rows (200, or twice k where that is more), and these
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
 one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
 "recent": {"column": "published", "half_life": "30 days"}}; docs/hybrid.md tells all.
-Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.search_batch(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
@@ -7602,7 +7972,7 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows. text_queries, sparse_queries: one for each vector, or in
 their place; NULL in either leaves that one out. legs are the same for all.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim._check_sparse(v sparsevec, what text, model text, dim int, metric text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -10075,10 +10445,10 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_vector IS 'Raises PS012 or PS013 for a vector that a model cannot have made.';
 
-CREATE FUNCTION pgsim._distance_operator(metric text) RETURNS text
+CREATE FUNCTION pgsim._distance_operator(metric text, element text = 'vector') RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE metric WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' WHEN 'l1' THEN '<+>' END;
-COMMENT ON FUNCTION pgsim._distance_operator IS 'pgvector''s operator of a metric. <#> is the negative inner product, so that less is nearer for all of them.';
+RETURN CASE WHEN element = 'bit' THEN '<~>' ELSE CASE metric WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' WHEN 'l1' THEN '<+>' END END;
+COMMENT ON FUNCTION pgsim._distance_operator IS 'pgvector''s operator of a metric, and of bits, which differ in so many places. <#> is the negative inner product, so that less is nearer for all of them.';
 
 CREATE FUNCTION pgsim._half_problem(v vector, metric text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -10122,6 +10492,11 @@ BEGIN
     END IF;
     IF dims < dim THEN
         operand := format('%s.subvector(%s, 1, %s)', vector_schema, operand, dims);
+    END IF;
+    IF element = 'bit' THEN
+        RETURN format('(%s.binary_quantize(%s))::pg_catalog.bit(%s)', vector_schema, operand, dims);
+    END IF;
+    IF dims < dim THEN
         -- Cosine measures direction alone. The other metrics need the length that the full vector had.
         IF metric <> 'cosine' THEN
             operand := format('%s.l2_normalize(%s)', vector_schema, operand);
@@ -10131,7 +10506,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._vector_expression IS
-    'A vector, or its first dims dimensions, as an element type; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';
+    'A vector, or its first dims dimensions, as an element type, bit being one bit for each sign; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';
 
 CREATE FUNCTION pgsim._vector_of(given text) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
