@@ -374,9 +374,12 @@ FROM pgsim._collection AS c;
 COMMENT ON VIEW pgsim.collections IS 'Tables registered for search.';
 
 CREATE VIEW pgsim.models AS
-SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at
-FROM pgsim._model AS m;
-COMMENT ON VIEW pgsim.models IS 'Embedding models, each at one revision.';
+SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at,
+       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim
+FROM pgsim._model AS m
+LEFT JOIN pgsim._map AS p ON p.id = m.map_id
+LEFT JOIN pgsim._model AS b ON b.id = p.from_model_id;
+COMMENT ON VIEW pgsim.models IS 'Embedding models, each at one revision. A derived one is its base model, mapped: its queries and vectors are given with input_dim numbers, in that one''s space.';
 
 CREATE VIEW pgsim.maps AS
 SELECT p.name, f.name AS from_model, coalesce(t.name, d.name) AS to_model, p.kind, p.dim_in, p.dim_out, p.normalized, p.keeps_scores,

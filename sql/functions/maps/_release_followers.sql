@@ -16,7 +16,7 @@ BEGIN
         CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.relation);
         t := pgsim._target(f.collection, f.model, f.embedding);
         PERFORM pgsim._require_all_rows(t);
-        IF EXISTS (SELECT FROM pgsim._map_problems(pgsim._collection_row(f.collection), t.version_id, '')) THEN
+        IF pgsim._map_missing(t) > 0 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('not every row of %L under model %L is mapped to %L yet, and what is not would be lost', f.collection, f.base, f.model),
                 HINT = format('Call pgsim.fill_version(%L, %L, %L) until it fills none, or drop that version first.', f.collection, f.model, f.embedding);
         END IF;
