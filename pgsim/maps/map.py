@@ -173,7 +173,8 @@ def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
             f"vector {int(np.argmin(lengths))} is all zeros, and has no direction",
             hint="Leave such vectors out: they match nothing under cosine.",
         )
-    return (vectors / lengths).astype(np.float32)
+    directed: NDArray[np.float32] = (vectors / lengths).astype(np.float32)
+    return directed
 
 
 def _identity_error(pair: tuple[NDArray[np.float32], NDArray[np.float32]]) -> float:

@@ -103,8 +103,9 @@ def _scores(rows: Array, queries: Array, metric: str, *, full: bool) -> Array:
         rows, queries = _directions(rows), _directions(queries)
     products: Array = queries @ rows.T
     if metric == "l2":
-        # The square of the distance, negative; what belongs to the query alone changes no order.
-        products = (2 * products - np.square(rows).sum(axis=1)).astype(np.float32)
+        # Half the square of the distance, negative; what belongs to the query alone changes no order.
+        lengths: Array = np.square(rows).sum(axis=1, dtype=np.float32)
+        products = (products - lengths / 2).astype(np.float32)
     return products
 
 

@@ -7,7 +7,7 @@ DECLARE
     other int;
 BEGIN
     IF coalesce(rows, 0) = 0 OR array_ndims(given) > 1 OR rows > 16000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('%s is %s; it is a plain list of 1 to 16000 vectors, one for each number that comes out', what, coalesce(format('a list of %s', rows), 'NULL')),
+        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('%s is %s; it is a plain list of 1 to 16000 vectors, one for each number that comes out', what, coalesce('a list of ' || rows, 'NULL')),
             HINT = 'The i-th number of a mapped vector is its inner product with the i-th of them.';
     END IF;
     FOR i IN 1 .. rows LOOP
