@@ -6,18 +6,21 @@ Names and arguments are those of the SQL functions; an argument left out takes t
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Unpack, cast
 
+import numpy as np
 import psycopg
 from pgvector import SparseVector
 
 from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
 from pgsim.json_values import is_storable, json_text
+from pgsim.maps import Map
 from pgsim.options import (
     BatchOptions,
     CallOptions,
@@ -36,6 +39,8 @@ from pgsim.vectors import as_vector, as_vectors, sparse_text, sparse_vectors_tex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from pgsim.embedders.protocol import Embedder
     from pgsim.rerankers.protocol import Scorer
@@ -144,7 +149,7 @@ class TextStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A registered model, as far as embedding with it needs."""
+    """A registered model, as far as embedding with it needs. ``dim``: of what its embedder makes."""
 
     name: str
     dim: int
@@ -833,6 +838,114 @@ def drop_embedding(collection: str, name: str) -> Steps[None]:
     yield from _rows("pgsim.drop_embedding", collection=collection, name=name)
 
 
+def create_map(name: str, from_model: str, fitted: Map, *, to_model: str | None = None) -> Steps[str]:
+    """Store a fitted map of a model's space, which never changes from then on; its name.
+
+    ``to_model``: the model whose space it leads to; None where that is new, and `derive_model` makes a model of it.
+    """
+    rows = yield from _rows(
+        "pgsim.create_map",
+        name=name,
+        from_model=from_model,
+        to_model=to_model,
+        kind=fitted.kind,
+        matrix=vectors_text(fitted.matrix),
+        query_matrix=None if fitted.query_matrix is None else vectors_text(fitted.query_matrix),
+        bias=None if fitted.bias is None else vector_text(fitted.bias),
+        normalized=fitted.normalized,
+        properties=json_text(fitted.properties),
+    )
+    return cast("str", rows[0][0])
+
+
+def fetch_map(name: str) -> Steps[Map]:
+    """A stored map, to be applied to arrays."""
+    rows = yield from _query(
+        "SELECT kind, normalized, properties, components::text[], query_components::text[], bias::text "
+        "FROM pgsim._map_row(%(name)s)",
+        _checked({"name": name}),
+    )
+    kind, normalized, properties, matrix, queries, bias = rows[0]
+    return Map(
+        cast("str", kind),
+        _components(matrix),
+        None if queries is None else _components(queries),
+        None if bias is None else _components([bias])[0],
+        cast("bool", normalized),
+        cast("dict[str, object]", properties),
+    )
+
+
+def apply_map(name: str, vector: Vector, *, side: str | None = None) -> Steps[NDArray[np.float32] | None]:
+    """A vector mapped in the database, ``(d,) float32``; ``side``: row, or query. `fetch_map` maps many here."""
+    rows = yield from _query(
+        "SELECT a.mapped::text FROM pgsim.apply_map(%(name)s, %(v)s, %(side)s) AS a (mapped)",
+        _checked({"name": name, "v": vector_text(as_vector(vector)), "side": side or "row"}),
+    )
+    return None if rows[0][0] is None else _components([rows[0][0]])[0]
+
+
+def drop_map(name: str) -> Steps[None]:
+    """Forget a map that no model is derived by."""
+    yield from _rows("pgsim.drop_map", name=name)
+
+
+def derive_model(
+    name: str,
+    map: str,  # noqa: A002 -- named as in SQL
+    *,
+    matryoshka: Sequence[int] | None = None,
+    element: str | None = None,
+    properties: Mapping[str, object] | None = None,
+) -> Steps[str]:
+    """Register a model whose vectors are another model's, mapped; its name.
+
+    Queries and vectors of it are given in the space of the model that the map begins at.
+    """
+    rows = yield from _rows(
+        "pgsim.derive_model",
+        name=name,
+        map=map,
+        matryoshka=None if matryoshka is None else list(matryoshka),
+        element=element,
+        properties=json_text(properties),
+    )
+    return cast("str", rows[0][0])
+
+
+def fill_batch(
+    collection: str, model: str, *, embedding: str = "default", size: int | None = None, after: str | None = None
+) -> Steps[tuple[int, str | None]]:
+    """Map one batch of rows that a derived version lacks: how many were stored, and the last key looked at."""
+    rows = yield from _rows(
+        "pgsim.fill_version", collection=collection, model=model, embedding=embedding, size=size, after=after
+    )
+    return cast("tuple[int, str | None]", rows[0])
+
+
+def missing_images(collection: str, model: str, *, embedding: str = "default") -> Steps[int]:
+    """How many rows a derived version lacks of the one that it follows."""
+    rows = yield from _query(
+        "SELECT pgsim._map_missing(pgsim._target(%(collection)s, %(model)s, %(embedding)s))",
+        _checked({"collection": collection, "model": model, "embedding": embedding}),
+    )
+    return cast("int", rows[0][0])
+
+
+def sample_vectors(
+    collection: str, model: str, *, embedding: str = "default", sample: int, seed: int = 0
+) -> Steps[NDArray[np.float32]]:
+    """Vectors of a sample of the rows that the caller may see, ``(n, d) float32``."""
+    rows = yield from _query(
+        "SELECT s.sent FROM pgsim._sent_sample(%(collection)s, %(model)s, %(embedding)s, %(sample)s, %(seed)s) "
+        "AS s (sent)",
+        _checked({"collection": collection, "model": model, "embedding": embedding, "sample": sample, "seed": seed}),
+    )
+    # pgvector sends two int16, dimensions and nothing, and then float32, all of them big-endian.
+    sent = [np.frombuffer(cast("bytes", row[0]), dtype=">f4", offset=4) for row in rows]
+    return np.stack(sent).astype(np.float32) if sent else np.empty((0, 0), np.float32)
+
+
 def drop_model(name: str) -> Steps[None]:
     """Forget a model that no version is under."""
     yield from _rows("pgsim.drop_model", name=name)
@@ -985,7 +1098,7 @@ def forget_searches(collection: str, *, before: datetime.datetime | None = None)
 def active_model(collection: str, *, model: str | None = None, embedding: str = "default") -> Steps[Model]:
     """The model that answers for an embedding, or the one named, which must have a version there."""
     rows = yield from _query(
-        "SELECT m.name, m.dim, m.query_prefix, m.document_prefix "
+        "SELECT m.name, m.input_dim, m.query_prefix, m.document_prefix "
         "FROM pgsim._target(%(collection)s::text, %(model)s::text, %(embedding)s::text) AS t "
         "JOIN pgsim.models AS m ON m.name = t.model",
         _checked({"collection": collection, "model": model, "embedding": embedding}),
@@ -1052,6 +1165,10 @@ def _rows(function: str, required: Sequence[str] = (), /, **arguments: object) -
     given = {name: value for name, value in arguments.items() if value is not None or name in required}
     named = ", ".join(f'"{name}" => %({name})s' for name in given)
     return (yield from _query(f"SELECT * FROM {function}({named})", _checked(given)))
+
+
+def _components(texts: object) -> NDArray[np.float32]:
+    return np.array([json.loads(text) for text in cast("list[str]", texts)], dtype=np.float32)
 
 
 def _with_width(collection: str, options: Mapping[str, object], *, alone: bool) -> Steps[dict[str, object]]:

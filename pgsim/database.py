@@ -17,17 +17,19 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import psycopg
 from psycopg.rows import tuple_row
 
-from pgsim import calls, errors
+from pgsim import calls, errors, ladders
 from pgsim.steps import run, run_async
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from types import TracebackType
 
     from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
     from pgsim.embedders.protocol import Embedder
+    from pgsim.ladders import LadderReport
     from pgsim.steps import Row, Steps
+    from pgsim.vectors import Vectors
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -130,6 +132,11 @@ class Database:
     drop_fusion = _sync(calls.drop_fusion)
     sample_queries = _sync(calls.sample_queries)
     tune_fusion = _sync(calls.tune_fusion)
+    create_map = _sync(calls.create_map)
+    fetch_map = _sync(calls.fetch_map)
+    apply_map = _sync(calls.apply_map)
+    drop_map = _sync(calls.drop_map)
+    derive_model = _sync(calls.derive_model)
     drop_index = _sync(calls.drop_index)
     drop_version = _sync(calls.drop_version)
     drop_embedding = _sync(calls.drop_embedding)
@@ -173,6 +180,90 @@ class Database:
             if progress:
                 progress(done, max(total, done))
         return done
+
+    def fill_version(
+        self,
+        collection: str,
+        model: str,
+        *,
+        embedding: str = "default",
+        size: int = 1000,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Map every row that a derived version lacks; how many were stored.
+
+        Each batch is a transaction of its own: what stops it, at any moment, loses one batch of work and no row.
+
+        Args:
+            size: rows a batch; who writes one of them waits for the batch.
+            progress: called after each batch with the rows done and the rows there were to do.
+        """
+        total = self._run(calls.missing_images(collection, model, embedding=embedding))
+        filled, stored, after = 0, -1, None
+        while stored:
+            stored = 0
+            while True:
+                batch, after = self._run(
+                    calls.fill_batch(collection, model, embedding=embedding, size=size, after=after)
+                )
+                stored += batch
+                if progress:
+                    progress(filled + stored, max(total, filled + stored))
+                if after is None:
+                    break
+            filled += stored
+        return filled
+
+    def fit_ladder(
+        self,
+        collection: str,
+        *,
+        method: str = "pca",
+        model: str | None = None,
+        embedding: str = "default",
+        dims: Sequence[int] | None = None,
+        sample: int = 20000,
+        queries: Vectors | None = None,
+        name: str | None = None,
+        seed: int = 0,
+        dry_run: bool = False,
+        measured: Callable[[LadderReport], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> LadderReport:
+        """Make a ladder of prefixes for a model that has none: fit a map, derive a model, give it a version, fill that.
+
+        What is there of that name already is taken up where it was left, and fitted no second time.
+
+        Args:
+            method: pca (scores stay as they are), leanvec (likewise, fitted to queries as well) or whitening.
+            model: the one to be mapped; by default the active version's.
+            dims: the prefix lengths; by default 64, 128, ... and the full width, which pca and leanvec always have.
+            sample: how many rows to fit on.
+            queries: ``(m, d)``, of the model: one half to fit leanvec, the other to measure with. Otherwise rows are.
+            name: of the map and of the model, by default the model's with the method.
+            dry_run: measure, and keep nothing.
+            measured: called with the report before any row is mapped.
+            progress: called with the rows mapped and the rows there are to map.
+        """
+        report = self._run(
+            ladders.prepare(
+                collection,
+                method=method,
+                model=model,
+                embedding=embedding,
+                dims=dims,
+                sample=sample,
+                queries=queries,
+                name=name,
+                seed=seed,
+                dry_run=dry_run,
+            )
+        )
+        if measured:
+            measured(report)
+        if not dry_run:
+            self.fill_version(collection, report.name, embedding=embedding, progress=progress)
+        return report
 
     def close(self) -> None:
         """Close the connection that was made for a DSN."""
@@ -244,6 +335,11 @@ class AsyncDatabase:
     drop_fusion = _async(calls.drop_fusion)
     sample_queries = _async(calls.sample_queries)
     tune_fusion = _async(calls.tune_fusion)
+    create_map = _async(calls.create_map)
+    fetch_map = _async(calls.fetch_map)
+    apply_map = _async(calls.apply_map)
+    drop_map = _async(calls.drop_map)
+    derive_model = _async(calls.derive_model)
     drop_index = _async(calls.drop_index)
     drop_version = _async(calls.drop_version)
     drop_embedding = _async(calls.drop_embedding)
@@ -281,6 +377,69 @@ class AsyncDatabase:
             if progress:
                 progress(done, max(total, done))
         return done
+
+    async def fill_version(
+        self,
+        collection: str,
+        model: str,
+        *,
+        embedding: str = "default",
+        size: int = 1000,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """`Database.fill_version`."""
+        total = await self._run(calls.missing_images(collection, model, embedding=embedding))
+        filled, stored, after = 0, -1, None
+        while stored:
+            stored = 0
+            while True:
+                batch, after = await self._run(
+                    calls.fill_batch(collection, model, embedding=embedding, size=size, after=after)
+                )
+                stored += batch
+                if progress:
+                    progress(filled + stored, max(total, filled + stored))
+                if after is None:
+                    break
+            filled += stored
+        return filled
+
+    async def fit_ladder(
+        self,
+        collection: str,
+        *,
+        method: str = "pca",
+        model: str | None = None,
+        embedding: str = "default",
+        dims: Sequence[int] | None = None,
+        sample: int = 20000,
+        queries: Vectors | None = None,
+        name: str | None = None,
+        seed: int = 0,
+        dry_run: bool = False,
+        measured: Callable[[LadderReport], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> LadderReport:
+        """`Database.fit_ladder`."""
+        report = await self._run(
+            ladders.prepare(
+                collection,
+                method=method,
+                model=model,
+                embedding=embedding,
+                dims=dims,
+                sample=sample,
+                queries=queries,
+                name=name,
+                seed=seed,
+                dry_run=dry_run,
+            )
+        )
+        if measured:
+            measured(report)
+        if not dry_run:
+            await self.fill_version(collection, report.name, embedding=embedding, progress=progress)
+        return report
 
     async def close(self) -> None:
         """Close the connection that was made for a DSN."""

@@ -159,6 +159,14 @@ class ConnectionFailed(PgsimError, sqlstate="PS042"):
     """The server could not be reached, or refused the connection."""
 
 
+class UnknownMap(PgsimError, sqlstate="PS054"):
+    """There is no map of that name."""
+
+
+class InvalidMap(PgsimError, sqlstate="PS055"):
+    """A map's shapes do not fit together or to its model, or it does not keep what its kind promises."""
+
+
 def class_for(sqlstate: str | None) -> type[PgsimError] | None:
     """The class of an SQLSTATE, or None when it is not one of pgsim's."""
     return _BY_SQLSTATE.get(sqlstate or "")

@@ -48,6 +48,29 @@ CREATE TABLE pgsim._model (
 );
 COMMENT ON TABLE pgsim._model IS 'Embedding models, each at one revision.';
 
+-- Read whole for every call, by what maps: stored uncompressed, components are there in a tenth of a millisecond (384 of 384 numbers).
+CREATE TABLE pgsim._map (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    from_model_id int NOT NULL REFERENCES pgsim._model,
+    to_model_id int REFERENCES pgsim._model,
+    kind text NOT NULL,
+    dim_in int NOT NULL,
+    dim_out int NOT NULL,
+    normalized boolean NOT NULL,
+    keeps_scores boolean NOT NULL,
+    components vector[] NOT NULL,
+    query_components vector[],
+    bias vector,
+    properties jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE pgsim._map ALTER COLUMN components SET STORAGE EXTERNAL, ALTER COLUMN query_components SET STORAGE EXTERNAL;
+COMMENT ON TABLE pgsim._map IS 'Fitted transformations of a model''s space: a component is a vector whose inner product with another is one number of what that is mapped to.';
+
+-- A model may be another one mapped; raw_prefixes: under its inner product a prefix has the length that it has, and not 1.
+ALTER TABLE pgsim._model ADD COLUMN map_id int UNIQUE REFERENCES pgsim._map, ADD COLUMN raw_prefixes boolean NOT NULL DEFAULT false;
+
 CREATE TABLE pgsim._embedding (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     collection_id int NOT NULL REFERENCES pgsim._collection ON DELETE CASCADE,
@@ -66,9 +89,12 @@ CREATE TABLE pgsim._version (
     relation regclass NOT NULL,
     column_name text NOT NULL,
     adopted boolean NOT NULL,
+    -- The version whose vectors this one has, mapped; NULL also where that was dropped.
+    follows int REFERENCES pgsim._version ON DELETE SET NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (embedding_id, model_id)
 );
+CREATE INDEX _version_follows ON pgsim._version (follows) WHERE follows IS NOT NULL;
 CREATE UNIQUE INDEX _version_adopted ON pgsim._version (relation, column_name) WHERE adopted;
 CREATE UNIQUE INDEX _version_active ON pgsim._version (embedding_id) WHERE state = 'active';
 COMMENT ON TABLE pgsim._version IS 'An embedding under one model: a table of pgsim_data, or an adopted column of the base table.';
@@ -262,7 +288,10 @@ CREATE TYPE pgsim._target AS (
     codes_element text,
     record_share float8,
     audit_share float8,
-    record_values boolean
+    record_values boolean,
+    map_id int,
+    follows int,
+    prefix_metric text
 );
 
 -- A piece of a predicate, and the values that it and the pieces before it read from the one jsonb.
@@ -375,7 +404,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -383,9 +412,21 @@ FROM pgsim._collection AS c;
 COMMENT ON VIEW pgsim.collections IS 'Tables registered for search.';
 
 CREATE VIEW pgsim.models AS
-SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at
-FROM pgsim._model AS m;
-COMMENT ON VIEW pgsim.models IS 'Embedding models, each at one revision.';
+SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at,
+       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim
+FROM pgsim._model AS m
+LEFT JOIN pgsim._map AS p ON p.id = m.map_id
+LEFT JOIN pgsim._model AS b ON b.id = p.from_model_id;
+COMMENT ON VIEW pgsim.models IS 'Embedding models, each at one revision. A derived one is its base model, mapped: its queries and vectors are given with input_dim numbers, in that one''s space.';
+
+CREATE VIEW pgsim.maps AS
+SELECT p.name, f.name AS from_model, coalesce(t.name, d.name) AS to_model, p.kind, p.dim_in, p.dim_out, p.normalized, p.keeps_scores,
+       p.query_components IS NOT NULL AS maps_queries_apart, p.properties, p.created_at
+FROM pgsim._map AS p
+JOIN pgsim._model AS f ON f.id = p.from_model_id
+LEFT JOIN pgsim._model AS t ON t.id = p.to_model_id
+LEFT JOIN pgsim._model AS d ON d.map_id = p.id;
+COMMENT ON VIEW pgsim.maps IS 'Maps of models'' spaces: of which model, into which, how, whether full-width scores stay as they are, and what was measured.';
 
 CREATE VIEW pgsim.embeddings AS
 SELECT c.name AS collection, e.name, e.source_columns, m.name AS active_model, e.created_at
@@ -458,4 +499,4 @@ WHERE l.recall IS NOT NULL
 GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
-GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.maps, pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from pgsim import __version__
-from pgsim.cli import advise, indexes, install, quality, source, text, tune, work
+from pgsim.cli import advise, indexes, install, ladder, quality, source, text, tune, work
 from pgsim.cli.screen import errors
 from pgsim.errors import PgsimError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(indexes.app, name="index")
 app.add_typer(text.app, name="text")
 app.add_typer(tune.app, name="tune")
+app.add_typer(ladder.app, name="ladder")
 app.add_typer(source.app, name="sql")
 _COMMANDS: list[Callable[..., None]] = [
     install.install,

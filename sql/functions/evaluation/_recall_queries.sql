@@ -15,6 +15,10 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries holds %s vectors; it is a plain list of 1 to 10000', cardinality(queries)),
                 HINT = 'Leave it out to take rows of the collection as queries.';
         END IF;
+        IF t.map_id IS NOT NULL THEN
+            PERFORM pgsim._mapped_queries(t, queries);
+            RETURN queries;
+        END IF;
         FOR i IN 1 .. cardinality(queries) LOOP
             PERFORM pgsim._check_vector(queries[i], format('query %s', i), t.model, t.dim, t.metric, t.element);
         END LOOP;
@@ -23,6 +27,9 @@ BEGIN
     IF sample IS NULL OR sample NOT BETWEEN 1 AND 10000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 1 to 10000', coalesce(sample::text, 'NULL')),
             HINT = 'Each row of the sample is a query, searched exactly too.';
+    END IF;
+    IF t.map_id IS NOT NULL THEN
+        RETURN pgsim._given_to_map(t, sample, seed);
     END IF;
     RETURN pgsim._directed((pgsim._sample(t, sample, seed)).vectors, t.metric);
 END

@@ -93,9 +93,9 @@ BEGIN
                 END IF;
                 p := pgsim._plan_search(leg_request, explained);
                 t := p.target;
-                executed := pgsim._execute_search(p, pgsim._leg_vector(l, query), explained);
+                executed := pgsim._execute_search(p, pgsim._leg_vector(l, query, t), explained);
                 IF t.record_share > 0 OR t.audit_share > 0 THEN
-                    PERFORM pgsim._record_some(p, pgsim._leg_vector(l, query), executed.keys, executed.distances, executed.details, leg_started);
+                    PERFORM pgsim._record_some(p, pgsim._leg_vector(l, query, t), executed.keys, executed.distances, executed.details, leg_started);
                 END IF;
                 list.keys := executed.keys;
                 list.scores := ARRAY(SELECT pgsim.score(t.metric, d.distance) FROM unnest(executed.distances) WITH ORDINALITY AS d (distance, ordinal) ORDER BY d.ordinal);

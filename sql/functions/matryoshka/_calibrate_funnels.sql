@@ -20,8 +20,8 @@ BEGIN
         CONTINUE WHEN x.element = 'halfvec' AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL OR pgsim._prefix_is_zero(query, x.dims);
         statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT %%s) AS n',
             t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.version_sql,
-            pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, x.dims, x.element), pgsim._distance_operator(t.metric, x.element),
-            pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', x.dims, x.element));
+            pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, x.dims, x.element), pgsim._distance_operator(t.metric, x.element),
+            pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', x.dims, x.element));
         FOR e IN 1 .. cardinality(efs) LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', efs[e]::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
             EXECUTE format(statement, efs[e]) INTO found USING query;

@@ -21,7 +21,7 @@ BEGIN
         FROM pgsim._version AS v
         JOIN pgsim._embedding AS e ON e.id = v.embedding_id
         JOIN pgsim._collection AS c ON c.id = e.collection_id
-        WHERE c.id = TG_ARGV[0]::int AND v.state <> 'retired' AND e.source_columns <> '{}'
+        WHERE c.id = TG_ARGV[0]::int AND v.state <> 'retired' AND v.follows IS NULL AND e.source_columns <> '{}'
     LOOP
         IF NOT live.key_columns <@ live.readable OR live.adopted AND live.column_name <> ALL (live.readable) THEN
             RAISE WARNING USING MESSAGE = format('pgsim does not see changes of %s: a column of its key or of its vectors was renamed or dropped', live.relation),

@@ -2,7 +2,7 @@ CREATE FUNCTION pgsim._security_drift(base regclass, version regclass) RETURNS b
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT b.relrowsecurity <> v.relrowsecurity OR b.relforcerowsecurity <> v.relforcerowsecurity OR EXISTS (
+    SELECT b.relrowsecurity <> v.relrowsecurity OR (b.relforcerowsecurity AND NOT EXISTS (SELECT FROM pgsim._version AS d WHERE d.relation = v.oid AND d.follows IS NOT NULL)) <> v.relforcerowsecurity OR EXISTS (
         SELECT
         FROM (VALUES ('pgsim_read', 'r'), ('pgsim_insert', 'a'), ('pgsim_update', 'w'), ('pgsim_delete', 'd')) AS w (name, command)
         FULL JOIN (SELECT p.* FROM pg_policy AS p WHERE p.polrelid = v.oid) AS p ON p.polname = w.name AND b.relrowsecurity

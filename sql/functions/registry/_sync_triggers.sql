@@ -16,4 +16,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture, of codes and of its text index, to what is needed now.';
+COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture, of codes, of its text index and of derived versions, to what is needed now.';

@@ -8,9 +8,15 @@ DECLARE
     drift record;
     policy text;
     may_create boolean;
+    -- Only the trigger that keeps a derived version writes it, and runs as the owner of pgsim.
+    derived boolean := EXISTS (SELECT FROM pgsim._version AS v WHERE v.relation = version AND v.follows IS NOT NULL);
 BEGIN
     SELECT * INTO base FROM pg_class AS r WHERE r.oid = c.relation;
-    IF base.relowner <> (SELECT r.relowner FROM pg_class AS r WHERE r.oid = version) THEN
+    IF derived THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', version, (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'pgsim'));
+        -- The base table is truncated with what refers to it, or not at all.
+        EXECUTE format('GRANT TRUNCATE ON %s TO %I', version, pg_get_userbyid(base.relowner));
+    ELSIF base.relowner <> (SELECT r.relowner FROM pg_class AS r WHERE r.oid = version) THEN
         -- PostgreSQL asks that a new owner may create tables in the schema: it may, for this moment. One at a time.
         PERFORM pg_advisory_xact_lock('pg_namespace'::regclass::oid::int, 'pgsim_data'::regnamespace::oid::int);
         may_create := has_schema_privilege(base.relowner, 'pgsim_data', 'CREATE');
@@ -22,7 +28,7 @@ BEGIN
             EXECUTE format('REVOKE CREATE ON SCHEMA pgsim_data FROM %I', pg_get_userbyid(base.relowner));
         END IF;
     END IF;
-    FOR drift IN SELECT * FROM pgsim._privilege_drift(c.relation, version) LOOP
+    FOR drift IN SELECT * FROM pgsim._privilege_drift(c.relation, version, CASE WHEN derived THEN '{SELECT}' ELSE '{SELECT,INSERT,UPDATE,DELETE}' END::text[]) LOOP
         EXECUTE format(CASE WHEN drift.missing THEN 'GRANT %s ON %s TO %s' ELSE 'REVOKE %s ON %s FROM %s' END, drift.privilege, version, drift.grantee);
     END LOOP;
 
@@ -34,7 +40,7 @@ BEGIN
     END LOOP;
     EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', version,
                    CASE WHEN base.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END,
-                   CASE WHEN base.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END);
+                   CASE WHEN base.relforcerowsecurity AND NOT derived THEN 'FORCE' ELSE 'NO FORCE' END);
     IF base.relrowsecurity THEN
         base_row := format('SELECT FROM %s AS b WHERE %s', c.relation,
                            pgsim._key_join('b.', version || '.', c.key_columns, true));

@@ -34,12 +34,12 @@ BEGIN
                    format('SELECT pgsim.sync_privileges(%1$L)', c.name) || coalesce(
                        (SELECT string_agg(format('; SELECT pgsim.enqueue_missing(%L, %L, %L)', w.collection, w.model, w.embedding), '' ORDER BY w.id)
                         FROM pgsim.versions AS w JOIN pgsim.embeddings AS e ON e.collection = w.collection AND e.name = w.embedding
-                        WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}'), '')
+                        WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}' AND EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = w.id AND s.follows IS NULL)), '')
             FROM pgsim._trigger_drift(c) AS d HAVING count(*) > 0;
         RETURN QUERY SELECT * FROM pgsim._text_problems(c, object);
-        FOR v IN SELECT w.*, e.name AS embedding, r.relowner, b.relowner AS base_owner, r.oid IS NULL AS gone, m.name AS model
+        FOR v IN SELECT w.*, e.name AS embedding, r.relowner, CASE WHEN w.follows IS NULL THEN b.relowner ELSE s.nspowner END AS base_owner, r.oid IS NULL AS gone, m.name AS model
                  FROM pgsim._version AS w JOIN pgsim._embedding AS e ON e.id = w.embedding_id JOIN pgsim._model AS m ON m.id = w.model_id
-                 LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation
+                 LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation JOIN pg_namespace AS s ON s.nspname = 'pgsim'
                  WHERE e.collection_id = c.id ORDER BY w.id LOOP
             object := format('collection %s, embedding %s, model %s', c.name, v.embedding, v.model);
             IF v.gone THEN
@@ -49,7 +49,7 @@ BEGIN
             END IF;
             IF NOT v.adopted THEN
                 IF v.relowner <> v.base_owner THEN
-                    RETURN QUERY SELECT 'error', object, format('%s belongs to %I, and %s to %I', v.relation, pg_get_userbyid(v.relowner), c.relation, pg_get_userbyid(v.base_owner)),
+                    RETURN QUERY SELECT 'error', object, format('%s belongs to %I, and should to %I%s', v.relation, pg_get_userbyid(v.relowner), pg_get_userbyid(v.base_owner), CASE WHEN v.follows IS NULL THEN format(', as %s does', c.relation) ELSE '' END),
                         format('SELECT pgsim.sync_privileges(%L)', c.name);
                 END IF;
                 IF NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = v.relation AND k.contype = 'f' AND k.confrelid = c.relation) THEN
@@ -57,7 +57,7 @@ BEGIN
                         format('SELECT pgsim.drop_version(%L, %L, %L, force => true), and create it again', c.name, v.model, v.embedding);
                 END IF;
                 SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
-                FROM pgsim._privilege_drift(c.relation, v.relation) AS d;
+                FROM pgsim._privilege_drift(c.relation, v.relation, CASE WHEN v.follows IS NULL THEN '{SELECT,INSERT,UPDATE,DELETE}' ELSE '{SELECT}' END::text[]) AS d;
                 IF problems IS NOT NULL THEN
                     RETURN QUERY SELECT 'error', object, format('%s has other grants than %s: it %s', v.relation, c.relation, problems),
                         format('SELECT pgsim.sync_privileges(%L)', c.name);
@@ -77,6 +77,7 @@ BEGIN
                 WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
             RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._map_problems(c, v.id, object);
             RETURN QUERY
                 SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p

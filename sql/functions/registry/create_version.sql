@@ -11,6 +11,7 @@ DECLARE
     version_relation regclass;
     given_type text;
     wanted_type text;
+    base_version pgsim._version;
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -27,6 +28,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('embedding %L of collection %L has %s vectors, and model %L makes %s ones', embedding, collection,
                 CASE m.element WHEN 'sparsevec' THEN 'dense' ELSE 'sparse' END, model, CASE m.element WHEN 'sparsevec' THEN 'sparse' ELSE 'dense' END),
             HINT = format('Give them an embedding of their own, which is searched beside it: pgsim.create_embedding(%L, ''sparse'', source_columns), then pgsim.create_version(%1$L, %L, embedding => ''sparse'').', collection, model);
+    END IF;
+
+    IF m.map_id IS NOT NULL THEN
+        base_version := pgsim._base_version(c, e, m, column_name);
     END IF;
 
     wanted_type := format('%s.%I(%s)', pgsim._vector_schema(), m.element, m.dim);
@@ -47,10 +52,10 @@ BEGIN
         version_relation := c.relation;
     END IF;
 
-    INSERT INTO pgsim._version (embedding_id, model_id, state, relation, column_name, adopted)
+    INSERT INTO pgsim._version (embedding_id, model_id, state, relation, column_name, adopted, follows)
     VALUES (e.id, m.id,
             CASE WHEN EXISTS (SELECT FROM pgsim._version AS v WHERE v.embedding_id = e.id) THEN 'building' ELSE 'active' END,
-            coalesce(version_relation, 'pgsim._version'), coalesce(create_version.column_name, 'embedding'), create_version.column_name IS NOT NULL)
+            coalesce(version_relation, 'pgsim._version'), coalesce(create_version.column_name, 'embedding'), create_version.column_name IS NOT NULL, base_version.id)
     RETURNING id INTO new_id;
     IF column_name IS NULL THEN
         table_name := pgsim._version_name(c.name, e.name, m.name, new_id);
@@ -67,5 +72,7 @@ $$Gives an embedding a version under a model, and returns the version's id. The 
 
 column_name NULL: a table of its own in schema pgsim_data, empty at first, with the base table's owner, grants and row-level
 security; its rows go with the base rows. Otherwise: adopts that vector column of the base table where it stands, moving nothing.
+Under a derived model it follows the version of the same embedding under the model that the map begins at: every change there is mapped in the
+writer's own transaction, pgsim.fill_version maps the rows that are there, and no embedder is called.
 From here on changes of the source columns are queued; pgsim.enqueue_missing queues what has no vector yet.
-Errors: PS001, PS002, PS003, PS005, PS006, PS010, PS012, PS020, PS032.$$;
+Errors: PS001, PS002, PS003, PS005, PS006, PS010, PS012, PS020, PS032, PS035.$$;

@@ -11,8 +11,10 @@ BEGIN
         DELETE FROM pgsim._model AS d WHERE d.id = m.id;
     EXCEPTION WHEN foreign_key_violation THEN
         RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('model %L is in use', name),
-            DETAIL = 'By: ' || (SELECT string_agg(format('%L, embedding %L', v.collection, v.embedding), '; ') FROM pgsim.versions AS v WHERE v.model = drop_model.name),
-            HINT = 'Drop its versions first, with pgsim.drop_version.';
+            DETAIL = 'By: ' || (SELECT string_agg(u.by, '; ') FROM (
+                SELECT format('%L, embedding %L', v.collection, v.embedding) AS by FROM pgsim.versions AS v WHERE v.model = drop_model.name
+                UNION ALL SELECT format('map %L', p.name) FROM pgsim._map AS p WHERE m.id IN (p.from_model_id, p.to_model_id)) AS u),
+            HINT = 'Drop its versions first, with pgsim.drop_version, and maps with pgsim.drop_map.';
     END;
 END
 $$;

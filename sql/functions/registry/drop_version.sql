@@ -6,6 +6,7 @@ DECLARE
     c pgsim._collection;
     e pgsim._embedding;
     v pgsim._version;
+    followers regclass[];
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -20,11 +21,14 @@ BEGIN
             MESSAGE = format('the version of %L under model %L is active: searches are answered from it', collection, model),
             HINT = 'Drop it all the same with force => true.';
     END IF;
+    followers := pgsim._release_followers(v.id, force);
     PERFORM pgsim._drop_version(v.id);
     PERFORM pgsim._sync_triggers(c);
+    PERFORM pgsim._sync_version_privileges(c, f) FROM unnest(followers) AS f;
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_version IS
 $$Drops a version: its table and indexes; of an adopted column only the indexes that pgsim made, the column stays.
 
-force: drop it even when it is active. Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+force: drop it even when it is active, or when a derived version follows it: that stays, and from then on takes vectors itself, mapped on their
+way (which takes all rows to be mapped). Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;

@@ -9,6 +9,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        RETURN pgsim.enqueue_missing(collection, (pgsim._followed(t)).model, embedding);
+    END IF;
     PERFORM pgsim._require_all_rows(t);
     IF t.source_columns = '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, collection),

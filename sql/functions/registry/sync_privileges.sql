@@ -8,6 +8,7 @@ DECLARE
     codes regclass;
     lapsed text[];
     text_lapsed boolean := false;
+    lapsed_maps text[];
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -26,12 +27,16 @@ BEGIN
     END IF;
     SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
     FROM pgsim._trigger_drift(c) AS d WHERE d.name ~ '^!pgsim_(codes|inverted)_' AND d.definition IS NOT NULL;
+    SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed_maps
+    FROM pgsim._trigger_drift(c) AS d WHERE d.name ~ '^[!~]pgsim_map_' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
     IF text_lapsed AND row_security_active(c.relation) THEN
         UPDATE pgsim._text AS x SET complete = false WHERE x.collection_id = c.id;
     ELSIF text_lapsed THEN
         PERFORM pgsim._fill_text(c, pgsim._text_row(c));
     END IF;
+    PERFORM pgsim._repair_mapped(pgsim._target(v.collection, v.model, v.embedding))
+    FROM pgsim.versions AS v WHERE v.id::text = ANY (lapsed_maps) AND NOT row_security_active(c.relation);
     -- What was written while triggers were missing or off is not in the codes.
     UPDATE pgsim._index AS i SET complete = false WHERE i.method IN ('codes', 'inverted') AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
     PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)

@@ -19,6 +19,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the model that made the vectors: nothing else tells one model''s vectors from another''s.';
     END IF;
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        -- What is stored there is mapped here.
+        t := pgsim._followed(t);
+        RETURN pgsim.upsert(collection, t.model, keys, vectors, embedding, source_hashes, skip_absent, sparse_vectors);
+    END IF;
     sparse := t.element = 'sparsevec';
     IF sparse AND vectors IS NOT NULL THEN
         PERFORM pgsim._require_dense(t, 'vectors is');
@@ -31,6 +36,9 @@ BEGIN
             MESSAGE = format('%s keys, %s vectors%s; there must be as many of each', coalesce(offered::text, 'NULL'), coalesce(coalesce(cardinality(vectors), cardinality(sparse_vectors))::text, 'NULL'),
                              coalesce(' and ' || cardinality(source_hashes) || ' source_hashes', '')),
             HINT = 'Give two flat arrays of one length: the i-th vector belongs to the i-th key.';
+    END IF;
+    IF t.map_id IS NOT NULL THEN
+        vectors := pgsim._mapped_queries(t, vectors, 'row');
     END IF;
     IF sparse THEN
         SELECT i.key, i.v INTO bad FROM unnest(keys, sparse_vectors) AS i (key, v) WHERE pgsim._sparse_problem(i.v, t.dim, t.metric) IS NOT NULL LIMIT 1;
@@ -111,5 +119,6 @@ keys: base keys as text (of a composite key a JSON object). vectors: one for eac
 sparse_vectors instead.
 source_hashes: SHA-256 of the text each vector was made from, when it was read earlier; default the row's text of now (an adopted
 column keeps none).
+Under a derived model they are of the model that its map begins at, and stored under that where it has a version, which the derived one follows.
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.
 Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;

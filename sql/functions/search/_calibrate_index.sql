@@ -8,8 +8,8 @@ DECLARE
     element text := (SELECT u.element FROM pgsim._usable_index(t, t.dim, NULL) AS u WHERE u.method = 'hnsw');
     distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
     indexed text := format('%s OPERATOR(%s.%s) %s',
-        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
-        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
+        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
     index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
     previous jsonb;

@@ -11,6 +11,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._require_all_rows(t);
+    IF t.map_id IS NOT NULL THEN
+        taken := pgsim._mapped_queries(t, taken);
+    END IF;
     IF part = 'codes' THEN
         PERFORM pgsim._calibrate_margins(t, coalesce(t.codes_dims, t.dim), coalesce(t.codes_element, 'bit'));
         RETURN '{}';

@@ -38,6 +38,9 @@ BEGIN
     IF queries IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'queries is NULL', HINT = 'Give an array of query vectors; an empty one has no answers.';
     END IF;
+    IF t.map_id IS NOT NULL THEN
+        queries := pgsim._mapped_queries(t, queries);
+    END IF;
     FOR i IN 1 .. cardinality(queries) LOOP
         query := i;
         executed := pgsim._execute_search(p, queries[i], explained);

@@ -58,9 +58,9 @@ BEGIN
             distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) %s%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
                                                              coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
-                    pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
+                    pgsim._vector_expression(stored, t.vector_schema, t.prefix_metric, t.dim, t.element, r.dims[i], r.elements[i]),
                     t.vector_schema, pgsim._distance_operator(t.metric, r.elements[i]),
-                    coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
+                    coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.prefix_metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;

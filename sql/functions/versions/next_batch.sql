@@ -13,6 +13,10 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM pgsim.next_batch(collection, (pgsim._followed(t)).model, embedding, size);
+        RETURN;
+    END IF;
     PERFORM pgsim._require_all_rows(t);
     IF size IS NULL OR size NOT BETWEEN 1 AND 10000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; a batch has 1 to 10000 rows', coalesce(size::text, 'NULL')), HINT = 'Take what the embedder takes in one call.';

@@ -1,0 +1,19 @@
+CREATE FUNCTION pgsim._map_problems(c pgsim._collection, version_id int, object text) RETURNS TABLE (severity text, object_ text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v record;
+    missing bigint;
+BEGIN
+    SELECT d.* INTO v FROM pgsim.versions AS d JOIN pgsim._version AS s ON s.id = d.id WHERE d.id = version_id AND s.follows IS NOT NULL;
+    IF NOT FOUND OR row_security_active(c.relation) THEN
+        RETURN;
+    END IF;
+    missing := pgsim._map_missing(pgsim._target(v.collection, v.model, v.embedding));
+    IF missing > 0 THEN
+        RETURN QUERY SELECT 'warning', object, format('%s rows are not mapped yet', missing), format('SELECT * FROM pgsim.fill_version(%L, %L, %L), until it fills none', v.collection, v.model, v.embedding);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._map_problems IS 'Whether a derived version lacks rows of the one that it follows.';
