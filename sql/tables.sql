@@ -111,6 +111,7 @@ CREATE TABLE pgsim._index (
     -- Codes are a table with some of the base table's columns, and serve no search before they are complete.
     relation regclass,
     columns text[],
+    map_id int REFERENCES pgsim._map,
     complete boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
@@ -286,6 +287,7 @@ CREATE TYPE pgsim._target AS (
     codes_columns text[],
     codes_dims int,
     codes_element text,
+    codes_map int,
     record_share float8,
     audit_share float8,
     record_values boolean,

@@ -158,6 +158,7 @@ CREATE TABLE pgsim._index (
     -- Codes are a table with some of the base table's columns, and serve no search before they are complete.
     relation regclass,
     columns text[],
+    map_id int REFERENCES pgsim._map,
     complete boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
@@ -333,6 +334,7 @@ CREATE TYPE pgsim._target AS (
     codes_columns text[],
     codes_dims int,
     codes_element text,
+    codes_map int,
     record_share float8,
     audit_share float8,
     record_values boolean,
@@ -548,7 +550,7 @@ COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by 
 
 GRANT SELECT ON pgsim.maps, pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
 
-CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target, dims int, element text) RETURNS void
+CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target, dims int, element text, map_id int) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -563,7 +565,7 @@ BEGIN
     -- Each is compared with a sample of the others, exactly and by its code.
     sample := format('SELECT %s AS id, %I AS v, %s AS code FROM %s %s WHERE %2$I OPERATOR(%6$s.<=>) %2$I <> ''NaN''',
         CASE WHEN t.adopted THEN pgsim._key_text(t.base, '', t.key_columns) ELSE pgsim._key_text(t.version, '', pgsim._key_names(t.key_columns, true)) END,
-        t.column_name, pgsim._code_expression(format('%I', t.column_name), t.vector_schema, t.dim, dims, element), t.version_sql,
+        t.column_name, pgsim._code_expression(format('%I', t.column_name), t.vector_schema, t.dim, dims, element, map_id), t.version_sql,
         CASE WHEN t.rows > sampled THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((100.0 * sampled / t.rows)::numeric, 4)) ELSE '' END, t.vector_schema);
     EXECUTE format($sql$
         WITH s AS MATERIALIZED (%1$s LIMIT %6$s),
@@ -607,14 +609,24 @@ CREATE FUNCTION pgsim._check_codes(t pgsim._target, dims int, element text, wher
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    p pgsim._map;
 BEGIN
     PERFORM pgsim._require_owner(t.base);
     PERFORM pgsim._require_dense(t, 'codes are');
     IF coalesce(dims, t.dim) NOT BETWEEN 1 AND t.dim OR coalesce(element, 'bit') NOT IN ('bit', 'halfvec') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes hold the first dimensions, 1 to %s of model %L, as bit or halfvec', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
             HINT = 'Leave both out for one bit a dimension. Where a short prefix says most (a Matryoshka model, a rotated one), some 128 dimensions as halfvec list far fewer rows.';
-    ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options do not go with codes, which hold every row', HINT = 'Leave them out.';
+    ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') - 'map' <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options other than map do not go with codes, which hold every row', HINT = 'Leave them out.';
+    END IF;
+    IF options ? 'map' THEN
+        p := pgsim._map_row(options ->> 'map');
+        IF p.query_components IS NOT NULL OR p.bias IS NOT NULL OR p.dim_out < coalesce(dims, t.dim) OR t.model <> (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('map %L is of kind %s, from model %L to %s dimensions; codes of model %L take one from that model to %s dimensions or more, without query_matrix and bias', p.name, p.kind,
+                                                                      (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id), p.dim_out, t.model, coalesce(dims, t.dim)),
+                HINT = 'Codes of rows and queries are compared, so that both are mapped alike. Fit one with "pgsim ladder fit --method pca".';
+        END IF;
     END IF;
 END
 $$;
@@ -625,12 +637,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN format('OPERATOR(%s.%s)', vector_schema, CASE element WHEN 'bit' THEN '<~>' ELSE '<#>' END);
 COMMENT ON FUNCTION pgsim._code_distance IS 'The operator that compares codes: how many bits differ, or the negative cosine.';
 
-CREATE FUNCTION pgsim._code_expression(value text, vector_schema text, dim int, dims int, element text) RETURNS text
+CREATE FUNCTION pgsim._code_expression(value text, vector_schema text, dim int, dims int, element text, map_id int) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF dims < dim THEN
+    IF map_id IS NOT NULL THEN
+        -- Read once a statement, and no more of it than is needed.
+        value := format('pgsim._mapped((SELECT m.components[1:%s] FROM pgsim._map AS m WHERE m.id = %s), NULL, false, %s::%s.vector)', dims, map_id, value, vector_schema);
+    ELSIF dims < dim THEN
         value := format('%s.subvector(%s, 1, %s)', vector_schema, value, dims);
     END IF;
     -- Of length one, a prefix never overflows half precision.
@@ -638,13 +653,13 @@ BEGIN
                         ELSE format('%s.l2_normalize(%s)::%1$s.halfvec(%3$s)', vector_schema, value, dims) END;
 END
 $$;
-COMMENT ON FUNCTION pgsim._code_expression IS 'The code of a vector: the signs of its first dims dimensions, or their direction in half precision.';
+COMMENT ON FUNCTION pgsim._code_expression IS 'The code of a vector, or of its image under a map: the signs of its first dims dimensions, or their direction in half precision.';
 
 CREATE FUNCTION pgsim._codes_code(t pgsim._target, codes regclass) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT pgsim._code_expression(format('%s.%I', CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name), t.vector_schema, t.dim, i.dims, i.element)
+    SELECT pgsim._code_expression(format('%s.%I', CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name), t.vector_schema, t.dim, i.dims, i.element, i.map_id)
     FROM pgsim._index AS i
     WHERE i.version_id = t.version_id AND i.relation = codes;
 END;
@@ -833,7 +848,7 @@ BEGIN
         key_order := key_order || format(', k_%s', i);
     END LOOP;
     listed := format('SELECT %sc.code %s %s AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
-        keys, pgsim._code_distance(t.vector_schema, t.codes_element), pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element),
+        keys, pgsim._code_distance(t.vector_schema, t.codes_element), pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map),
         CASE WHEN p.predicate IS NULL THEN t.codes_sql
              -- Under the base table's name, by which a condition in SQL may call its columns.
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
@@ -911,7 +926,7 @@ $$;
 COMMENT ON FUNCTION pgsim._codes_triggers IS
     'The triggers that keep the codes of a collection''s versions: on the base table for keys and filter columns, and where the vectors are for the codes themselves.';
 
-CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL) RETURNS regclass
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}') RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -922,6 +937,7 @@ DECLARE
     codes regclass;
     x record;
     new_id int;
+    map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
 BEGIN
     dims := coalesce(dims, t.dim);
     element := coalesce(element, 'bit');
@@ -952,8 +968,8 @@ BEGIN
         pgsim._codes_definitions(t.base, columns), CASE element WHEN 'bit' THEN 'bit' ELSE format('%s.halfvec', t.vector_schema) END, dims, pgsim._key_list('', t.key_columns, false));
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
-    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, complete)
-    VALUES (t.version_id, table_name, 'codes', dims, element, '{}', codes, columns, fill) RETURNING id INTO new_id;
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete)
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill) RETURNING id INTO new_id;
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -965,7 +981,7 @@ BEGIN
     END LOOP;
     PERFORM pgsim._sync_codes_privileges(c, codes);
     IF fill THEN
-        PERFORM pgsim._calibrate_margins(t, dims, element);
+        PERFORM pgsim._calibrate_margins(t, dims, element, map_id);
     END IF;
     RETURN codes;
 END
@@ -1056,7 +1072,7 @@ BEGIN
     END IF;
     PERFORM pgsim._require_all_rows(t);
     PERFORM pgsim._repair_codes(t, i.relation, (pgsim._collection_row(of.collection)).filter_columns);
-    PERFORM pgsim._calibrate_margins(t, i.dims, i.element);
+    PERFORM pgsim._calibrate_margins(t, i.dims, i.element, i.map_id);
     UPDATE pgsim._index AS s SET complete = true WHERE s.id = i.id;
     RETURN true;
 END
@@ -1083,7 +1099,7 @@ BEGIN
         END IF;
         RETURN NULL;
     END IF;
-    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._code_expression(format('r.%I', v.column_name), pgsim._vector_schema(), m.dim, i.dims, i.element) AS code_sql,
+    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._code_expression(format('r.%I', v.column_name), pgsim._vector_schema(), m.dim, i.dims, i.element, i.map_id) AS code_sql,
            -- A column that was renamed is not found by its old name.
            ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped) AS readable
     INTO codes
@@ -5135,7 +5151,7 @@ BEGIN
            v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
            m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
            b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
-           k.relation::text, k.columns, k.dims, k.element, s.record_share, s.audit_share, s.record_values,
+           k.relation::text, k.columns, k.dims, k.element, k.map_id, s.record_share, s.audit_share, s.record_values,
            m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END
     INTO t
     FROM pgsim._collection AS s
@@ -5392,12 +5408,14 @@ BEGIN
     BEGIN
         DELETE FROM pgsim._map AS d WHERE d.id = p.id;
     EXCEPTION WHEN foreign_key_violation THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('map %L is in use', name), DETAIL = format('By model %L.', (SELECT m.name FROM pgsim._model AS m WHERE m.map_id = p.id)),
-            HINT = 'Drop that model first, with pgsim.drop_model.';
+        RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('map %L is in use', name), DETAIL = 'By: ' || (SELECT string_agg(u.by, '; ') FROM (
+                SELECT format('model %L', m.name) AS by FROM pgsim._model AS m WHERE m.map_id = p.id
+                UNION ALL SELECT format('codes %s', i.name) FROM pgsim._index AS i WHERE i.map_id = p.id) AS u),
+            HINT = 'Drop that first, with pgsim.drop_model or pgsim.drop_index.';
     END;
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_map IS 'Forgets a map that no model is derived by. Errors: PS021, PS032, PS054.';
+COMMENT ON FUNCTION pgsim.drop_map IS 'Forgets a map that no model is derived by and no codes are made with. Errors: PS021, PS032, PS054.';
 
 CREATE FUNCTION pgsim.fill_version(collection text, model text, embedding text = 'default', size int = 1000, after text = NULL, OUT filled bigint, OUT last_key text)
 LANGUAGE plpgsql
@@ -6768,7 +6786,7 @@ BEGIN
     PERFORM FROM pgsim._version AS v WHERE v.id = t.version_id FOR NO KEY UPDATE;
     IF method = 'codes' THEN
         PERFORM pgsim._check_codes(t, dims, element, where_filter, options);
-        RETURN pgsim._create_codes(t, true, dims, element);
+        RETURN pgsim._create_codes(t, true, dims, element, options);
     END IF;
     IF method = 'inverted' THEN
         RETURN pgsim._finish_inverted(t, pgsim._create_inverted(t, dims, element, where_filter, options, true));
@@ -6787,7 +6805,7 @@ $$Builds a vector index for a version and returns it. model NULL: the active ver
 
 method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
 after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast; or, by dims and
-element halfvec, of the first dimensions themselves.
+element halfvec, of the first dimensions themselves, after a map of the model (option map, its name).
 inverted, of sparse vectors under ip or cosine, is exact for any number of them.
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions), halfvec (up to 4000, half the bytes) or bit (one bit for each sign, up to 64000); default the
 model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). where_filter: index only rows that match, for an adopted column.
@@ -7431,7 +7449,7 @@ BEGIN
         taken := pgsim._mapped_queries(t, taken);
     END IF;
     IF part = 'codes' THEN
-        PERFORM pgsim._calibrate_margins(t, coalesce(t.codes_dims, t.dim), coalesce(t.codes_element, 'bit'));
+        PERFORM pgsim._calibrate_margins(t, coalesce(t.codes_dims, t.dim), coalesce(t.codes_element, 'bit'), t.codes_map);
         RETURN '{}';
     ELSIF part = 'rows' THEN
         RETURN pgsim._calibrate_rows(t, taken[1:8]);
@@ -7480,7 +7498,7 @@ BEGIN
         format('SELECT count(*) FROM (%s) AS k', drawn),
         CASE WHEN t.codes_sql IS NOT NULL THEN
             format('SELECT count(*) FROM (SELECT c.code %s %s AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', pgsim._code_distance(t.vector_schema, t.codes_element),
-                   pgsim._code_expression('$1', t.vector_schema, t.dim, t.codes_dims, t.codes_element), t.codes_sql, part) END];
+                   pgsim._code_expression('$1', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map), t.codes_sql, part) END];
     FOR s IN 1 .. cardinality(statements) LOOP
         best := NULL;
         FOR q IN 1 .. CASE WHEN statements[s] IS NULL THEN 0 ELSE cardinality(queries) END LOOP

@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL) RETURNS regclass
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}') RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -9,6 +9,7 @@ DECLARE
     codes regclass;
     x record;
     new_id int;
+    map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
 BEGIN
     dims := coalesce(dims, t.dim);
     element := coalesce(element, 'bit');
@@ -39,8 +40,8 @@ BEGIN
         pgsim._codes_definitions(t.base, columns), CASE element WHEN 'bit' THEN 'bit' ELSE format('%s.halfvec', t.vector_schema) END, dims, pgsim._key_list('', t.key_columns, false));
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
-    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, complete)
-    VALUES (t.version_id, table_name, 'codes', dims, element, '{}', codes, columns, fill) RETURNING id INTO new_id;
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete)
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill) RETURNING id INTO new_id;
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -52,7 +53,7 @@ BEGIN
     END LOOP;
     PERFORM pgsim._sync_codes_privileges(c, codes);
     IF fill THEN
-        PERFORM pgsim._calibrate_margins(t, dims, element);
+        PERFORM pgsim._calibrate_margins(t, dims, element, map_id);
     END IF;
     RETURN codes;
 END
