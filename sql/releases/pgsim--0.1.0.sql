@@ -95,6 +95,29 @@ CREATE TABLE pgsim._model (
 );
 COMMENT ON TABLE pgsim._model IS 'Embedding models, each at one revision.';
 
+-- Read whole for every call, by what maps: stored uncompressed, components are there in a tenth of a millisecond (384 of 384 numbers).
+CREATE TABLE pgsim._map (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    from_model_id int NOT NULL REFERENCES pgsim._model,
+    to_model_id int REFERENCES pgsim._model,
+    kind text NOT NULL,
+    dim_in int NOT NULL,
+    dim_out int NOT NULL,
+    normalized boolean NOT NULL,
+    keeps_scores boolean NOT NULL,
+    components vector[] NOT NULL,
+    query_components vector[],
+    bias vector,
+    properties jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE pgsim._map ALTER COLUMN components SET STORAGE EXTERNAL, ALTER COLUMN query_components SET STORAGE EXTERNAL;
+COMMENT ON TABLE pgsim._map IS 'Fitted transformations of a model''s space: a component is a vector whose inner product with another is one number of what that is mapped to.';
+
+-- A model may be another one mapped; raw_prefixes: under its inner product a prefix has the length that it has, and not 1.
+ALTER TABLE pgsim._model ADD COLUMN map_id int UNIQUE REFERENCES pgsim._map, ADD COLUMN raw_prefixes boolean NOT NULL DEFAULT false;
+
 CREATE TABLE pgsim._embedding (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     collection_id int NOT NULL REFERENCES pgsim._collection ON DELETE CASCADE,
@@ -113,9 +136,12 @@ CREATE TABLE pgsim._version (
     relation regclass NOT NULL,
     column_name text NOT NULL,
     adopted boolean NOT NULL,
+    -- The version whose vectors this one has, mapped; NULL also where that was dropped.
+    follows int REFERENCES pgsim._version ON DELETE SET NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (embedding_id, model_id)
 );
+CREATE INDEX _version_follows ON pgsim._version (follows) WHERE follows IS NOT NULL;
 CREATE UNIQUE INDEX _version_adopted ON pgsim._version (relation, column_name) WHERE adopted;
 CREATE UNIQUE INDEX _version_active ON pgsim._version (embedding_id) WHERE state = 'active';
 COMMENT ON TABLE pgsim._version IS 'An embedding under one model: a table of pgsim_data, or an adopted column of the base table.';
@@ -290,7 +316,10 @@ CREATE TYPE pgsim._target AS (
     codes_columns text[],
     record_share float8,
     audit_share float8,
-    record_values boolean
+    record_values boolean,
+    map_id int,
+    follows int,
+    prefix_metric text
 );
 
 -- A piece of a predicate, and the values that it and the pieces before it read from the one jsonb.
@@ -384,7 +413,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -392,9 +421,21 @@ FROM pgsim._collection AS c;
 COMMENT ON VIEW pgsim.collections IS 'Tables registered for search.';
 
 CREATE VIEW pgsim.models AS
-SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at
-FROM pgsim._model AS m;
-COMMENT ON VIEW pgsim.models IS 'Embedding models, each at one revision.';
+SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at,
+       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim
+FROM pgsim._model AS m
+LEFT JOIN pgsim._map AS p ON p.id = m.map_id
+LEFT JOIN pgsim._model AS b ON b.id = p.from_model_id;
+COMMENT ON VIEW pgsim.models IS 'Embedding models, each at one revision. A derived one is its base model, mapped: its queries and vectors are given with input_dim numbers, in that one''s space.';
+
+CREATE VIEW pgsim.maps AS
+SELECT p.name, f.name AS from_model, coalesce(t.name, d.name) AS to_model, p.kind, p.dim_in, p.dim_out, p.normalized, p.keeps_scores,
+       p.query_components IS NOT NULL AS maps_queries_apart, p.properties, p.created_at
+FROM pgsim._map AS p
+JOIN pgsim._model AS f ON f.id = p.from_model_id
+LEFT JOIN pgsim._model AS t ON t.id = p.to_model_id
+LEFT JOIN pgsim._model AS d ON d.map_id = p.id;
+COMMENT ON VIEW pgsim.maps IS 'Maps of models'' spaces: of which model, into which, how, whether full-width scores stay as they are, and what was measured.';
 
 CREATE VIEW pgsim.embeddings AS
 SELECT c.name AS collection, e.name, e.source_columns, m.name AS active_model, e.created_at
@@ -467,7 +508,7 @@ WHERE l.recall IS NOT NULL
 GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
-GRANT SELECT ON pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.maps, pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
 
 CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target) RETURNS void
 LANGUAGE plpgsql
@@ -2109,9 +2150,9 @@ DECLARE
     enough CONSTANT int := 10;
     started CONSTANT timestamptz := clock_timestamp();
     distance CONSTANT text := format('%s OPERATOR(%s.%s) %s',
-        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, dims, element),
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, dims, element),
         t.vector_schema, pgsim._distance_operator(t.metric),
-        pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', dims, element));
+        pgsim._vector_expression('$2', t.vector_schema, t.prefix_metric, t.dim, 'vector', dims, element));
     index_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY %1$s LIMIT 10) AS n', distance, t.version_sql);
     exact_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY (%1$s) OPERATOR(pg_catalog.+) 0 LIMIT 10) AS n', distance, t.version_sql);
     settings CONSTANT jsonb := '{"enable_seqscan": "off", "enable_sort": "off", "hnsw.iterative_scan": "off"}';
@@ -2373,6 +2414,10 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries holds %s vectors; it is a plain list of 1 to 10000', cardinality(queries)),
                 HINT = 'Leave it out to take rows of the collection as queries.';
         END IF;
+        IF t.map_id IS NOT NULL THEN
+            PERFORM pgsim._mapped_queries(t, queries);
+            RETURN queries;
+        END IF;
         FOR i IN 1 .. cardinality(queries) LOOP
             PERFORM pgsim._check_vector(queries[i], format('query %s', i), t.model, t.dim, t.metric, t.element);
         END LOOP;
@@ -2381,6 +2426,9 @@ BEGIN
     IF sample IS NULL OR sample NOT BETWEEN 1 AND 10000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 1 to 10000', coalesce(sample::text, 'NULL')),
             HINT = 'Each row of the sample is a query, searched exactly too.';
+    END IF;
+    IF t.map_id IS NOT NULL THEN
+        RETURN pgsim._given_to_map(t, sample, seed);
     END IF;
     RETURN pgsim._directed((pgsim._sample(t, sample, seed)).vectors, t.metric);
 END
@@ -3928,20 +3976,23 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._leg_request IS 'The request of a leg over vectors: what the search asks of all, and what the leg says of itself.';
 
-CREATE FUNCTION pgsim._leg_vector(l pgsim._search_leg, query vector) RETURNS vector
+CREATE FUNCTION pgsim._leg_vector(l pgsim._search_leg, query vector, t pgsim._target) RETURNS vector
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT l.spec ? 'query' THEN
-        RETURN (query);
+    IF l.spec ? 'query' THEN
+        query := pgsim._vector_of(l.spec ->> 'query');
     END IF;
-    RETURN pgsim._vector_of(l.spec ->> 'query');
+    IF t.map_id IS NOT NULL THEN
+        query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
+    END IF;
+    RETURN (query);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the query of leg %L is no vector: %s', l.name, SQLERRM), HINT = 'Give it as a JSON array of numbers, or as the text of a vector.';
 END
 $$;
-COMMENT ON FUNCTION pgsim._leg_vector IS 'The query vector of a dense leg: its own, or that of the search.';
+COMMENT ON FUNCTION pgsim._leg_vector IS 'The query vector of a dense leg: its own, or that of the search, in the space of the version that it searches.';
 
 CREATE FUNCTION pgsim._prior(c pgsim._collection, l pgsim._search_leg, keys text[]) RETURNS pgsim.leg
 LANGUAGE plpgsql STABLE
@@ -4134,9 +4185,9 @@ BEGIN
                 END IF;
                 p := pgsim._plan_search(leg_request, explained);
                 t := p.target;
-                executed := pgsim._execute_search(p, pgsim._leg_vector(l, query), explained);
+                executed := pgsim._execute_search(p, pgsim._leg_vector(l, query, t), explained);
                 IF t.record_share > 0 OR t.audit_share > 0 THEN
-                    PERFORM pgsim._record_some(p, pgsim._leg_vector(l, query), executed.keys, executed.distances, executed.details, leg_started);
+                    PERFORM pgsim._record_some(p, pgsim._leg_vector(l, query, t), executed.keys, executed.distances, executed.details, leg_started);
                 END IF;
                 list.keys := executed.keys;
                 list.scores := ARRAY(SELECT pgsim.score(t.metric, d.distance) FROM unnest(executed.distances) WITH ORDINALITY AS d (distance, ordinal) ORDER BY d.ordinal);
@@ -4550,6 +4601,775 @@ chunks, five times k and at least 50, are ranked by all of their chunks. Fewer t
 matches. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
 Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
 
+CREATE FUNCTION pgsim._base_version(c pgsim._collection, e pgsim._embedding, m pgsim._model, column_name text) RETURNS pgsim._version
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v pgsim._version;
+    base text := (SELECT b.name FROM pgsim._map AS p JOIN pgsim._model AS b ON b.id = p.from_model_id WHERE p.id = m.map_id);
+BEGIN
+    IF column_name IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('column_name is %s, and a version under the derived model %L has a table of its own', quote_literal(left(column_name, 80)), m.name),
+            HINT = 'Leave it out: pgsim maps the vectors and keeps them.';
+    END IF;
+    SELECT s.* INTO v FROM pgsim._version AS s JOIN pgsim._model AS b ON b.id = s.model_id JOIN pg_class AS r ON r.oid = s.relation
+    WHERE s.embedding_id = e.id AND b.name = base AND s.state <> 'retired' FOR NO KEY UPDATE OF s;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no live version under model %L, whose vectors %L maps', e.name, c.name, base, m.name),
+            HINT = format('Make that first: pgsim.create_version(%L, %L, embedding => %L).', c.name, base, e.name);
+    END IF;
+    RETURN v;
+END
+$$;
+COMMENT ON FUNCTION pgsim._base_version IS 'The version that one under a derived model is to follow; PS035 where there is none that is kept up.';
+
+CREATE FUNCTION pgsim._followed(t pgsim._target) RETURNS pgsim._target
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    b record;
+BEGIN
+    IF t.follows IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035',
+            MESSAGE = format('the version of collection %L under model %L %s', t.collection, t.model, CASE WHEN t.map_id IS NULL THEN 'is not derived from another' ELSE 'follows no other any more' END),
+            HINT = CASE WHEN t.map_id IS NULL THEN 'Its vectors come through an embedder, or pgsim.upsert.' ELSE 'Its base was dropped: its vectors come through an embedder of the base model, or pgsim.upsert, and are mapped on their way.' END;
+    END IF;
+    SELECT v.collection, v.model, v.embedding INTO b FROM pgsim.versions AS v WHERE v.id = t.follows;
+    RETURN pgsim._target(b.collection, b.model, b.embedding);
+END
+$$;
+COMMENT ON FUNCTION pgsim._followed IS 'The version that a derived one follows; PS035 where there is none.';
+
+CREATE FUNCTION pgsim._given_to_map(t pgsim._target, sample int, seed int) RETURNS vector[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    b pgsim._target;
+    p record;
+    components pgsim._map.components%TYPE;
+BEGIN
+    IF t.follows IS NOT NULL THEN
+        b := pgsim._followed(t);
+        RETURN pgsim._directed((pgsim._sample(b, sample, seed)).vectors, b.metric);
+    END IF;
+    SELECT s.name, s.keeps_scores, coalesce(s.query_components, s.components) AS components, m.metric INTO p FROM pgsim._map AS s JOIN pgsim._model AS m ON m.id = s.from_model_id WHERE s.id = t.map_id;
+    IF NOT p.keeps_scores THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('rows of model %L are no queries: map %L, by which they were made, cannot be undone', t.model, p.name), HINT = 'Give queries of the model that the map begins at.';
+    END IF;
+    components := p.components;
+    RETURN pgsim._directed(ARRAY(SELECT pgsim._unmapped(components, v) FROM unnest((pgsim._sample(t, sample, seed)).vectors) AS v WHERE v IS NOT NULL), p.metric);
+END
+$$;
+COMMENT ON FUNCTION pgsim._given_to_map IS 'A sample of rows as queries of a derived model, which are of the model that its map begins at: from the version that it follows, or mapped back.';
+
+CREATE FUNCTION pgsim._mapped(components vector[], bias vector, normalized boolean, v vector) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    -- Components that are read from a variable cost half of those read from their table for every vector. A number beyond real is none.
+    SELECT CASE WHEN pg_catalog.max(abs(c.number)) <= 3.4e38 THEN pg_catalog.array_agg(c.number)::vector + coalesce(bias, pg_catalog.array_fill(0::real, ARRAY[cardinality(components)])::vector) END
+    FROM (SELECT -(unnest(components) <#> n.v) AS number FROM (SELECT CASE WHEN normalized THEN l2_normalize(_mapped.v) ELSE _mapped.v END AS v OFFSET 0) AS n) AS c
+);
+COMMENT ON FUNCTION pgsim._mapped IS 'A vector mapped: its inner products with the components, and the bias added; NULL where that leaves what a vector holds.';
+
+CREATE FUNCTION pgsim._unmapped(components vector[], v vector) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT sum(c.component * pg_catalog.array_fill(c.number, ARRAY[vector_dims(c.component)])::vector)
+    FROM (SELECT unnest(components) AS component, unnest(v::real[]) AS number) AS c
+);
+COMMENT ON FUNCTION pgsim._unmapped IS 'The components added up, each as often as the vector says: the reverse of a map whose full-width scores are kept.';
+
+CREATE FUNCTION pgsim._identity_error(components vector[], others vector[]) RETURNS float8
+LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN (
+    -- A vector of signs tells of every pair of components at once, in a time that grows by the square of their number and not by its
+    -- cube (R. Freivalds, Probabilistic machines can use less running time, 1977). Three are drawn, and the worst of them counts.
+    SELECT pg_catalog.max(pg_catalog.abs(b.back - b.sign))
+    FROM (
+        SELECT unnest(pgsim._mapped(others, NULL, false, pgsim._unmapped(components, s.signs::vector))::real[]) AS back, unnest(s.signs) AS sign
+        FROM (SELECT pg_catalog.array_agg(CASE WHEN pg_catalog.random() < 0.5 THEN -1 ELSE 1 END)::real[] AS signs
+              FROM pg_catalog.generate_series(1, 3) AS attempt CROSS JOIN pg_catalog.generate_series(1, cardinality(components)) GROUP BY attempt) AS s
+    ) AS b
+);
+COMMENT ON FUNCTION pgsim._identity_error IS 'The greatest difference, on three vectors of ones and minus ones, between a vector and what comes of adding up components by it and taking the inner products with others: next to nothing where each component has the inner product 1 with its own other and 0 with the rest.';
+
+CREATE FUNCTION pgsim._keep_mapped() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f record;
+    -- An array in a variable is read from its table once, and not for every vector.
+    components pgsim._map.components%TYPE;
+    statement text;
+    source text;
+    newer text := '';
+    taken text[];
+    renamed boolean;
+    one record;
+BEGIN
+    SELECT v.id, v.relation::text AS relation, b.adopted, b.column_name, c.key_columns, p.components, p.bias, p.normalized,
+           -- A column that was renamed is not found by its old name.
+           ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped) AS readable
+    INTO f
+    FROM pgsim._version AS v JOIN pgsim._version AS b ON b.id = v.follows JOIN pgsim._model AS m ON m.id = v.model_id JOIN pgsim._map AS p ON p.id = m.map_id
+    JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
+    WHERE v.id = TG_ARGV[1]::int;
+    IF NOT FOUND OR f.relation ~ '^\d' THEN
+        RETURN CASE TG_WHEN WHEN 'BEFORE' THEN NEW END;
+    END IF;
+    components := f.components;
+    taken := pgsim._key_names(f.key_columns, NOT f.adopted) || f.column_name;
+    IF NOT taken <@ f.readable THEN
+        RAISE WARNING USING MESSAGE = format('pgsim does not map changes of %s: a column of its key or of its vectors was renamed or dropped', TG_RELID::regclass),
+            HINT = 'Run SELECT * FROM pgsim.check().';
+        RETURN CASE TG_WHEN WHEN 'BEFORE' THEN NEW END;
+    END IF;
+
+    IF TG_ARGV[2] = 'key' THEN
+        -- A row that moves to another partition under another key is inserted there: what it leaves behind would be in its way.
+        EXECUTE format('DELETE FROM %s AS k WHERE %s', f.relation, pgsim._key_join('($1).', 'k.', f.key_columns, true)) USING OLD;
+        RETURN NEW;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('TRUNCATE %s', f.relation);
+    ELSIF TG_OP = 'DELETE' THEN
+        EXECUTE format('DELETE FROM %s AS k USING pgsim_rows AS r WHERE %s', f.relation, pgsim._own_key_join('k.', 'r.', f.key_columns));
+    ELSIF TG_LEVEL = 'ROW' THEN
+        IF TG_OP = 'UPDATE' THEN
+            EXECUTE format('SELECT record_image_ne(ROW(%s), ROW(%s))', pgsim._key_list('($1).', f.key_columns, false), pgsim._key_list('($2).', f.key_columns, false)) INTO renamed USING OLD, NEW;
+            IF renamed THEN
+                EXECUTE format('DELETE FROM %s AS k WHERE %s', f.relation, pgsim._key_join('($1).', 'k.', f.key_columns, true)) USING OLD;
+            END IF;
+        END IF;
+        EXECUTE pgsim._mapped_statement(f.id, '(SELECT ($4).*) AS r') USING components, f.bias, f.normalized, NEW;
+    ELSE
+        source := 'pgsim_rows AS r';
+        IF TG_OP = 'UPDATE' THEN
+            -- Keys change with the base table's, here and there alike.
+            source := source || format(' JOIN pgsim_before AS o ON %s WHERE record_image_ne(ROW(r.%2$I, r.provisional, r.source_hash), ROW(o.%2$I, o.provisional, o.source_hash))',
+                                       pgsim._own_key_join('r.', 'o.', f.key_columns), f.column_name);
+        ELSE
+            -- What a trigger of the user's has made of a new row meanwhile is the newer.
+            newer := ' AND age(k.xmin) > 0';
+        END IF;
+        BEGIN
+            EXECUTE pgsim._mapped_statement(f.id, source, newer) USING components, f.bias, f.normalized;
+        EXCEPTION WHEN foreign_key_violation THEN
+            -- A trigger of the user's has deleted rows that it was called for: those that are left are taken one by one.
+            statement := pgsim._mapped_statement(f.id, '(SELECT ($4).*) AS r', newer);
+            FOR one IN EXECUTE format('SELECT ROW(r.*)::%s AS given FROM pgsim_rows AS r', TG_RELID::regclass) LOOP
+                BEGIN
+                    EXECUTE statement USING components, f.bias, f.normalized, one.given;
+                EXCEPTION WHEN foreign_key_violation THEN
+                    CONTINUE;
+                END;
+            END LOOP;
+        END;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._keep_mapped IS
+    'Trigger: keeps a derived version up with the one that it follows, in the writer''s own transaction. It runs as its owner, to whom derived versions belong, reads only what was changed, and writes nothing else.';
+REVOKE ALL ON FUNCTION pgsim._keep_mapped FROM PUBLIC;
+
+CREATE FUNCTION pgsim._map_components(what text, given vector[], width int) RETURNS int
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rows int := cardinality(given);
+    other int;
+BEGIN
+    IF coalesce(rows, 0) = 0 OR array_ndims(given) > 1 OR rows > 16000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('%s is %s; it is a plain list of 1 to 16000 vectors, one for each number that comes out', what, coalesce('a list of ' || rows, 'NULL')),
+            HINT = 'The i-th number of a mapped vector is its inner product with the i-th of them.';
+    END IF;
+    FOR i IN 1 .. rows LOOP
+        other := CASE WHEN given[i] IS NULL THEN 0 ELSE cardinality(given[i]::real[]) END;
+        IF other <> width THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055',
+                MESSAGE = format('component %s of %s %s, and the model it maps from has %s dimensions', i, what, CASE other WHEN 0 THEN 'is NULL' ELSE format('has %s numbers', other) END, width),
+                HINT = 'A matrix is given by its rows: as many of them as numbers come out, each as wide as the model.';
+        END IF;
+    END LOOP;
+    RETURN rows;
+END
+$$;
+COMMENT ON FUNCTION pgsim._map_components IS 'How many components a map has; PS055 unless each is as wide as the model that it maps from. (pgvector itself refuses NaN and infinity.)';
+
+CREATE FUNCTION pgsim._map_missing(t pgsim._target) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    b pgsim._target := pgsim._followed(t);
+    missing bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE NOT EXISTS (SELECT FROM %s AS d WHERE %s) AND r.%I IS NOT NULL%s', b.version_sql, t.version_sql,
+                   CASE WHEN b.adopted THEN pgsim._key_join('r.', 'd.', t.key_columns, true) ELSE pgsim._own_key_join('r.', 'd.', t.key_columns) END, b.column_name,
+                   -- What has no direction has no image.
+                   CASE b.metric WHEN 'cosine' THEN format(' AND %s.vector_norm(r.%I::%1$s.vector) > 0', b.vector_schema, b.column_name) ELSE '' END)
+    INTO missing;
+    RETURN missing;
+END
+$$;
+COMMENT ON FUNCTION pgsim._map_missing IS 'How many rows of the version that a derived one follows it lacks.';
+
+CREATE FUNCTION pgsim._map_problems(c pgsim._collection, version_id int, object text) RETURNS TABLE (severity text, object_ text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v record;
+    missing bigint;
+BEGIN
+    SELECT d.* INTO v FROM pgsim.versions AS d JOIN pgsim._version AS s ON s.id = d.id WHERE d.id = version_id AND s.follows IS NOT NULL;
+    IF NOT FOUND OR row_security_active(c.relation) THEN
+        RETURN;
+    END IF;
+    missing := pgsim._map_missing(pgsim._target(v.collection, v.model, v.embedding));
+    IF missing > 0 THEN
+        RETURN QUERY SELECT 'warning', object, format('%s rows are not mapped yet', missing), format('SELECT * FROM pgsim.fill_version(%L, %L, %L), until it fills none', v.collection, v.model, v.embedding);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._map_problems IS 'Whether a derived version lacks rows of the one that it follows.';
+
+CREATE FUNCTION pgsim._map_row(map text) RETURNS pgsim._map
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_row pgsim._map;
+BEGIN
+    SELECT * INTO found_row FROM pgsim._map AS p WHERE p.name = map;
+    IF found_row.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS054', MESSAGE = format('there is no map %s', coalesce(quote_literal(left(map, 200)), 'NULL')),
+            DETAIL = coalesce('There are: ' || (SELECT string_agg(quote_literal(p.name), ', ' ORDER BY p.name) FROM (SELECT s.name FROM pgsim._map AS s ORDER BY s.name LIMIT 20) AS p), 'There is none.'),
+            HINT = 'Fit one with "pgsim ladder fit", or store one with pgsim.create_map.';
+    END IF;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION pgsim._map_row IS 'The map of that name, or PS054.';
+
+CREATE FUNCTION pgsim._map_rows(t pgsim._target, b pgsim._target, keys text[]) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p record;
+    components pgsim._map.components%TYPE;
+    own boolean := NOT b.adopted;
+    mapped bigint;
+BEGIN
+    SELECT s.components, s.bias, s.normalized INTO p FROM pgsim._map AS s WHERE s.id = t.map_id;
+    components := p.components;
+    EXECUTE pgsim._mapped_statement(t.version_id, CASE WHEN keys IS NULL THEN format('%s AS r', b.version_sql)
+        ELSE format('%s AS r JOIN (SELECT %s FROM unnest($4) AS k (given)) AS i ON %s', b.version_sql, pgsim._key_parse(t.base, 'k.given', t.key_columns, own),
+                    CASE WHEN own THEN pgsim._own_key_join('r.', 'i.', t.key_columns) ELSE pgsim._key_join('r.', 'i.', t.key_columns, false) END) END)
+    USING components, p.bias, p.normalized, keys;
+    GET DIAGNOSTICS mapped = ROW_COUNT;
+    RETURN mapped;
+END
+$$;
+COMMENT ON FUNCTION pgsim._map_rows IS 'Stores the images of rows, of all where keys is NULL, and returns how many.';
+
+CREATE FUNCTION pgsim._map_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f record;
+    fixed text[];
+BEGIN
+    SELECT array_agg(k ORDER BY k) INTO fixed
+    FROM unnest(c.key_columns) AS k JOIN pg_attribute AS a ON a.attrelid = c.relation AND a.attname = k AND a.attgenerated = '';
+    FOR f IN
+        SELECT v.id, b.relation, b.adopted, b.column_name, r.relkind = 'p' AS partitioned, pgsim._changed_condition(ARRAY[b.column_name]) AS moved, pgsim._changed_condition(b.column_name || c.key_columns) AS moved_or_named,
+               EXISTS (SELECT FROM pg_trigger AS g JOIN pg_proc AS p ON p.oid = g.tgfoid JOIN pg_language AS l ON l.oid = p.prolang
+                       WHERE g.tgrelid = b.relation AND NOT g.tgisinternal AND g.tgtype & 19 = 19 AND l.lanname NOT IN ('internal', 'c')) AS rewritten
+        FROM pgsim._version AS v JOIN pgsim._version AS b ON b.id = v.follows JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+        JOIN pg_class AS r ON r.oid = b.relation
+        WHERE e.collection_id = c.id AND EXISTS (SELECT FROM pg_class AS k WHERE k.oid = v.relation)
+          -- Of columns that are gone no trigger can be made, and none is of use.
+          AND NOT EXISTS (SELECT FROM unnest(pgsim._key_names(c.key_columns, NOT b.adopted) || b.column_name) AS n WHERE NOT EXISTS (
+              SELECT FROM pg_attribute AS a WHERE a.attrelid = b.relation AND a.attname = n AND NOT a.attisdropped))
+    LOOP
+        -- A deleted row of the base table takes its images with it by their foreign key, and so does a truncated table. Names begin with !:
+        -- triggers fire in the order of their names, and what a trigger of the user's changes further must get here later.
+        RETURN QUERY
+            SELECT f.relation, format('%spgsim_map_%s_%s', CASE t.part WHEN 'key' THEN '~' ELSE '!' END, f.id, t.name), format('%s ON %s %s EXECUTE FUNCTION pgsim._keep_mapped(%L, %L, %L)', t.event, f.relation, t.condition, c.id, f.id, t.part),
+                   convert_to(c.id::text, 'UTF8') || '\x00' || convert_to(f.id::text, 'UTF8') || '\x00' || convert_to(t.part, 'UTF8') || '\x00'
+            FROM (VALUES
+                ('insert', 'AFTER INSERT', 'REFERENCING NEW TABLE AS pgsim_rows FOR EACH STATEMENT', 'rows', NOT f.partitioned),
+                ('update', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS pgsim_before NEW TABLE AS pgsim_rows FOR EACH STATEMENT', 'rows', NOT f.adopted),
+                ('delete', 'AFTER DELETE', 'REFERENCING OLD TABLE AS pgsim_rows FOR EACH STATEMENT', 'rows', NOT f.adopted),
+                ('truncate', 'AFTER TRUNCATE', 'FOR EACH STATEMENT', 'rows', NOT f.adopted),
+                -- To tell whether a vector has changed it must be read: only of updates that name its column, or of all where a trigger of the user's may change it unnamed.
+                (CASE WHEN f.rewritten THEN 'any_update' ELSE 'update' END, CASE WHEN f.rewritten THEN 'AFTER UPDATE' ELSE format('AFTER UPDATE OF %I', f.column_name) END,
+                    format('FOR EACH ROW WHEN (%s)', f.moved), 'row', f.adopted AND NOT f.partitioned),
+                -- Partitions inherit triggers for each row, those to come as well. A row that moves to another is inserted there.
+                ('insert', 'AFTER INSERT', 'FOR EACH ROW', 'row', f.partitioned),
+                ('update', 'AFTER UPDATE', format('FOR EACH ROW WHEN (%s)', f.moved_or_named), 'row', f.partitioned),
+                ('key', 'BEFORE UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(fixed), 'key', f.partitioned AND fixed IS NOT NULL)
+            ) AS t (name, event, condition, part, wanted)
+            WHERE t.wanted;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._map_triggers IS 'The triggers that keep a collection''s derived versions, where the vectors are that they follow.';
+
+CREATE FUNCTION pgsim._mapped_queries(t pgsim._target, queries vector[], side text = 'query') RETURNS vector[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p record;
+    -- Read into a variable once; from the table they would be read for every vector.
+    components queries%TYPE;
+    mapped queries%TYPE := '{}';
+BEGIN
+    SELECT m.name AS model, m.metric, s.dim_in, s.normalized, s.bias, CASE side WHEN 'query' THEN coalesce(s.query_components, s.components) ELSE s.components END AS components INTO p
+    FROM pgsim._map AS s JOIN pgsim._model AS m ON m.id = s.from_model_id WHERE s.id = t.map_id;
+    components := p.components;
+    FOR i IN 1 .. coalesce(cardinality(queries), 0) LOOP
+        IF pgsim._vector_problem(queries[i], p.dim_in, p.metric) IS NOT NULL THEN
+            PERFORM pgsim._check_vector(queries[i], CASE side WHEN 'query' THEN 'the query' ELSE format('vector %s', i) END || format(', which model %L maps,', t.model), p.model, p.dim_in, p.metric);
+        END IF;
+        mapped := mapped || pgsim._mapped(components, p.bias, p.normalized, queries[i]);
+    END LOOP;
+    RETURN mapped;
+END
+$$;
+COMMENT ON FUNCTION pgsim._mapped_queries IS 'Vectors of the model that a derived one begins at, in the derived one''s space. What cannot be mapped raises PS012 or PS013.';
+
+CREATE FUNCTION pgsim._mapped_statement(version_id int, source text, newer text = '') RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f record;
+    keys text;
+    own text;
+BEGIN
+    SELECT v.relation::text AS relation, b.adopted, b.column_name, c.key_columns, m.dim, m.metric, m.element, pgsim._vector_schema() AS vector_schema INTO f
+    FROM pgsim._version AS v JOIN pgsim._version AS b ON b.id = v.follows JOIN pgsim._model AS m ON m.id = v.model_id
+    JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
+    WHERE v.id = _mapped_statement.version_id;
+    keys := pgsim._key_list('r.', f.key_columns, NOT f.adopted);
+    own := pgsim._key_list('', f.key_columns, true);
+    -- What has no image, because it has no vector, is all zeros where that is mapped to, or is beyond the element type, has no row.
+    RETURN format(
+        'WITH given AS MATERIALIZED ('
+        'SELECT %1$s, pgsim._mapped($1, $2, $3, r.%2$I::%3$s.vector) AS image, %4$s FROM %5$s), '
+        'fit AS MATERIALIZED (SELECT g.*, pgsim._vector_problem(g.image, %6$s, %7$L, %8$L) IS NULL AS fits FROM given AS g), '
+        'gone AS (DELETE FROM %9$s AS k USING fit AS g WHERE NOT g.fits AND %10$s%11$s) '
+        'INSERT INTO %9$s AS k (%12$s, embedding, provisional, source_hash, embedded_at) '
+        'SELECT %13$s, g.image::%3$s.%8$I, g.provisional, g.source_hash, g.embedded_at FROM fit AS g WHERE g.fits '
+        'ON CONFLICT (%12$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, source_hash = excluded.source_hash, embedded_at = excluded.embedded_at WHERE true%11$s',
+        (SELECT string_agg(format('r.%I AS %I', CASE WHEN f.adopted THEN k.name ELSE pgsim._key_column(k.ordinal, cardinality(f.key_columns)) END,
+                                  pgsim._key_column(k.ordinal, cardinality(f.key_columns))), ', ' ORDER BY k.ordinal) FROM unnest(f.key_columns) WITH ORDINALITY AS k (name, ordinal)),
+        f.column_name, f.vector_schema,
+        CASE WHEN f.adopted THEN 'false AS provisional, NULL::bytea AS source_hash, now() AS embedded_at' ELSE 'r.provisional, r.source_hash, r.embedded_at' END,
+        source, f.dim, f.metric, f.element, f.relation, pgsim._own_key_join('k.', 'g.', f.key_columns), newer, own, pgsim._key_list('g.', f.key_columns, true));
+END
+$$;
+COMMENT ON FUNCTION pgsim._mapped_statement IS
+    'The statement that brings a derived version''s rows to the images of those of source, called r. Its parameters: $1 to $3 of the map, components, bias and normalized; what source reads begins at $4. newer: a condition that a row, called k, is still to be written.';
+
+CREATE FUNCTION pgsim._key_column(ordinal bigint, columns int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN columns = 1 THEN 'key' ELSE 'key_' || ordinal END;
+COMMENT ON FUNCTION pgsim._key_column IS 'The name of a key column in a version table: key, or key_1, key_2, ... of a composite key.';
+
+CREATE FUNCTION pgsim._key_names(key_columns text[], own boolean) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN NOT own THEN key_columns ELSE ARRAY(
+    SELECT pgsim._key_column(k.ordinal, cardinality(key_columns)) FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal) ORDER BY k.ordinal
+) END;
+COMMENT ON FUNCTION pgsim._key_names IS 'The names of the key columns of a base table, or of a version table (own).';
+
+CREATE FUNCTION pgsim._own_key_join(left_prefix text, right_prefix text, key_columns text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT pg_catalog.string_agg(pg_catalog.format('%s%I OPERATOR(pg_catalog.=) %s%I', left_prefix, k.name, right_prefix, k.name), ' AND ' ORDER BY k.ordinal)
+    FROM pg_catalog.unnest(pgsim._key_names(key_columns, true)) WITH ORDINALITY AS k (name, ordinal)
+);
+COMMENT ON FUNCTION pgsim._own_key_join IS 'The condition that joins rows of two version tables by their keys.';
+
+CREATE FUNCTION pgsim._release_followers(version_id int, force boolean) RETURNS regclass[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f record;
+    t pgsim._target;
+    followers regclass[] := '{}';
+BEGIN
+    FOR f IN SELECT v.collection, v.model, v.embedding, v.relation, o.model AS base FROM pgsim._version AS s JOIN pgsim.versions AS v ON v.id = s.id JOIN pgsim.versions AS o ON o.id = s.follows
+             WHERE s.follows = version_id ORDER BY s.id LOOP
+        IF NOT coalesce(force, false) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('the version of %L under model %L follows the one under %L: its vectors are those, mapped', f.collection, f.model, f.base),
+                HINT = format('Drop it first, or go on with force => true: %L stays then, and takes vectors of %L itself, mapped on their way.', f.model, f.base);
+        END IF;
+        CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.relation);
+        t := pgsim._target(f.collection, f.model, f.embedding);
+        PERFORM pgsim._require_all_rows(t);
+        IF pgsim._map_missing(t) > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('not every row of %L under model %L is mapped to %L yet, and what is not would be lost', f.collection, f.base, f.model),
+                HINT = format('Call pgsim.fill_version(%L, %L, %L) until it fills none, or drop that version first.', f.collection, f.model, f.embedding);
+        END IF;
+        followers := followers || f.relation;
+    END LOOP;
+    RETURN followers;
+END
+$$;
+COMMENT ON FUNCTION pgsim._release_followers IS 'The tables of derived versions that follow a version which is to go; PS021 where there are and force does not say that they are to stay.';
+
+CREATE FUNCTION pgsim._repair_mapped(t pgsim._target) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    b pgsim._target := pgsim._followed(t);
+BEGIN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', b.version_sql);
+    EXECUTE format('DELETE FROM %s AS d WHERE NOT EXISTS (SELECT FROM %s AS r WHERE %s)', t.version_sql, b.version_sql,
+                   CASE WHEN b.adopted THEN pgsim._key_join('r.', 'd.', t.key_columns, true) ELSE pgsim._own_key_join('r.', 'd.', t.key_columns) END);
+    RETURN pgsim._map_rows(t, b, NULL);
+END
+$$;
+COMMENT ON FUNCTION pgsim._repair_mapped IS 'Maps every row of a derived version anew, after a time in which nothing kept it. Writers wait.';
+
+CREATE FUNCTION pgsim._target(collection text, model text, embedding text) RETURNS pgsim._target
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    c pgsim._collection;
+    e pgsim._embedding;
+BEGIN
+    -- A regclass as text is quoted, and has its schema, since the path holds none but the system's.
+    SELECT s.id, s.name, s.relation, s.relation::text, s.key_columns,
+           v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
+           m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
+           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
+           k.relation::text, k.columns, s.record_share, s.audit_share, s.record_values,
+           m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END
+    INTO t
+    FROM pgsim._collection AS s
+    JOIN pgsim._embedding AS n ON n.collection_id = s.id
+    JOIN pgsim._version AS v ON v.embedding_id = n.id
+    JOIN pgsim._model AS m ON m.id = v.model_id
+    LEFT JOIN pg_class AS b ON b.oid = s.relation
+    LEFT JOIN pgsim._index AS k ON k.version_id = v.id AND k.method = 'codes' AND k.complete
+    WHERE s.name = _target.collection AND n.name = _target.embedding
+      AND CASE WHEN _target.model IS NULL THEN v.state = 'active' ELSE m.name = _target.model END;
+    -- A table that was dropped has a number for a name, and a quoted name never begins with a digit.
+    IF t.base_sql !~ '^\d' AND t.version_sql !~ '^\d' THEN
+        RETURN t;
+    ELSIF t.base_sql !~ '^\d' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS006', MESSAGE = format('the version table of collection %L, embedding %L, model %L was dropped', t.collection, embedding, t.model),
+            HINT = format('Forget the version with pgsim.drop_version(%L, %L, %L, force => true).', t.collection, t.model, embedding);
+    END IF;
+
+    c := pgsim._collection_row(collection);
+    e := pgsim._embedding_row(c, embedding);
+    IF model IS NOT NULL THEN
+        PERFORM pgsim._model_row(model);
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'PS004',
+        MESSAGE = CASE WHEN model IS NULL
+            THEN format('embedding %L of collection %L has no active version', embedding, collection)
+            ELSE format('embedding %L of collection %L has no version under model %L', embedding, collection, model) END,
+        DETAIL = coalesce('It has: ' || (SELECT string_agg(format('%L (%s)', v.model, v.state), ', ' ORDER BY v.id)
+                                         FROM pgsim.versions AS v
+                                         WHERE v.collection = _target.collection AND v.embedding = _target.embedding), 'It has none.'),
+        HINT = format('Make one with pgsim.create_version(%L, model, embedding => %L).', collection, embedding);
+END
+$$;
+COMMENT ON FUNCTION pgsim._target IS 'All that a call needs to know of one version: its tables, columns and model. model NULL means the active version.';
+
+CREATE FUNCTION pgsim._sent_sample(collection text, model text, embedding text, wanted int, seed int) RETURNS SETOF bytea
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT vector_send(v) FROM unnest((pgsim._sample(pgsim._target(_sent_sample.collection, _sent_sample.model, _sent_sample.embedding), _sent_sample.wanted, _sent_sample.seed)).vectors) AS v WHERE v IS NOT NULL;
+END;
+COMMENT ON FUNCTION pgsim._sent_sample IS 'A sample of a version''s vectors, of rows that the caller may see, in pgvector''s binary form: a third of their text, and read at once.';
+
+CREATE FUNCTION pgsim._key_join(base_prefix text, version_prefix text, key_columns text[], own boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT pg_catalog.string_agg(pg_catalog.format('%s%I OPERATOR(pg_catalog.=) %s%I', base_prefix, k.name, version_prefix,
+               CASE WHEN own THEN pgsim._key_column(k.ordinal, cardinality(key_columns)) ELSE k.name END), ' AND ' ORDER BY k.ordinal)
+    FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
+);
+COMMENT ON FUNCTION pgsim._key_join IS 'The condition that joins a base row to its row in a version table (own), or to another row with the base table''s key columns.';
+
+CREATE FUNCTION pgsim._key_list(prefix text, key_columns text[], own boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT pg_catalog.string_agg(pg_catalog.format('%s%I', prefix,
+               CASE WHEN own THEN pgsim._key_column(k.ordinal, cardinality(key_columns)) ELSE k.name END), ', ' ORDER BY k.ordinal)
+    FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
+);
+COMMENT ON FUNCTION pgsim._key_list IS 'The key columns of a base table, or of a version table (own), as a list for SQL.';
+
+CREATE FUNCTION pgsim._key_parse(base regclass, operand text, key_columns text[], own boolean) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT pg_catalog.string_agg(
+        CASE WHEN cardinality(key_columns) = 1
+            THEN pg_catalog.format('%s::%s AS %I', operand, pg_catalog.format_type(a.atttypid, -1), CASE WHEN own THEN 'key' ELSE k.name END)
+            ELSE pg_catalog.format('(%s::jsonb ->> %L)::%s AS %I', operand, k.name, pg_catalog.format_type(a.atttypid, -1),
+                        CASE WHEN own THEN pgsim._key_column(k.ordinal, cardinality(key_columns)) ELSE k.name END)
+        END, ', ' ORDER BY k.ordinal)
+    FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = base AND a.attname = k.name AND NOT a.attisdropped
+);
+COMMENT ON FUNCTION pgsim._key_parse IS 'The reverse of _key_text: a select list that reads key columns from a key given as text.';
+
+CREATE FUNCTION pgsim._key_text(base regclass, prefix text, key_columns text[]) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT CASE WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
+                ELSE 'pg_catalog.jsonb_build_object(' || pg_catalog.string_agg(pg_catalog.format('%L, %s', c.name, c.value), ', ' ORDER BY c.ordinal) || ')::text' END
+    FROM (
+        -- A cast of an enum may be a function of its owner's, which change capture must not run; concat asks the type itself.
+        SELECT k.name, k.ordinal, pg_catalog.format(CASE t.typtype WHEN 'e' THEN 'pg_catalog.concat(%s%I)' ELSE '%s%I' END, prefix, k.name) AS value
+        FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = base AND a.attname = k.name AND NOT a.attisdropped
+        JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    ) AS c
+);
+COMMENT ON FUNCTION pgsim._key_text IS
+    'The expression that gives a row''s key as text: the key itself, or a JSON object of a composite key. prefix is what stands before a column: an alias and a dot.';
+
+CREATE FUNCTION pgsim._unmapped_statement(t pgsim._target, b pgsim._target, after boolean, locked text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN (
+    -- Whoever writes a row's vector holds its lock before the trigger writes the image. So does this, and none waits for the other crosswise.
+    format('SELECT array_agg(s.key) FROM (SELECT %s AS key FROM %s AS b%s%s WHERE NOT EXISTS (SELECT FROM %s AS d WHERE %s)%s%s ORDER BY %s LIMIT $1 FOR NO KEY UPDATE OF %s %s%s) AS s',
+        pgsim._key_text(t.base, 'b.', t.key_columns), t.base_sql,
+        CASE WHEN b.adopted THEN '' ELSE format(' JOIN %s AS v ON %s', b.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
+        CASE WHEN after THEN format(' CROSS JOIN (SELECT %s) AS a', pgsim._key_parse(t.base, '$2', t.key_columns, false)) ELSE '' END,
+        t.version_sql, pgsim._key_join('b.', 'd.', t.key_columns, true),
+        CASE WHEN b.adopted THEN format(' AND b.%I IS NOT NULL', b.column_name) ELSE '' END,
+        CASE WHEN after THEN format(' AND ROW(%s) OPERATOR(pg_catalog.>) ROW(%s)', pgsim._key_list('b.', t.key_columns, false), pgsim._key_list('a.', t.key_columns, false)) ELSE '' END,
+        pgsim._key_list('b.', t.key_columns, false), CASE WHEN b.adopted THEN 'b' ELSE 'v' END, locked,
+        CASE WHEN b.adopted THEN '' ELSE format(' FOR KEY SHARE OF b %s', locked) END)
+);
+COMMENT ON FUNCTION pgsim._unmapped_statement IS 'The statement that takes rows whose vectors have no image yet, $1 of them, those behind key $2, and holds them; its row is their keys.';
+
+CREATE FUNCTION pgsim.apply_map(name text, v vector, side text = 'row') RETURNS vector
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p pgsim._map := pgsim._map_row(name);
+    model text := (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id);
+BEGIN
+    IF side IS NULL OR side NOT IN ('row', 'query') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('side is %s; it is row or query', coalesce(quote_literal(left(side, 80)), 'NULL')), HINT = 'Only a map with a query_matrix tells them apart.';
+    END IF;
+    PERFORM pgsim._check_vector(v, 'the vector', model, p.dim_in, CASE WHEN p.normalized THEN 'cosine' ELSE 'ip' END);
+    RETURN pgsim._mapped(CASE side WHEN 'query' THEN coalesce(p.query_components, p.components) ELSE p.components END, p.bias, p.normalized, v);
+END
+$$;
+COMMENT ON FUNCTION pgsim.apply_map IS
+$$Maps a vector of the map's model. NULL where what comes out has a number that single precision does not hold.
+
+side: row or query; it matters to a map with a query_matrix alone. Searches and writes of a derived model map by themselves.
+Errors: PS010, PS012, PS013, PS054.$$;
+
+CREATE FUNCTION pgsim.create_map(
+    name text, from_model text, to_model text = NULL, kind text = 'linear', matrix vector[] = NULL, query_matrix vector[] = NULL, bias vector = NULL,
+    normalized boolean = NULL, properties jsonb = '{}'
+) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m pgsim._model;
+    o pgsim._model;
+    width int;
+    off float8;
+    keeps boolean := false;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._check_name('map', name);
+    m := pgsim._model_row(from_model);
+    IF m.element = 'sparsevec' OR m.map_id IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('model %L is %s, and maps begin at a dense model that is not', from_model, CASE WHEN m.map_id IS NULL THEN 'sparse' ELSE 'another one mapped' END),
+            HINT = CASE WHEN m.map_id IS NULL THEN 'Name a dense model.' ELSE 'Put the two maps into one: pgsim.maps.Map.then in Python multiplies them.' END;
+    END IF;
+    IF kind IS NULL OR kind NOT IN ('rotation', 'pca', 'leanvec', 'whitening', 'selection', 'linear') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('kind is %s; known are rotation, pca, leanvec, whitening, selection and linear', coalesce(quote_literal(left(kind, 80)), 'NULL')),
+            HINT = 'linear promises nothing, and takes every matrix.';
+    END IF;
+    IF properties IS NULL OR jsonb_typeof(properties) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'properties is not a JSON object', HINT = 'What was measured of the map goes there: properties => ''{"rows": 20000}''.';
+    END IF;
+    normalized := coalesce(normalized, m.metric = 'cosine');
+    width := pgsim._map_components('matrix', matrix, m.dim);
+    IF query_matrix IS NOT NULL AND pgsim._map_components('query_matrix', query_matrix, m.dim) <> width THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix has %s components and query_matrix %s', width, cardinality(query_matrix)), HINT = 'Rows and queries are compared in one space: give as many for both.';
+    ELSIF query_matrix IS NOT NULL AND kind NOT IN ('leanvec', 'linear') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('query_matrix is given, and a map of kind %s maps rows and queries alike', kind), HINT = 'Leave it out; only leanvec and linear have one.';
+    ELSIF query_matrix IS NOT NULL AND NOT (m.metric = 'ip' OR m.metric = 'cosine' AND normalized) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('query_matrix is given, and model %L is compared by %s%s', from_model, m.metric, CASE m.metric WHEN 'cosine' THEN ' and not normalized' ELSE '' END),
+            HINT = 'Two matrices keep inner products: take a model under ip, or one under cosine, normalized.';
+    ELSIF bias IS NOT NULL AND kind NOT IN ('whitening', 'linear') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('bias is given, and a map of kind %s has none', kind), HINT = 'Leave it out; only whitening and linear have one.';
+    ELSIF bias IS NOT NULL AND pgsim._vector_problem(bias, width, 'ip') IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('bias %s, and matrix has %s components', pgsim._vector_problem(bias, width, 'ip'), width), HINT = 'It is added to what comes out: give one number for each.';
+    END IF;
+    IF to_model IS NOT NULL THEN
+        o := pgsim._model_row(to_model);
+        IF o.dim <> width OR o.element = 'sparsevec' OR o.id = m.id THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix has %s components; model %L %s', width, to_model, CASE WHEN o.id = m.id THEN 'is the one it maps from' ELSE format('has %s dimensions, %s', o.dim, CASE o.element WHEN 'sparsevec' THEN 'sparse' ELSE 'dense' END) END),
+                HINT = 'Leave to_model out where the space is new: pgsim.derive_model makes its model.';
+        END IF;
+    END IF;
+    IF kind IN ('rotation', 'pca', 'selection') OR kind = 'leanvec' AND query_matrix IS NULL THEN
+        off := pgsim._identity_error(matrix, matrix);
+        IF NOT off <= 1e-4 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('the components of matrix are not of length 1 and at right angles: they are off by %s, and a map of kind %s promises 0.0001', off::real, kind),
+                HINT = 'Orthogonalise them (a QR decomposition does), or store the map as linear, which promises nothing.';
+        END IF;
+        IF kind = 'rotation' AND width <> m.dim THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix has %s components, and a rotation of model %L has %s', width, from_model, m.dim), HINT = 'A map that leaves dimensions out is of kind pca or selection.';
+        END IF;
+        keeps := width = m.dim AND m.metric <> 'l1';
+    ELSIF query_matrix IS NOT NULL AND width = m.dim THEN
+        off := pgsim._identity_error(query_matrix, matrix);
+        IF kind = 'leanvec' AND NOT off <= 1e-3 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix and query_matrix do not keep inner products: they are off by %s, and leanvec promises 0.001', off::real),
+                HINT = 'The transposed query_matrix is the inverse of matrix; more ridge makes both easier on single precision. Or store the map as linear, which promises nothing.';
+        END IF;
+        keeps := bias IS NULL AND off <= 1e-3;
+    END IF;
+    BEGIN
+        INSERT INTO pgsim._map (name, from_model_id, to_model_id, kind, dim_in, dim_out, normalized, keeps_scores, components, query_components, bias, properties)
+        VALUES (create_map.name, m.id, o.id, create_map.kind, m.dim, width, create_map.normalized, keeps, matrix, query_matrix, create_map.bias, create_map.properties);
+    EXCEPTION WHEN unique_violation THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('map %L exists already', name), HINT = 'A map never changes: store another fit under another name.';
+    END;
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION pgsim.create_map IS
+$$Stores a map of a model's space, which never changes from then on, and returns its name.
+
+matrix: its rows, each as wide as from_model; the i-th number of a mapped vector is its inner product with the i-th of them.
+query_matrix: other ones for queries. bias: added to what comes out. normalized: a vector is brought to length 1 first (default under
+cosine). kind says what is promised, and checked: rotation (square; components of length 1 at right angles), pca (such components, all or fewer),
+selection (likewise), leanvec (likewise, or with query_matrix, and inner products kept where it is square), whitening, linear (nothing).
+to_model: the model whose space it leads to; NULL where the space is new, and pgsim.derive_model makes a model of it. properties: what was
+measured. Everybody may read a map: it holds statistics of the rows that it was fitted on. Errors: PS002, PS010, PS011, PS020, PS032, PS055.$$;
+
+CREATE FUNCTION pgsim.derive_model(name text, map text, matryoshka int[] = NULL, element text = NULL, properties jsonb = '{}') RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p pgsim._map;
+    m pgsim._model;
+    other text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    p := pgsim._map_row(map);
+    SELECT * INTO m FROM pgsim._model AS s WHERE s.id = p.from_model_id;
+    SELECT s.name INTO other FROM pgsim._model AS s WHERE s.id = p.to_model_id OR s.map_id = p.id;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('map %L leads to model %L already', map, other), HINT = 'A space has one model. Store the map anew, under another name, for another.';
+    END IF;
+    PERFORM pgsim.create_model(
+        name, dim => p.dim_out, metric => CASE WHEN p.query_components IS NOT NULL THEN 'ip' ELSE m.metric END, element => coalesce(derive_model.element, m.element),
+        matryoshka => derive_model.matryoshka, layer => m.layer, query_prefix => m.query_prefix, document_prefix => m.document_prefix, properties => derive_model.properties);
+    UPDATE pgsim._model AS s SET map_id = p.id, raw_prefixes = p.query_components IS NOT NULL WHERE s.name = derive_model.name;
+    RETURN name;
+END
+$$;
+COMMENT ON FUNCTION pgsim.derive_model IS
+$$Registers a model whose vectors are another model's, mapped, and returns its name.
+
+Queries and vectors of it are given in the space of the model that the map begins at, and mapped in the call. Its metric is that model's; ip
+where rows and queries are mapped by matrices of their own. matryoshka: the ladder, prefix lengths to be searched. element: default that model's.
+A version of it follows one of that model: pgsim.create_version, then pgsim.fill_version. Errors: PS010, PS011, PS020, PS032, PS054.$$;
+
+CREATE FUNCTION pgsim.drop_map(name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p pgsim._map;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    p := pgsim._map_row(name);
+    BEGIN
+        DELETE FROM pgsim._map AS d WHERE d.id = p.id;
+    EXCEPTION WHEN foreign_key_violation THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('map %L is in use', name), DETAIL = format('By model %L.', (SELECT m.name FROM pgsim._model AS m WHERE m.map_id = p.id)),
+            HINT = 'Drop that model first, with pgsim.drop_model.';
+    END;
+END
+$$;
+COMMENT ON FUNCTION pgsim.drop_map IS 'Forgets a map that no model is derived by. Errors: PS021, PS032, PS054.';
+
+CREATE FUNCTION pgsim.fill_version(collection text, model text, embedding text = 'default', size int = 1000, after text = NULL, OUT filled bigint, OUT last_key text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    b pgsim._target;
+    keys text[];
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF model IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the derived model whose version is to be filled.';
+    END IF;
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_all_rows(t);
+    b := pgsim._followed(t);
+    IF size IS NULL OR size NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; a batch has 1 to 100000 rows', coalesce(size::text, 'NULL')), HINT = 'Who changes a row of the batch waits until it ends: 1000 take a tenth of a second or less.';
+    END IF;
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction rows would be mapped as they were when it began', current_setting('transaction_isolation')),
+            HINT = 'Fill in a READ COMMITTED transaction.';
+    END IF;
+    IF after IS NOT NULL THEN
+        PERFORM pgsim._check_keys(t.base, t.key_columns, ARRAY[after]);
+    END IF;
+    EXECUTE pgsim._unmapped_statement(t, b, after IS NOT NULL, 'SKIP LOCKED') INTO keys USING size, after;
+    IF keys IS NULL THEN
+        -- None, or others hold those that there are: one is waited for, while nothing that anybody waits for is held.
+        EXECUTE pgsim._unmapped_statement(t, b, after IS NOT NULL, '') INTO keys USING 1, after;
+    END IF;
+    filled := 0;
+    IF keys IS NOT NULL THEN
+        last_key := keys[cardinality(keys)];
+        filled := pgsim._map_rows(t, b, keys);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim.fill_version IS
+$$Maps up to size rows that a derived version lacks, in the order of their keys, and returns how many it stored (filled) and the last it looked at.
+
+Give last_key as after to the next call, in a transaction of its own; when it is NULL the end is reached. A call from the start
+that fills none says that nothing is missing. It may be stopped at any moment, and readers never wait for it; who writes a row of the batch waits for the batch.
+Rows whose image a vector cannot hold (all zeros under cosine) have none. Errors: PS001 to PS004, PS010, PS016, PS032, PS035.$$;
+
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -4591,7 +5411,7 @@ BEGIN
         FROM pgsim._version AS v
         JOIN pgsim._embedding AS e ON e.id = v.embedding_id
         JOIN pgsim._collection AS c ON c.id = e.collection_id
-        WHERE c.id = TG_ARGV[0]::int AND v.state <> 'retired' AND e.source_columns <> '{}'
+        WHERE c.id = TG_ARGV[0]::int AND v.state <> 'retired' AND v.follows IS NULL AND e.source_columns <> '{}'
     LOOP
         IF NOT live.key_columns <@ live.readable OR live.adopted AND live.column_name <> ALL (live.readable) THEN
             RAISE WARNING USING MESSAGE = format('pgsim does not see changes of %s: a column of its key or of its vectors was renamed or dropped', live.relation),
@@ -4990,7 +5810,7 @@ BEGIN
         predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
-    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
+    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
     SELECT n.nspname INTO schema_name FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = t.version;
     SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END || '_' || method
            || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
@@ -5016,66 +5836,6 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._index_statement IS
     'The CREATE INDEX statement that create_index runs, and its parts, of which the command line and Alembic make one that runs CONCURRENTLY.';
-
-CREATE FUNCTION pgsim._key_column(ordinal bigint, columns int) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN columns = 1 THEN 'key' ELSE 'key_' || ordinal END;
-COMMENT ON FUNCTION pgsim._key_column IS 'The name of a key column in a version table: key, or key_1, key_2, ... of a composite key.';
-
-CREATE FUNCTION pgsim._key_join(base_prefix text, version_prefix text, key_columns text[], own boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT pg_catalog.string_agg(pg_catalog.format('%s%I OPERATOR(pg_catalog.=) %s%I', base_prefix, k.name, version_prefix,
-               CASE WHEN own THEN pgsim._key_column(k.ordinal, cardinality(key_columns)) ELSE k.name END), ' AND ' ORDER BY k.ordinal)
-    FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
-);
-COMMENT ON FUNCTION pgsim._key_join IS 'The condition that joins a base row to its row in a version table (own), or to another row with the base table''s key columns.';
-
-CREATE FUNCTION pgsim._key_list(prefix text, key_columns text[], own boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT pg_catalog.string_agg(pg_catalog.format('%s%I', prefix,
-               CASE WHEN own THEN pgsim._key_column(k.ordinal, cardinality(key_columns)) ELSE k.name END), ', ' ORDER BY k.ordinal)
-    FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
-);
-COMMENT ON FUNCTION pgsim._key_list IS 'The key columns of a base table, or of a version table (own), as a list for SQL.';
-
-CREATE FUNCTION pgsim._key_names(key_columns text[], own boolean) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN NOT own THEN key_columns ELSE ARRAY(
-    SELECT pgsim._key_column(k.ordinal, cardinality(key_columns)) FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal) ORDER BY k.ordinal
-) END;
-COMMENT ON FUNCTION pgsim._key_names IS 'The names of the key columns of a base table, or of a version table (own).';
-
-CREATE FUNCTION pgsim._key_parse(base regclass, operand text, key_columns text[], own boolean) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (
-    SELECT pg_catalog.string_agg(
-        CASE WHEN cardinality(key_columns) = 1
-            THEN pg_catalog.format('%s::%s AS %I', operand, pg_catalog.format_type(a.atttypid, -1), CASE WHEN own THEN 'key' ELSE k.name END)
-            ELSE pg_catalog.format('(%s::jsonb ->> %L)::%s AS %I', operand, k.name, pg_catalog.format_type(a.atttypid, -1),
-                        CASE WHEN own THEN pgsim._key_column(k.ordinal, cardinality(key_columns)) ELSE k.name END)
-        END, ', ' ORDER BY k.ordinal)
-    FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = base AND a.attname = k.name AND NOT a.attisdropped
-);
-COMMENT ON FUNCTION pgsim._key_parse IS 'The reverse of _key_text: a select list that reads key columns from a key given as text.';
-
-CREATE FUNCTION pgsim._key_text(base regclass, prefix text, key_columns text[]) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (
-    SELECT CASE WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
-                ELSE 'pg_catalog.jsonb_build_object(' || pg_catalog.string_agg(pg_catalog.format('%L, %s', c.name, c.value), ', ' ORDER BY c.ordinal) || ')::text' END
-    FROM (
-        -- A cast of an enum may be a function of its owner's, which change capture must not run; concat asks the type itself.
-        SELECT k.name, k.ordinal, pg_catalog.format(CASE t.typtype WHEN 'e' THEN 'pg_catalog.concat(%s%I)' ELSE '%s%I' END, prefix, k.name) AS value
-        FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
-        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = base AND a.attname = k.name AND NOT a.attisdropped
-        JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-    ) AS c
-);
-COMMENT ON FUNCTION pgsim._key_text IS
-    'The expression that gives a row''s key as text: the key itself, or a JSON object of a composite key. prefix is what stands before a column: an alias and a dot.';
 
 CREATE FUNCTION pgsim._key_types(base regclass, key_columns text[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -5256,7 +6016,7 @@ CREATE FUNCTION pgsim._security_drift(base regclass, version regclass) RETURNS b
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT b.relrowsecurity <> v.relrowsecurity OR b.relforcerowsecurity <> v.relforcerowsecurity OR EXISTS (
+    SELECT b.relrowsecurity <> v.relrowsecurity OR (b.relforcerowsecurity AND NOT EXISTS (SELECT FROM pgsim._version AS d WHERE d.relation = v.oid AND d.follows IS NOT NULL)) <> v.relforcerowsecurity OR EXISTS (
         SELECT
         FROM (VALUES ('pgsim_read', 'r'), ('pgsim_insert', 'a'), ('pgsim_update', 'w'), ('pgsim_delete', 'd')) AS w (name, command)
         FULL JOIN (SELECT p.* FROM pg_policy AS p WHERE p.polrelid = v.oid) AS p ON p.polname = w.name AND b.relrowsecurity
@@ -5302,7 +6062,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture, of codes and of its text index, to what is needed now.';
+COMMENT ON FUNCTION pgsim._sync_triggers IS 'Brings a collection''s triggers, of change capture, of codes, of its text index and of derived versions, to what is needed now.';
 
 CREATE FUNCTION pgsim._sync_version_privileges(c pgsim._collection, version regclass) RETURNS void
 LANGUAGE plpgsql
@@ -5314,9 +6074,15 @@ DECLARE
     drift record;
     policy text;
     may_create boolean;
+    -- Only the trigger that keeps a derived version writes it, and runs as the owner of pgsim.
+    derived boolean := EXISTS (SELECT FROM pgsim._version AS v WHERE v.relation = version AND v.follows IS NOT NULL);
 BEGIN
     SELECT * INTO base FROM pg_class AS r WHERE r.oid = c.relation;
-    IF base.relowner <> (SELECT r.relowner FROM pg_class AS r WHERE r.oid = version) THEN
+    IF derived THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', version, (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'pgsim'));
+        -- The base table is truncated with what refers to it, or not at all.
+        EXECUTE format('GRANT TRUNCATE ON %s TO %I', version, pg_get_userbyid(base.relowner));
+    ELSIF base.relowner <> (SELECT r.relowner FROM pg_class AS r WHERE r.oid = version) THEN
         -- PostgreSQL asks that a new owner may create tables in the schema: it may, for this moment. One at a time.
         PERFORM pg_advisory_xact_lock('pg_namespace'::regclass::oid::int, 'pgsim_data'::regnamespace::oid::int);
         may_create := has_schema_privilege(base.relowner, 'pgsim_data', 'CREATE');
@@ -5328,7 +6094,7 @@ BEGIN
             EXECUTE format('REVOKE CREATE ON SCHEMA pgsim_data FROM %I', pg_get_userbyid(base.relowner));
         END IF;
     END IF;
-    FOR drift IN SELECT * FROM pgsim._privilege_drift(c.relation, version) LOOP
+    FOR drift IN SELECT * FROM pgsim._privilege_drift(c.relation, version, CASE WHEN derived THEN '{SELECT}' ELSE '{SELECT,INSERT,UPDATE,DELETE}' END::text[]) LOOP
         EXECUTE format(CASE WHEN drift.missing THEN 'GRANT %s ON %s TO %s' ELSE 'REVOKE %s ON %s FROM %s' END, drift.privilege, version, drift.grantee);
     END LOOP;
 
@@ -5340,7 +6106,7 @@ BEGIN
     END LOOP;
     EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY, %s ROW LEVEL SECURITY', version,
                    CASE WHEN base.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END,
-                   CASE WHEN base.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END);
+                   CASE WHEN base.relforcerowsecurity AND NOT derived THEN 'FORCE' ELSE 'NO FORCE' END);
     IF base.relrowsecurity THEN
         base_row := format('SELECT FROM %s AS b WHERE %s', c.relation,
                            pgsim._key_join('b.', version || '.', c.key_columns, true));
@@ -5356,55 +6122,6 @@ $$;
 COMMENT ON FUNCTION pgsim._sync_version_privileges IS
     'Gives a version table the owner and the grants of its base table and, under row-level security, policies that ask the base table.';
 
-CREATE FUNCTION pgsim._target(collection text, model text, embedding text) RETURNS pgsim._target
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    t pgsim._target;
-    c pgsim._collection;
-    e pgsim._embedding;
-BEGIN
-    -- A regclass as text is quoted, and has its schema, since the path holds none but the system's.
-    SELECT s.id, s.name, s.relation, s.relation::text, s.key_columns,
-           v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
-           m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
-           b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
-           k.relation::text, k.columns, s.record_share, s.audit_share, s.record_values
-    INTO t
-    FROM pgsim._collection AS s
-    JOIN pgsim._embedding AS n ON n.collection_id = s.id
-    JOIN pgsim._version AS v ON v.embedding_id = n.id
-    JOIN pgsim._model AS m ON m.id = v.model_id
-    LEFT JOIN pg_class AS b ON b.oid = s.relation
-    LEFT JOIN pgsim._index AS k ON k.version_id = v.id AND k.method = 'codes' AND k.complete
-    WHERE s.name = _target.collection AND n.name = _target.embedding
-      AND CASE WHEN _target.model IS NULL THEN v.state = 'active' ELSE m.name = _target.model END;
-    -- A table that was dropped has a number for a name, and a quoted name never begins with a digit.
-    IF t.base_sql !~ '^\d' AND t.version_sql !~ '^\d' THEN
-        RETURN t;
-    ELSIF t.base_sql !~ '^\d' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS006', MESSAGE = format('the version table of collection %L, embedding %L, model %L was dropped', t.collection, embedding, t.model),
-            HINT = format('Forget the version with pgsim.drop_version(%L, %L, %L, force => true).', t.collection, t.model, embedding);
-    END IF;
-
-    c := pgsim._collection_row(collection);
-    e := pgsim._embedding_row(c, embedding);
-    IF model IS NOT NULL THEN
-        PERFORM pgsim._model_row(model);
-    END IF;
-    RAISE EXCEPTION USING ERRCODE = 'PS004',
-        MESSAGE = CASE WHEN model IS NULL
-            THEN format('embedding %L of collection %L has no active version', embedding, collection)
-            ELSE format('embedding %L of collection %L has no version under model %L', embedding, collection, model) END,
-        DETAIL = coalesce('It has: ' || (SELECT string_agg(format('%L (%s)', v.model, v.state), ', ' ORDER BY v.id)
-                                         FROM pgsim.versions AS v
-                                         WHERE v.collection = _target.collection AND v.embedding = _target.embedding), 'It has none.'),
-        HINT = format('Make one with pgsim.create_version(%L, model, embedding => %L).', collection, embedding);
-END
-$$;
-COMMENT ON FUNCTION pgsim._target IS 'All that a call needs to know of one version: its tables, columns and model. model NULL means the active version.';
-
 CREATE FUNCTION pgsim._trigger_drift(c pgsim._collection) RETURNS TABLE (relation regclass, name text, present boolean, definition text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -5413,17 +6130,18 @@ BEGIN
     RETURN QUERY
         SELECT coalesce(w.relation, t.tgrelid), coalesce(w.name, t.tgname), t.tgname IS NOT NULL, w.definition
         FROM (SELECT * FROM pgsim._capture_triggers(c) UNION ALL SELECT * FROM pgsim._codes_triggers(c)
-              UNION ALL SELECT * FROM pgsim._text_triggers(c) UNION ALL SELECT * FROM pgsim._inverted_triggers(c)) AS w
+              UNION ALL SELECT * FROM pgsim._text_triggers(c) UNION ALL SELECT * FROM pgsim._inverted_triggers(c)
+              UNION ALL SELECT * FROM pgsim._map_triggers(c)) AS w
         FULL JOIN (
             SELECT g.tgrelid, g.tgname::text, g.tgenabled, g.tgargs FROM pg_trigger AS g
-            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc, 'pgsim._keep_text'::regproc, 'pgsim._keep_inverted'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
+            WHERE g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._keep_codes'::regproc, 'pgsim._keep_text'::regproc, 'pgsim._keep_inverted'::regproc, 'pgsim._keep_mapped'::regproc) AND g.tgparentid = 0 AND position(convert_to(c.id::text, 'UTF8') || '\x00' IN g.tgargs) = 1
         ) AS t ON t.tgrelid = w.relation AND t.tgname = w.name
         WHERE w.name IS NULL OR t.tgname IS NULL OR t.tgargs <> w.arguments OR t.tgenabled NOT IN ('O', 'A')
         ORDER BY 1, 2;
 END
 $$;
 COMMENT ON FUNCTION pgsim._trigger_drift IS
-    'Triggers of change capture, of codes, of text and of inverted indexes that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
+    'Triggers of change capture, of codes, of text and of inverted indexes, and of derived versions that are missing, disabled or watch other columns than they should (definition says how they should be), and those that should not be there (definition is NULL).';
 
 CREATE FUNCTION pgsim._version_name(collection text, embedding text, model text, version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5467,12 +6185,12 @@ BEGIN
                    format('SELECT pgsim.sync_privileges(%1$L)', c.name) || coalesce(
                        (SELECT string_agg(format('; SELECT pgsim.enqueue_missing(%L, %L, %L)', w.collection, w.model, w.embedding), '' ORDER BY w.id)
                         FROM pgsim.versions AS w JOIN pgsim.embeddings AS e ON e.collection = w.collection AND e.name = w.embedding
-                        WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}'), '')
+                        WHERE w.collection = c.name AND w.state <> 'retired' AND e.source_columns <> '{}' AND EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = w.id AND s.follows IS NULL)), '')
             FROM pgsim._trigger_drift(c) AS d HAVING count(*) > 0;
         RETURN QUERY SELECT * FROM pgsim._text_problems(c, object);
-        FOR v IN SELECT w.*, e.name AS embedding, r.relowner, b.relowner AS base_owner, r.oid IS NULL AS gone, m.name AS model
+        FOR v IN SELECT w.*, e.name AS embedding, r.relowner, CASE WHEN w.follows IS NULL THEN b.relowner ELSE s.nspowner END AS base_owner, r.oid IS NULL AS gone, m.name AS model
                  FROM pgsim._version AS w JOIN pgsim._embedding AS e ON e.id = w.embedding_id JOIN pgsim._model AS m ON m.id = w.model_id
-                 LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation
+                 LEFT JOIN pg_class AS r ON r.oid = w.relation JOIN pg_class AS b ON b.oid = c.relation JOIN pg_namespace AS s ON s.nspname = 'pgsim'
                  WHERE e.collection_id = c.id ORDER BY w.id LOOP
             object := format('collection %s, embedding %s, model %s', c.name, v.embedding, v.model);
             IF v.gone THEN
@@ -5482,7 +6200,7 @@ BEGIN
             END IF;
             IF NOT v.adopted THEN
                 IF v.relowner <> v.base_owner THEN
-                    RETURN QUERY SELECT 'error', object, format('%s belongs to %I, and %s to %I', v.relation, pg_get_userbyid(v.relowner), c.relation, pg_get_userbyid(v.base_owner)),
+                    RETURN QUERY SELECT 'error', object, format('%s belongs to %I, and should to %I%s', v.relation, pg_get_userbyid(v.relowner), pg_get_userbyid(v.base_owner), CASE WHEN v.follows IS NULL THEN format(', as %s does', c.relation) ELSE '' END),
                         format('SELECT pgsim.sync_privileges(%L)', c.name);
                 END IF;
                 IF NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = v.relation AND k.contype = 'f' AND k.confrelid = c.relation) THEN
@@ -5490,7 +6208,7 @@ BEGIN
                         format('SELECT pgsim.drop_version(%L, %L, %L, force => true), and create it again', c.name, v.model, v.embedding);
                 END IF;
                 SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
-                FROM pgsim._privilege_drift(c.relation, v.relation) AS d;
+                FROM pgsim._privilege_drift(c.relation, v.relation, CASE WHEN v.follows IS NULL THEN '{SELECT,INSERT,UPDATE,DELETE}' ELSE '{SELECT}' END::text[]) AS d;
                 IF problems IS NOT NULL THEN
                     RETURN QUERY SELECT 'error', object, format('%s has other grants than %s: it %s', v.relation, c.relation, problems),
                         format('SELECT pgsim.sync_privileges(%L)', c.name);
@@ -5510,6 +6228,7 @@ BEGIN
                 WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
             RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._map_problems(c, v.id, object);
             RETURN QUERY
                 SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p
@@ -5769,6 +6488,7 @@ DECLARE
     version_relation regclass;
     given_type text;
     wanted_type text;
+    base_version pgsim._version;
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -5785,6 +6505,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('embedding %L of collection %L has %s vectors, and model %L makes %s ones', embedding, collection,
                 CASE m.element WHEN 'sparsevec' THEN 'dense' ELSE 'sparse' END, model, CASE m.element WHEN 'sparsevec' THEN 'sparse' ELSE 'dense' END),
             HINT = format('Give them an embedding of their own, which is searched beside it: pgsim.create_embedding(%L, ''sparse'', source_columns), then pgsim.create_version(%1$L, %L, embedding => ''sparse'').', collection, model);
+    END IF;
+
+    IF m.map_id IS NOT NULL THEN
+        base_version := pgsim._base_version(c, e, m, column_name);
     END IF;
 
     wanted_type := format('%s.%I(%s)', pgsim._vector_schema(), m.element, m.dim);
@@ -5805,10 +6529,10 @@ BEGIN
         version_relation := c.relation;
     END IF;
 
-    INSERT INTO pgsim._version (embedding_id, model_id, state, relation, column_name, adopted)
+    INSERT INTO pgsim._version (embedding_id, model_id, state, relation, column_name, adopted, follows)
     VALUES (e.id, m.id,
             CASE WHEN EXISTS (SELECT FROM pgsim._version AS v WHERE v.embedding_id = e.id) THEN 'building' ELSE 'active' END,
-            coalesce(version_relation, 'pgsim._version'), coalesce(create_version.column_name, 'embedding'), create_version.column_name IS NOT NULL)
+            coalesce(version_relation, 'pgsim._version'), coalesce(create_version.column_name, 'embedding'), create_version.column_name IS NOT NULL, base_version.id)
     RETURNING id INTO new_id;
     IF column_name IS NULL THEN
         table_name := pgsim._version_name(c.name, e.name, m.name, new_id);
@@ -5825,8 +6549,10 @@ $$Gives an embedding a version under a model, and returns the version's id. The 
 
 column_name NULL: a table of its own in schema pgsim_data, empty at first, with the base table's owner, grants and row-level
 security; its rows go with the base rows. Otherwise: adopts that vector column of the base table where it stands, moving nothing.
+Under a derived model it follows the version of the same embedding under the model that the map begins at: every change there is mapped in the
+writer's own transaction, pgsim.fill_version maps the rows that are there, and no embedder is called.
 From here on changes of the source columns are queued; pgsim.enqueue_missing queues what has no vector yet.
-Errors: PS001, PS002, PS003, PS005, PS006, PS010, PS012, PS020, PS032.$$;
+Errors: PS001, PS002, PS003, PS005, PS006, PS010, PS012, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.drop_collection(name text) RETURNS void
 LANGUAGE plpgsql
@@ -5926,8 +6652,10 @@ BEGIN
         DELETE FROM pgsim._model AS d WHERE d.id = m.id;
     EXCEPTION WHEN foreign_key_violation THEN
         RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('model %L is in use', name),
-            DETAIL = 'By: ' || (SELECT string_agg(format('%L, embedding %L', v.collection, v.embedding), '; ') FROM pgsim.versions AS v WHERE v.model = drop_model.name),
-            HINT = 'Drop its versions first, with pgsim.drop_version.';
+            DETAIL = 'By: ' || (SELECT string_agg(u.by, '; ') FROM (
+                SELECT format('%L, embedding %L', v.collection, v.embedding) AS by FROM pgsim.versions AS v WHERE v.model = drop_model.name
+                UNION ALL SELECT format('map %L', p.name) FROM pgsim._map AS p WHERE m.id IN (p.from_model_id, p.to_model_id)) AS u),
+            HINT = 'Drop its versions first, with pgsim.drop_version, and maps with pgsim.drop_map.';
     END;
 END
 $$;
@@ -5941,6 +6669,7 @@ DECLARE
     c pgsim._collection;
     e pgsim._embedding;
     v pgsim._version;
+    followers regclass[];
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -5955,14 +6684,17 @@ BEGIN
             MESSAGE = format('the version of %L under model %L is active: searches are answered from it', collection, model),
             HINT = 'Drop it all the same with force => true.';
     END IF;
+    followers := pgsim._release_followers(v.id, force);
     PERFORM pgsim._drop_version(v.id);
     PERFORM pgsim._sync_triggers(c);
+    PERFORM pgsim._sync_version_privileges(c, f) FROM unnest(followers) AS f;
 END
 $$;
 COMMENT ON FUNCTION pgsim.drop_version IS
 $$Drops a version: its table and indexes; of an adopted column only the indexes that pgsim made, the column stays.
 
-force: drop it even when it is active. Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+force: drop it even when it is active, or when a derived version follows it: that stays, and from then on takes vectors itself, mapped on their
+way (which takes all rows to be mapped). Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default') RETURNS bigint
 LANGUAGE plpgsql
@@ -5975,6 +6707,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        RETURN pgsim.enqueue_missing(collection, (pgsim._followed(t)).model, embedding);
+    END IF;
     PERFORM pgsim._require_all_rows(t);
     IF t.source_columns = '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, collection),
@@ -6016,6 +6751,7 @@ DECLARE
     codes regclass;
     lapsed text[];
     text_lapsed boolean := false;
+    lapsed_maps text[];
 BEGIN
     PERFORM pgsim._require_registrar();
     c := pgsim._collection_row(collection);
@@ -6034,12 +6770,16 @@ BEGIN
     END IF;
     SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed
     FROM pgsim._trigger_drift(c) AS d WHERE d.name ~ '^!pgsim_(codes|inverted)_' AND d.definition IS NOT NULL;
+    SELECT array_agg(DISTINCT split_part(d.name, '_', 3)) INTO lapsed_maps
+    FROM pgsim._trigger_drift(c) AS d WHERE d.name ~ '^[!~]pgsim_map_' AND d.definition IS NOT NULL;
     PERFORM pgsim._sync_triggers(c);
     IF text_lapsed AND row_security_active(c.relation) THEN
         UPDATE pgsim._text AS x SET complete = false WHERE x.collection_id = c.id;
     ELSIF text_lapsed THEN
         PERFORM pgsim._fill_text(c, pgsim._text_row(c));
     END IF;
+    PERFORM pgsim._repair_mapped(pgsim._target(v.collection, v.model, v.embedding))
+    FROM pgsim.versions AS v WHERE v.id::text = ANY (lapsed_maps) AND NOT row_security_active(c.relation);
     -- What was written while triggers were missing or off is not in the codes.
     UPDATE pgsim._index AS i SET complete = false WHERE i.method IN ('codes', 'inverted') AND i.id::text = ANY (lapsed) AND row_security_active(c.relation);
     PERFORM pgsim._repair_codes(pgsim._target(v.collection, v.model, v.embedding), i.relation, c.filter_columns)
@@ -6077,6 +6817,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the model that made the vectors: nothing else tells one model''s vectors from another''s.';
     END IF;
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        -- What is stored there is mapped here.
+        t := pgsim._followed(t);
+        RETURN pgsim.upsert(collection, t.model, keys, vectors, embedding, source_hashes, skip_absent, sparse_vectors);
+    END IF;
     sparse := t.element = 'sparsevec';
     IF sparse AND vectors IS NOT NULL THEN
         PERFORM pgsim._require_dense(t, 'vectors is');
@@ -6089,6 +6834,9 @@ BEGIN
             MESSAGE = format('%s keys, %s vectors%s; there must be as many of each', coalesce(offered::text, 'NULL'), coalesce(coalesce(cardinality(vectors), cardinality(sparse_vectors))::text, 'NULL'),
                              coalesce(' and ' || cardinality(source_hashes) || ' source_hashes', '')),
             HINT = 'Give two flat arrays of one length: the i-th vector belongs to the i-th key.';
+    END IF;
+    IF t.map_id IS NOT NULL THEN
+        vectors := pgsim._mapped_queries(t, vectors, 'row');
     END IF;
     IF sparse THEN
         SELECT i.key, i.v INTO bad FROM unnest(keys, sparse_vectors) AS i (key, v) WHERE pgsim._sparse_problem(i.v, t.dim, t.metric) IS NOT NULL LIMIT 1;
@@ -6169,6 +6917,7 @@ keys: base keys as text (of a composite key a JSON object). vectors: one for eac
 sparse_vectors instead.
 source_hashes: SHA-256 of the text each vector was made from, when it was read earlier; default the row's text of now (an adopted
 column keeps none).
+Under a derived model they are of the model that its map begins at, and stored under that where it has a version, which the derived one follows.
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.
 Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
 
@@ -6242,8 +6991,8 @@ DECLARE
     element text := (pgsim._usable_index(t, t.dim, NULL)).element;
     distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
     indexed text := format('%s OPERATOR(%s.%s) %s',
-        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, element), t.vector_schema,
-        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, element));
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, element), t.vector_schema,
+        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, element));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
     index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
     previous jsonb;
@@ -6298,6 +7047,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._require_all_rows(t);
+    IF t.map_id IS NOT NULL THEN
+        taken := pgsim._mapped_queries(t, taken);
+    END IF;
     IF part = 'codes' THEN
         PERFORM pgsim._calibrate_margins(t);
         RETURN '{}';
@@ -7161,6 +7913,9 @@ BEGIN
     IF queries IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'queries is NULL', HINT = 'Give an array of query vectors; an empty one has no answers.';
     END IF;
+    IF t.map_id IS NOT NULL THEN
+        queries := pgsim._mapped_queries(t, queries);
+    END IF;
     FOR i IN 1 .. cardinality(queries) LOOP
         query := i;
         executed := pgsim._execute_search(p, queries[i], explained);
@@ -7310,9 +8065,9 @@ BEGIN
             distance := CASE WHEN r.dims IS NULL THEN format('%s OPERATOR(%s.%s) %s%s', stored, t.vector_schema, pgsim._distance_operator(t.metric),
                                                              coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
-                    pgsim._vector_expression(stored, t.vector_schema, t.metric, t.dim, t.element, r.dims[i], r.elements[i]),
+                    pgsim._vector_expression(stored, t.vector_schema, t.prefix_metric, t.dim, t.element, r.dims[i], r.elements[i]),
                     t.vector_schema, pgsim._distance_operator(t.metric),
-                    coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
+                    coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.prefix_metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;
@@ -10148,6 +10903,10 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM pgsim.next_batch(collection, (pgsim._followed(t)).model, embedding, size);
+        RETURN;
+    END IF;
     PERFORM pgsim._require_all_rows(t);
     IF size IS NULL OR size NOT BETWEEN 1 AND 10000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; a batch has 1 to 10000 rows', coalesce(size::text, 'NULL')), HINT = 'Take what the embedder takes in one call.';
