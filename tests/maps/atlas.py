@@ -88,7 +88,7 @@ def open_atlas(
     database.create_model("base", DIM, metric=metric, element=element)
     database.create_version("place", "base", column_name="embedding" if adopted else None)
     database.upsert("place", "base", range(1, rows + 1), given)
-    fitted = fit_pca(given, unit_length=metric == "cosine")
+    fitted = fit_pca(vectors(60), unit_length=metric == "cosine")
     database.create_map("turned", "base", fitted)
     return Atlas(connection, database, fitted, adopted)
 
