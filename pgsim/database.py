@@ -132,6 +132,17 @@ class Database:
     tune_fusion = _sync(calls.tune_fusion)
     drop_index = _sync(calls.drop_index)
     drop_version = _sync(calls.drop_version)
+    activate = _sync(calls.activate)
+    rollback = _sync(calls.rollback)
+    retire = _sync(calls.retire)
+    revive = _sync(calls.revive)
+    mark_ready = _sync(calls.mark_ready)
+    history = _sync(calls.history)
+    set_gate = _sync(calls.set_gate)
+    record_quality = _sync(calls.record_quality)
+    measure_quality = _sync(calls.measure_quality)
+    set_probes = _sync(calls.set_probes)
+    check_embedder = _sync(calls.check_embedder)
     drop_embedding = _sync(calls.drop_embedding)
     drop_model = _sync(calls.drop_model)
     drop_collection = _sync(calls.drop_collection)
@@ -164,6 +175,7 @@ class Database:
         """
         of = self.active_model(collection, model=model, embedding=embedding)
         self._run(calls.check_width(embedder, of))
+        self._run(calls.recognise(embedder, of))
         self.enqueue_missing(collection, of.name, embedding=embedding)
         total, done = self.pending(collection, of.name, embedding=embedding), 0
         while stored := self._run(
@@ -172,6 +184,7 @@ class Database:
             done += stored
             if progress:
                 progress(done, max(total, done))
+        self._run(calls.settle(collection, of, embedding=embedding))
         return done
 
     def close(self) -> None:
@@ -246,6 +259,17 @@ class AsyncDatabase:
     tune_fusion = _async(calls.tune_fusion)
     drop_index = _async(calls.drop_index)
     drop_version = _async(calls.drop_version)
+    activate = _async(calls.activate)
+    rollback = _async(calls.rollback)
+    retire = _async(calls.retire)
+    revive = _async(calls.revive)
+    mark_ready = _async(calls.mark_ready)
+    history = _async(calls.history)
+    set_gate = _async(calls.set_gate)
+    record_quality = _async(calls.record_quality)
+    measure_quality = _async(calls.measure_quality)
+    set_probes = _async(calls.set_probes)
+    check_embedder = _async(calls.check_embedder)
     drop_embedding = _async(calls.drop_embedding)
     drop_model = _async(calls.drop_model)
     drop_collection = _async(calls.drop_collection)
@@ -272,6 +296,7 @@ class AsyncDatabase:
         """`Database.embed`."""
         of = await self.active_model(collection, model=model, embedding=embedding)
         await self._run(calls.check_width(embedder, of))
+        await self._run(calls.recognise(embedder, of))
         await self.enqueue_missing(collection, of.name, embedding=embedding)
         total, done = await self.pending(collection, of.name, embedding=embedding), 0
         while stored := await self._run(
@@ -280,6 +305,7 @@ class AsyncDatabase:
             done += stored
             if progress:
                 progress(done, max(total, done))
+        await self._run(calls.settle(collection, of, embedding=embedding))
         return done
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from pgsim import __version__
-from pgsim.cli import advise, indexes, install, quality, source, text, tune, work
+from pgsim.cli import advise, indexes, install, quality, source, text, tune, versions, work
 from pgsim.cli.screen import errors
 from pgsim.errors import PgsimError
 
@@ -38,6 +38,11 @@ _COMMANDS: list[Callable[..., None]] = [
     quality.recall,
     quality.health,
     advise.advise,
+    versions.activate,
+    versions.rollback,
+    versions.retire,
+    versions.revive,
+    versions.history,
     work.collections,
     work.demo,
 ]

@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim.drop_version(collection text, model text, embedding text = 'default', force boolean = false) RETURNS void
+CREATE FUNCTION pgsim.drop_version(collection text, model text, embedding text = 'default', force boolean = false, reason text = NULL) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -7,9 +7,8 @@ DECLARE
     e pgsim._embedding;
     v pgsim._version;
 BEGIN
-    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._lock_embedding(collection, embedding);
     c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
     e := pgsim._embedding_row(c, embedding);
     SELECT * INTO v FROM pgsim._version AS s WHERE s.embedding_id = e.id AND s.model_id = (pgsim._model_row(model)).id;
     IF v.id IS NULL THEN
@@ -20,6 +19,7 @@ BEGIN
             MESSAGE = format('the version of %L under model %L is active: searches are answered from it', collection, model),
             HINT = 'Drop it all the same with force => true.';
     END IF;
+    PERFORM pgsim._record_transition(v.id, 'drop', v.state, NULL, reason, v.state = 'active');
     PERFORM pgsim._drop_version(v.id);
     PERFORM pgsim._sync_triggers(c);
 END
@@ -27,4 +27,4 @@ $$;
 COMMENT ON FUNCTION pgsim.drop_version IS
 $$Drops a version: its table and indexes; of an adopted column only the indexes that pgsim made, the column stays.
 
-force: drop it even when it is active. Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+force: drop it even when it is active. reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS004, PS006, PS032, PS035.$$;
