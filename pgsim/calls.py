@@ -280,6 +280,52 @@ def search_text(collection: str, text: str, embedder: Embedder, **options: Unpac
     return (yield from search(collection, vector, **pinned))
 
 
+def search_versions(
+    collection: str,
+    queries: Mapping[str, Vector],
+    *,
+    k: int | None = None,
+    filter: Mapping[str, object] | None = None,
+    embedding: str = "default",
+    recall: float | None = None,
+    mode: str | None = None,
+    target: str | None = None,
+    where_sql: str | None = None,
+    where_values: Mapping[str, object] | None = None,
+    where_columns: Sequence[str] | None = None,
+) -> Steps[list[Hit]]:
+    """`search` in two versions at once, while rows move from one to the other.
+
+    A row that has a vector of the new model is ranked by that, every other one by its old vector. With no row moved,
+    or all, the answer is that of `search` in the one version.
+
+    Args:
+        queries: the query's vector ``(d,)`` by each of the two models.
+        target: the model that rows move to; by default that of the younger version.
+
+    The other arguments, and errors, are those of `search`. ``details["model"]`` of a hit says which model ranked it.
+    """
+    given = {name: [float(number) for number in as_vector(query)] for name, query in queries.items()}
+    options: dict[str, object] = {
+        "k": k,
+        "filter": filter,
+        "recall": recall,
+        "mode": mode,
+        "where_sql": where_sql,
+        "where_values": where_values,
+        "where_columns": where_columns,
+    }
+    rows = yield from _rows(
+        "pgsim.search_versions",
+        collection=collection,
+        queries=json_text(given),
+        embedding=embedding,
+        target=target,
+        **sql_arguments(options),
+    )
+    return [_hit(row) for row in rows]
+
+
 def fuse(
     legs: Mapping[str, Sequence[tuple[object, float | None]]],
     *,
@@ -914,6 +960,81 @@ def history(collection: str | None = None, *, embedding: str | None = None) -> S
     return [Transition(*row) for row in rows]  # type: ignore[arg-type]
 
 
+def eject(
+    collection: str,
+    *,
+    embedding: str = "default",
+    column_name: str | None = None,
+    table_name: str | None = None,
+    reason: str | None = None,
+) -> Steps[str]:
+    """Give the active version's vectors back as plain pgvector, out of pgsim's care; the table where they are.
+
+    Args:
+        column_name: of the base table, which takes them; `copy_vectors` fills it beforehand.
+        table_name: what the version's own table is called beside the base table; by default that one's name and
+            ``_vectors``.
+    """
+    rows = yield from _query(
+        "SELECT pgsim.eject(%(collection)s, %(embedding)s, %(column_name)s, %(table_name)s, %(reason)s)::text",
+        _checked(
+            {
+                "collection": collection,
+                "embedding": embedding,
+                "column_name": column_name,
+                "table_name": table_name,
+                "reason": reason,
+            }
+        ),
+    )
+    return cast("str", rows[0][0])
+
+
+def copy_vectors(
+    collection: str,
+    column_name: str,
+    *,
+    embedding: str = "default",
+    after: object | None = None,
+    size: int | None = None,
+) -> Steps[str | None]:
+    """Copy some of the active version's vectors into a column; the last key, None when no row is left.
+
+    Args:
+        after: the key that the call before returned.
+        size: how many rows (10,000).
+    """
+    rows = yield from _rows(
+        "pgsim.copy_vectors",
+        collection=collection,
+        column_name=column_name,
+        embedding=embedding,
+        after=None if after is None else _key(after),
+        size=None if size is None else whole_number("size", size),
+    )
+    return cast("str | None", rows[0][0])
+
+
+def chores(*, grace: datetime.timedelta | None = None) -> Steps[dict[str, object]]:
+    """Drop versions retired longer ago than the grace (30 days), and look whether others are ready; what was found."""
+    rows = yield from _rows("pgsim.chores", grace=_span(grace))
+    return cast("dict[str, object]", rows[0][0])
+
+
+def schedule_chores(*, schedule: str | None = None, grace: datetime.timedelta | None = None) -> Steps[int]:
+    """Have pg_cron do the `chores`; the job's id.
+
+    Raises:
+        WrongState: the database has no pg_cron; run ``pgsim chores`` from outside.
+    """
+    rows = yield from _rows("pgsim.schedule_chores", schedule=schedule, grace=_span(grace))
+    return cast("int", rows[0][0])
+
+
+def _span(span: datetime.timedelta | None) -> str | None:
+    return None if span is None else f"{span.total_seconds()} seconds"
+
+
 def set_gate(
     collection: str,
     name: str,
@@ -936,7 +1057,7 @@ def set_gate(
         name=name,
         minimum=None if minimum is None else finite_number("minimum", minimum),
         embedding=embedding,
-        max_age=None if max_age is None else f"{max_age.total_seconds()} seconds",
+        max_age=_span(max_age),
     )
 
 

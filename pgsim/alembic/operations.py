@@ -291,6 +291,31 @@ class CallFunction(MigrateOperation):
         )
 
     @classmethod
+    def eject_version(
+        cls,
+        operations: Operations,
+        collection: str,
+        *,
+        embedding: str | None = None,
+        column_name: str | None = None,
+        table_name: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Give the active version's vectors back as plain pgvector: ``pgsim.eject``."""
+        operations.invoke(
+            cls(
+                "eject",
+                {
+                    "collection": collection,
+                    "embedding": embedding,
+                    "column_name": column_name,
+                    "table_name": table_name,
+                    "reason": reason,
+                },
+            )
+        )
+
+    @classmethod
     def drop_similarity_index(cls, operations: Operations, index: str) -> None:
         """Drop an index that pgsim made, named as ``schema.index``: ``pgsim.drop_index``.
 
@@ -468,6 +493,7 @@ _CALLS = (
     "rollback_version",
     "retire_version",
     "revive_version",
+    "eject_version",
     "drop_similarity_index",
 )
 

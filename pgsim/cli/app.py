@@ -43,6 +43,8 @@ _COMMANDS: list[Callable[..., None]] = [
     versions.retire,
     versions.revive,
     versions.history,
+    versions.eject,
+    versions.chores,
     work.collections,
     work.demo,
 ]

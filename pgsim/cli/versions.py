@@ -1,15 +1,23 @@
-"""``pgsim activate``, ``rollback``, ``retire``, ``revive`` and ``history``: the life of versions."""
+"""The life of versions: ``pgsim activate``, ``rollback``, ``retire``, ``revive``, ``history``, ``eject``, ``chores``."""
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from psycopg import sql
 from rich.markup import escape
 
 from pgsim.cli.connection import Dsn, only_collection, opened
 from pgsim.cli.screen import output, table
+from pgsim.database import translated
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgsim.steps import Row
 
 Reason = Annotated[str | None, typer.Option(help="Why; it stands in pgsim history.", show_default=False)]
 
@@ -89,3 +97,87 @@ def history(
             ],
         )
     )
+
+
+def eject(
+    collection: str,
+    embedding: str = "default",
+    column: Annotated[
+        str | None, typer.Option(help="Copy the vectors into this column of the table; it is added if need be.")
+    ] = None,
+    table_name: Annotated[
+        str | None, typer.Option("--table", help="Call the table of the vectors so; by default NAME_vectors.")
+    ] = None,
+    reason: Reason = None,
+    dsn: Dsn = None,
+) -> None:
+    """Give the active version's vectors back as plain pgvector, and take them out of pgsim's care.
+
+    Into a column they are copied while the table is read and written, and the column is indexed CONCURRENTLY. When
+    that is broken off pgsim goes on as before; begin again, and what was copied is left alone.
+    """
+    with opened(dsn) as database, database.connection() as connection:
+        if column is not None:
+            with translated():
+                relation, owned, kind = connection.execute(
+                    "SELECT t.base_sql, NOT t.adopted, format('%%s.%%I(%%s)', t.vector_schema, t.element, t.dim) "
+                    "FROM pgsim._target(%s, NULL, %s) AS t",
+                    [collection, embedding],
+                ).fetchall()[0]
+                if owned:
+                    # Names and types as PostgreSQL quotes them.
+                    connection.execute(
+                        sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}").format(
+                            sql.SQL(str(relation)), sql.Identifier(column), sql.SQL(str(kind))
+                        )
+                    )
+            last = database.copy_vectors(collection, column, embedding=embedding) if owned else None
+            while last is not None:
+                last = database.copy_vectors(collection, column, embedding=embedding, after=last)
+            for statement in _index_statements(connection, collection, embedding, column) if owned else []:
+                output.print(escape(statement.as_string(connection)), highlight=False)
+                with translated():
+                    connection.execute(statement)
+        where = database.eject(
+            collection, embedding=embedding, column_name=column, table_name=table_name, reason=reason
+        )
+    output.print(f"The vectors are in {escape(where)}, and yours alone.", highlight=False)
+
+
+def chores(
+    grace: Annotated[int, typer.Option(help="Days after which retired versions are dropped.", min=0)] = 30,
+    dsn: Dsn = None,
+) -> None:
+    """Do what should be done now and then, from cron: drop retired versions, see which others are ready."""
+    with opened(dsn) as database:
+        done = database.chores(grace=datetime.timedelta(days=grace))
+    output.print_json(json.dumps(done))
+
+
+def _index_statements(
+    connection: psycopg.Connection[Row], collection: str, embedding: str, column: str
+) -> list[sql.Composed]:
+    statements = []
+    rows = connection.execute(
+        "SELECT i.name, i.definition, t.base_sql, t.base_schema::text, x.indisvalid, t.partitioned "
+        "FROM pgsim._target(%(collection)s, NULL, %(embedding)s) AS t "
+        "CROSS JOIN pgsim._plain_indexes(%(collection)s, %(embedding)s, %(column)s) AS i "
+        "LEFT JOIN pg_class AS k ON k.relnamespace = t.base_schema AND k.relname = i.name "
+        "LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.base",
+        {"collection": collection, "embedding": embedding, "column": column},
+    ).fetchall()
+    for name, definition, base, schema, valid, partitioned in rows:
+        # What PostgreSQL gave is quoted.
+        parts = {
+            "name": sql.Identifier(str(name)),
+            "base": sql.SQL(str(base)),
+            "schema": sql.SQL(str(schema)),
+            "definition": sql.SQL(str(definition)),
+            # A partitioned table takes no CONCURRENTLY.
+            "how": sql.SQL("" if partitioned else "CONCURRENTLY "),
+        }
+        if valid is False:
+            statements.append(sql.SQL("DROP INDEX {schema}.{name}").format(**parts))
+        if valid is not True:
+            statements.append(sql.SQL("CREATE INDEX {how}{name} ON {base} {definition}").format(**parts))
+    return statements

@@ -10277,6 +10277,62 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_probes IS 'Raises PS010, PS012 or PS013 for what cannot be the probes of a model.';
 
+CREATE FUNCTION pgsim._check_vector_column(t pgsim._target, column_name text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := format('%s.%I(%s)', t.vector_schema, t.element, t.dim);
+    given text;
+BEGIN
+    PERFORM pgsim._check_columns(t.base, 'column_name', ARRAY[column_name]);
+    SELECT format('%s.%I%s', y.typnamespace::regnamespace, y.typname, CASE WHEN a.atttypmod > 0 THEN format('(%s)', a.atttypmod) ELSE '' END) INTO given
+    FROM pg_attribute AS a JOIN pg_type AS y ON y.oid = a.atttypid
+    WHERE a.attrelid = t.base AND a.attname = _check_vector_column.column_name AND NOT a.attisdropped;
+    IF given <> wanted THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('column %I of %s is %s; model %L has %s', column_name, t.base_sql, given, t.model, wanted),
+            HINT = format('Add one: ALTER TABLE %s ADD COLUMN embedding %s.', t.base_sql, wanted);
+    END IF;
+    IF EXISTS (SELECT FROM pgsim._version AS v WHERE v.adopted AND v.relation = t.base AND v.column_name = _check_vector_column.column_name AND v.id <> t.version_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('column %I of %s holds the vectors of another version', column_name, t.base_sql), HINT = 'Name a column of its own.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
+
+CREATE FUNCTION pgsim.chores(grace interval = '30 days') RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expired jsonb;
+    ready jsonb := '{}';
+    v record;
+BEGIN
+    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
+    -- Versions that were filled by hand are found ready, and then are activated without comparing them again.
+    FOR v IN
+        SELECT s.collection, s.embedding, s.model FROM pgsim.versions AS s JOIN pgsim.collections AS c ON c.name = s.collection
+        JOIN pg_class AS b ON b.oid = c.relation JOIN pg_class AS r ON r.oid = s.relation
+        WHERE s.state IN ('building', 'ready') AND NOT row_security_active(b.oid::regclass) AND pg_has_role(current_user, b.relowner, 'USAGE') ORDER BY s.id
+    LOOP
+        ready := ready || jsonb_build_object(format('%s, %s, %s', v.collection, v.embedding, v.model), pgsim.mark_ready(v.collection, v.model, v.embedding));
+    END LOOP;
+    RETURN jsonb_build_object('expired', expired, 'missing', ready);
+END
+$$;
+COMMENT ON FUNCTION pgsim.chores IS
+$$Does what should be done now and then: drops versions retired longer than the grace, and compares those that are being built or ready with their tables.
+
+Returns what was dropped, and how many rows each of the others lacks. Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it.
+Errors: PS010, PS032.$$;
+
+CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+RETURN pg_catalog.format('SELECT cron.schedule(%L, %L, %L)', 'pgsim chores', schedule, pg_catalog.format('SELECT pgsim.chores(grace => %L)', grace));
+COMMENT ON FUNCTION pgsim._chores_statement IS 'The statement that has pg_cron do the chores; one of that name is replaced.';
+
 CREATE FUNCTION pgsim._compare_version(t pgsim._target, OUT missing bigint, OUT compared boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -10304,6 +10360,28 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._compare_version IS
     'How many rows of a version lack their vector. Compares base table and version table, unless they were compared before and nothing was written since.';
+
+CREATE FUNCTION pgsim._detach_version(t pgsim._target) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    index_sql text;
+BEGIN
+    PERFORM pgsim._drop_codes(i.version_id, i.relation) FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation WHERE i.version_id = t.version_id AND i.method = 'codes';
+    PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'inverted';
+    FOR index_sql IN
+        SELECT x.indexrelid::regclass FROM pg_index AS x
+        WHERE x.indrelid = t.version AND obj_description(x.indexrelid, 'pg_class') = pgsim._index_comment(t.version_id)
+    LOOP
+        EXECUTE format('COMMENT ON INDEX %s IS NULL', index_sql);
+    END LOOP;
+    DELETE FROM pgsim._version AS v WHERE v.id = t.version_id;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id;
+    DELETE FROM pgsim._search_log AS l WHERE l.version_id = t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._detach_version IS 'Takes a version out of the registry and leaves its vectors and their plain indexes where they are.';
 
 CREATE FUNCTION pgsim._forget_vectors(t pgsim._target, keys text[]) RETURNS void
 LANGUAGE plpgsql
@@ -10352,6 +10430,26 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._gate_reasons IS 'Which quality gates a version does not pass, by its last recorded measurements, and what those are.';
+
+CREATE FUNCTION pgsim._have_vectors(t pgsim._target, keys text[]) RETURNS boolean[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    flags boolean[];
+BEGIN
+    -- OFFSET 0 has the keys read once, and looked up one by one.
+    EXECUTE format(
+        'SELECT array_agg(EXISTS (SELECT FROM %s AS b WHERE %s) ORDER BY i.place) FROM (SELECT %s, g.place FROM unnest($1) WITH ORDINALITY AS g (given, place) OFFSET 0) AS i',
+        CASE WHEN t.adopted THEN t.base_sql ELSE t.version_sql END,
+        CASE WHEN t.adopted THEN format('%s AND b.%I IS NOT NULL', pgsim._key_join('b.', 'i.', t.key_columns, true), t.column_name)
+             ELSE (SELECT string_agg(format('b.%1$I OPERATOR(pg_catalog.=) i.%1$I', pgsim._key_column(n, cardinality(t.key_columns))), ' AND ') FROM generate_series(1, cardinality(t.key_columns)) AS n) END,
+        pgsim._key_parse(t.base, 'g.given', t.key_columns, true))
+    INTO flags USING keys;
+    RETURN coalesce(flags, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._have_vectors IS 'Of each of some keys, whether its row has a vector in a version.';
 
 CREATE FUNCTION pgsim._index_reasons(t pgsim._target) RETURNS text[]
 LANGUAGE plpgsql STABLE
@@ -10457,6 +10555,15 @@ $$;
 COMMENT ON FUNCTION pgsim._missing_vectors IS
     'How many rows of a version should have a vector and have none; of one whose changes were not followed (stale) also those whose text is another now.';
 
+CREATE FUNCTION pgsim._not_moved(t pgsim._target) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE WHEN t.adopted THEN format('%s.%I IS NULL', t.base_sql, t.column_name)
+                ELSE format('NOT EXISTS (SELECT FROM %s AS pgsim_moved WHERE %s)', t.version_sql, pgsim._key_join(t.base_sql || '.', 'pgsim_moved.', t.key_columns, true)) END;
+END;
+COMMENT ON FUNCTION pgsim._not_moved IS 'The condition over the base table, under its full name, that a row has no vector in a version.';
+
 CREATE FUNCTION pgsim._note_removal() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -10470,6 +10577,27 @@ $$;
 COMMENT ON FUNCTION pgsim._note_removal IS
     'Trigger: lets it be seen that vectors went from a version table, so that it is not taken for whole because it once was. Of a cascade it fires once a statement.';
 REVOKE ALL ON FUNCTION pgsim._note_removal FROM PUBLIC;
+
+CREATE FUNCTION pgsim._plain_indexes(collection text, embedding text, column_name text) RETURNS TABLE (name text, definition text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    t pgsim._target := pgsim._target(_plain_indexes.collection, NULL, _plain_indexes.embedding);
+BEGIN
+    RETURN QUERY
+        SELECT format('%s_%s_%s', left(r.relname, 25), left(_plain_indexes.column_name, 20), i.method) || CASE WHEN i.dims < t.dim THEN '_' || i.dims ELSE '' END || CASE WHEN i.element <> t.element THEN '_' || i.element ELSE '' END,
+               format('USING %s (%s %s.%I)%s', i.method, CASE WHEN i.dims = t.dim AND i.element = t.element THEN x.expression ELSE format('(%s)', x.expression) END,
+                      t.vector_schema, format('%s_%s_ops', i.element, t.metric),
+                      (SELECT ' WITH (' || string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key) || ')' FROM jsonb_each(i.options) AS o))
+        FROM pgsim._index AS i
+        JOIN pg_class AS r ON r.oid = t.base
+        CROSS JOIN LATERAL (SELECT pgsim._vector_expression(quote_ident(_plain_indexes.column_name), t.vector_schema, t.metric, t.dim, t.element, i.dims, i.element) AS expression) AS x
+        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ? 'top_weights' ORDER BY i.id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._plain_indexes IS 'The indexes of the active version as a plain column of the base table would have them: a name, and what comes after ON in CREATE INDEX. Those that need a function of pgsim''s are left out.';
 
 CREATE FUNCTION pgsim._record_transition(
     version_id int, action text, from_state text, to_state text, reason text = NULL, forced boolean = false, gates jsonb = '{}', previous_version int = NULL
@@ -10497,6 +10625,102 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._refuse_retired IS 'Raises PS035 for a search of a retired version, and says how it comes back.';
+
+CREATE FUNCTION pgsim._run_version(r pgsim._search_request, query jsonb, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT s.keys, s.distances, s.metric, s.details INTO keys, distances, metric, details
+    FROM pgsim._run_search(r, ARRAY[pgsim._vector_of(query #>> '{}')], ROW(NULL, 'any', NULL, NULL, NULL, NULL, NULL, 1, NULL)::pgsim._fusion_request, false) AS s;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_version IS 'The plain search of one version, by a query vector in JSON that was checked.';
+
+CREATE FUNCTION pgsim._search_versions(r pgsim._search_request, queries jsonb, target text, OUT keys text[], OUT distances float8[], OUT scores float8[], OUT row_details jsonb[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    models text[] := pgsim._versions_given(r, queries, target);
+    -- A row of pgsim._run_search each: of the version that rows move to, and of the one that they leave.
+    moved record;
+    left_behind record;
+    t pgsim._target;
+    request pgsim._search_request := r;
+    single record;
+    has_moved boolean[];
+    missing text;
+    place int;
+    share float8;
+    depth int;
+    single_model text;
+BEGIN
+    request.model := models[1];
+    moved := pgsim._run_version(request, queries -> models[1]);
+    IF cardinality(models) = 1 OR coalesce(cardinality(moved.keys), 0) = 0 THEN
+        -- Where no row that matches has moved, the old version's answer is the whole one.
+        single_model := models[cardinality(models)];
+        IF cardinality(models) = 1 THEN
+            single := moved;
+        ELSE
+            request.model := single_model;
+            single := pgsim._run_version(request, queries -> single_model);
+        END IF;
+    ELSE
+        t := pgsim._target(r.collection, models[1], r.embedding);
+        request.model := models[2];
+        depth := least(greatest(100, 2 * r.k), 10000);
+        LOOP
+            request.k := depth;
+            left_behind := pgsim._run_version(request, queries -> models[2]);
+            has_moved := pgsim._have_vectors(t, left_behind.keys);
+            EXIT WHEN coalesce(cardinality(left_behind.keys), 0) < depth OR depth = 10000
+                   OR (SELECT count(*) FROM unnest(has_moved) AS m WHERE NOT m) + cardinality(moved.keys) >= r.k;
+            depth := least(4 * depth, 10000);
+        END LOOP;
+        IF coalesce(cardinality(left_behind.keys), 0) = depth AND (SELECT count(*) FROM unnest(has_moved) AS m WHERE NOT m) + cardinality(moved.keys) < r.k THEN
+            -- So few are left behind that they do not show among the nearest: looked for by themselves.
+            request.k := r.k;
+            request.where_sql := concat_ws(' AND ', format(E'(%s\n)', request.where_sql), pgsim._not_moved(t));
+            request.where_values := coalesce(request.where_values, '{}');
+            request.where_columns := NULL;
+            single := pgsim._run_version(request, queries -> models[2]);
+            SELECT array_agg(n.key ORDER BY n.part, n.place), array_agg(n.distance ORDER BY n.part, n.place), array_agg(n.flag ORDER BY n.part, n.place)
+            INTO left_behind.keys, left_behind.distances, has_moved
+            FROM (SELECT 1 AS part, u.key, u.distance, u.flag, u.place FROM unnest(left_behind.keys, left_behind.distances, has_moved) WITH ORDINALITY AS u (key, distance, flag, place)
+                  UNION ALL
+                  SELECT 2, u.key, u.distance, false, u.place FROM unnest(single.keys, single.distances) WITH ORDINALITY AS u (key, distance, place)
+                  WHERE u.key <> ALL (left_behind.keys)) AS n;
+        END IF;
+        IF true <> ANY (has_moved) THEN
+            -- How far apart similarities lie says nothing across models (by z-score the mixed answer was worse than the old model's alone); places do. Of two
+            -- rows that stand for one place the new model's comes first: its best row leads.
+            share := ((SELECT count(*) FROM unnest(has_moved) AS m WHERE m) + .5) / (cardinality(has_moved) + 1);
+            SELECT array_agg(b.key ORDER BY b.n), array_agg(b.distance ORDER BY b.n), array_agg(1 / (1 + b.expected) ORDER BY b.n),
+                   array_agg(jsonb_build_object('strategy', 'versions', 'model', models[b.side], 'place', b.place, 'moved', round(share::numeric, 3)) ORDER BY b.n)
+            INTO keys, distances, scores, row_details
+            FROM (SELECT p.*, row_number() OVER (ORDER BY p.expected, p.side, p.place) AS n FROM (
+                      SELECT 1 AS side, u.key, u.distance, u.place, (u.place - 1) / share AS expected
+                      FROM unnest(moved.keys, moved.distances) WITH ORDINALITY AS u (key, distance, place)
+                      UNION ALL
+                      SELECT 2, u.key, u.distance, u.place, u.place - 1
+                      FROM unnest(left_behind.keys, left_behind.distances, has_moved) WITH ORDINALITY AS u (key, distance, flag, place) WHERE NOT u.flag) AS p
+                  ORDER BY n LIMIT r.k) AS b;
+            RETURN;
+        END IF;
+        -- Whatever the old version finds has moved.
+        single := moved;
+        single_model := models[1];
+    END IF;
+    keys := single.keys;
+    distances := single.distances;
+    scores := ARRAY(SELECT pgsim.score(single.metric, d.distance) FROM unnest(single.distances) WITH ORDINALITY AS d (distance, n) ORDER BY d.n);
+    row_details := array_fill(single.details, ARRAY[coalesce(cardinality(keys), 0)]);
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_versions IS
+    'A search of two versions, the one that rows move to first. Both are searched as they are; what the old one found and has moved is left out, and tells what share of the rows around this query has.';
 
 CREATE FUNCTION pgsim._switch(embedding_id int, version_id int) RETURNS void
 LANGUAGE plpgsql
@@ -10584,6 +10808,40 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._version_problems IS 'What pgsim.check says of the life of a version: whether one of its embedding is active, and whether its newest vectors look like the others.';
+
+CREATE FUNCTION pgsim._versions_given(r pgsim._search_request, queries jsonb, target text) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    models text[];
+    wrong text;
+    given int;
+BEGIN
+    IF queries IS NULL OR jsonb_typeof(queries) <> 'object' OR (SELECT count(*) FROM jsonb_object_keys(queries)) NOT BETWEEN 1 AND 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries is %s; it is an object of one or two models, each with the query''s vector by it', coalesce(left(queries::text, 120), 'NULL')),
+            HINT = 'For instance: {"old": [0.1, 0.2], "new": [0.3, 0.4, 0.5]}. Rows move from one version to another; search others by themselves.';
+    END IF;
+    FOR wrong IN SELECT q.key FROM jsonb_each(queries) AS q LOOP
+        PERFORM pgsim._target(r.collection, wrong, r.embedding);
+        IF jsonb_typeof(queries -> wrong) NOT IN ('array', 'string') THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the query of model %L is %s, not a vector', wrong, left((queries -> wrong)::text, 80)), HINT = 'Give an array of numbers.';
+        END IF;
+        BEGIN
+            PERFORM pgsim._vector_of(queries ->> wrong);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the query of model %L is no vector: %s', wrong, SQLERRM), HINT = 'Give an array of finite numbers.';
+        END;
+    END LOOP;
+    IF target IS NOT NULL AND NOT queries ? target THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('target is %L, of which queries has no vector', left(target, 80)), HINT = 'Name one of the models in queries; by default it is that of the younger version.';
+    END IF;
+    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC), count(*) INTO models, given
+    FROM pgsim.versions AS v WHERE v.collection = r.collection AND v.embedding = r.embedding AND queries ? v.model;
+    RETURN models;
+END
+$$;
+COMMENT ON FUNCTION pgsim._versions_given IS 'The models whose versions are searched at once, the one that rows move to first. Raises PS010 or PS013 for queries that are not a vector of each.';
 
 CREATE FUNCTION pgsim._waiting_rows(t pgsim._target, most int) RETURNS bigint
 LANGUAGE plpgsql STABLE
@@ -10697,6 +10955,157 @@ $$Compares the vectors that an embedder gives for a model's probe texts with tho
 Returns the greatest difference, as a share of the vector's length. tolerance: what may lie between two runs of one model; of 0.05 the cosine is
 .99875. Half precision stays below .001. kind: document or query.
 Errors: PS002, PS010, PS012, PS013, PS035, PS044.$$;
+
+CREATE FUNCTION pgsim.copy_vectors(collection text, column_name text, embedding text = 'default', after text = NULL, size int = 10000) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    own_keys text;
+    last_key text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, NULL, embedding);
+    PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_vector_column(t, column_name);
+    IF size IS NULL OR size < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; it is a number of rows above 0', coalesce(size::text, 'NULL')), HINT = 'The default is 10000.';
+    END IF;
+    IF t.adopted THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the vectors of %L are in column %I of %s already', collection, t.column_name, t.base_sql), HINT = 'pgsim.eject leaves them there.';
+    END IF;
+    own_keys := pgsim._key_list('v.', t.key_columns, true);
+    EXECUTE format(
+        'WITH batch AS MATERIALIZED (SELECT %1$s, v.embedding FROM %2$s AS v, (SELECT %3$s) AS i %4$s ORDER BY %1$s LIMIT %5$s), '
+        'changed AS (UPDATE %6$s AS b SET %7$I = v.embedding FROM batch AS v WHERE %8$s AND record_image_ne(ROW(b.%7$I), ROW(v.embedding))) '
+        'SELECT %9$s FROM %6$s AS b JOIN (SELECT * FROM batch AS v ORDER BY %10$s LIMIT 1) AS v ON %8$s',
+        own_keys, t.version_sql, coalesce(CASE WHEN after IS NOT NULL THEN pgsim._key_parse(t.base, '$1', t.key_columns, true) END, '1'),
+        CASE WHEN after IS NOT NULL THEN format('WHERE (%s) > (%s)', own_keys, pgsim._key_list('i.', t.key_columns, true)) ELSE '' END, size,
+        t.base_sql, column_name, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._key_text(t.base, 'b.', t.key_columns), replace(own_keys, ', ', ' DESC, ') || ' DESC')
+    INTO last_key USING after;
+    RETURN last_key;
+END
+$$;
+COMMENT ON FUNCTION pgsim.copy_vectors IS
+$$Copies the active version's vectors into a column of the base table, up to size rows in the order of their keys, and returns the last key; NULL when no row is left.
+
+Give that key as after in the next call, each in a transaction of its own: so a large table is filled while it is read and written. Rows that have the
+vector already are left alone. pgsim.eject ends it. "pgsim eject --column" does all of it.
+Errors: PS001, PS003 to PS006, PS010, PS012, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.eject(collection text, embedding text = 'default', column_name text = NULL, table_name text = NULL, reason text = NULL) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    c pgsim._collection;
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+    others text;
+    given_name text;
+    place text;
+    result regclass;
+BEGIN
+    c := pgsim._collection_row(collection);
+    t := pgsim._target(collection, NULL, embedding);
+    SELECT string_agg(quote_literal(m.name), ', ' ORDER BY v.id) INTO others
+    FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id WHERE v.embedding_id = of_embedding AND v.id <> t.version_id;
+    IF others IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of %L has more versions than the active one', embedding, collection),
+            DETAIL = 'Under: ' || others, HINT = 'Drop them with pgsim.drop_version first: they would be lost without a word.';
+    END IF;
+    IF t.adopted AND (table_name IS NOT NULL OR column_name <> t.column_name) OR num_nonnulls(column_name, table_name) = 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = CASE WHEN t.adopted THEN format('the vectors of %L are in column %I of %s, and stay there', collection, t.column_name, t.base_sql)
+                                                                ELSE 'column_name and table_name are both given' END,
+            HINT = 'Name a column of the table for the vectors to go to, or a table of their own, or neither.';
+    END IF;
+    PERFORM pgsim._record_transition(t.version_id, 'eject', t.state, NULL, reason);
+
+    IF t.adopted THEN
+        PERFORM pgsim._detach_version(t);
+        result := t.base;
+    ELSIF column_name IS NOT NULL THEN
+        PERFORM pgsim._check_vector_column(t, column_name);
+        PERFORM pgsim._require_all_rows(t);
+        -- No vector is stored from here on that would be lost; searches go on.
+        EXECUTE format('LOCK TABLE %s IN SHARE MODE', t.version_sql);
+        EXECUTE format('UPDATE %s AS b SET %I = v.embedding FROM %s AS v WHERE %s AND record_image_ne(ROW(b.%2$I), ROW(v.embedding))',
+                       t.base_sql, column_name, t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true));
+        PERFORM pgsim._drop_version(t.version_id);
+        result := t.base;
+    ELSE
+        given_name := table_name;
+        IF given_name IS NULL THEN
+            SELECT left(r.relname, 40) || CASE embedding WHEN 'default' THEN '' ELSE '_' || left(embedding, 12) END || '_vectors' INTO given_name FROM pg_class AS r WHERE r.oid = t.base;
+        END IF;
+        place := format('%s.%I', t.base_schema, given_name);
+        IF EXISTS (SELECT FROM pg_class AS r WHERE r.relnamespace = t.base_schema AND r.relname = given_name) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('there is a relation %s already', place), HINT = 'Name the table for the vectors: table_name => ''...''.';
+        END IF;
+        PERFORM pgsim._detach_version(t);
+        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %s', t.version_sql);
+        EXECUTE format('ALTER TABLE %s DROP COLUMN provisional, DROP COLUMN source_hash', t.version_sql);
+        BEGIN
+            EXECUTE format('ALTER TABLE %s RENAME TO %I', t.version_sql, given_name);
+            EXECUTE format('ALTER TABLE pgsim_data.%I SET SCHEMA %s', given_name, t.base_schema);
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make a table in schema %s: %s', current_user, t.base_schema, SQLERRM),
+                    HINT = format('GRANT CREATE ON SCHEMA %s TO %I, or copy the vectors into a column: column_name => ''...''.', t.base_schema, current_user);
+            WHEN duplicate_table THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('%s cannot be made: %s', place, SQLERRM), HINT = 'Name the table for the vectors: table_name => ''...''.';
+        END;
+        result := t.version;
+    END IF;
+    PERFORM pgsim._sync_triggers(c);
+    IF NOT EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = c.id)
+       AND NOT EXISTS (SELECT FROM pgsim._text AS x WHERE x.collection_id = c.id) AND NOT EXISTS (SELECT FROM pgsim._text_backend AS x WHERE x.collection_id = c.id) THEN
+        PERFORM pgsim.drop_collection(eject.collection);
+    END IF;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION pgsim.eject IS
+$$Gives the vectors of the active version back as plain pgvector, and takes them out of pgsim's care; returns the table where they are.
+
+An adopted column stays where it is, with its indexes. A version's own table moves beside the base table as it stands, indexes, grants and foreign key
+included, as table_name (default the base table's name and _vectors): a change of the catalogue, whatever its size. column_name: its vectors go into that
+column of the base table instead, of which it copies what pgsim.copy_vectors has not; index the column yourself, best before, CONCURRENTLY.
+Nothing is changed when it fails. Other versions of the embedding have to be dropped first. When nothing else is left of the collection, that is forgotten, too, with
+its triggers. Errors: PS001, PS003 to PS006, PS010, PS012, PS020, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.expire(grace interval = '30 days') RETURNS TABLE (collection text, embedding text, model text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due record;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    END IF;
+    FOR due IN
+        SELECT v.id, v.collection, v.embedding, v.model FROM pgsim.versions AS v
+        WHERE v.state = 'retired' AND v.state_since <= clock_timestamp() - grace ORDER BY v.id
+    LOOP
+        PERFORM pgsim._lock_embedding(due.collection, due.embedding);
+        -- It may have been revived while this waited.
+        CONTINUE WHEN NOT EXISTS (SELECT FROM pgsim._version AS v WHERE v.id = due.id AND v.state = 'retired');
+        PERFORM pgsim.drop_version(due.collection, due.model, due.embedding, reason => format('retired longer than %s', grace));
+        collection := due.collection;
+        embedding := due.embedding;
+        model := due.model;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim.expire IS
+$$Drops the versions that were retired longer than a grace ago, and returns them. An adopted column stays, as pgsim.drop_version leaves it.
+
+"pgsim chores" does it from cron, pgsim.schedule_chores from within the database. Errors: PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.mark_ready(collection text, model text, embedding text = 'default') RETURNS bigint
 LANGUAGE plpgsql
@@ -10970,6 +11379,57 @@ $$Goes back to the version that was active before the active one was activated, 
 No gate stands in the way. That version was kept up with changes since, as long as a worker embedded them; a WARNING tells how many rows
 still wait. Called again it goes back one further. Refused when that version was retired or dropped since. reason stands in pgsim.history.
 Errors: PS001, PS003, PS006, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.schedule_chores(schedule text = '17 3 * * *', grace interval = '30 days') RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF schedule IS NULL OR grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 or more', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
+            HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('database %I has no extension pg_cron, which runs jobs inside the database', current_database()),
+            HINT = 'Run "pgsim chores" from the cron of any machine that reaches the database; or have an administrator create pg_cron.';
+    END IF;
+    EXECUTE pgsim._chores_statement(schedule, grace) INTO job;
+    RETURN job;
+END
+$$;
+COMMENT ON FUNCTION pgsim.schedule_chores IS
+$$Has pg_cron run pgsim.chores on a schedule, as the calling role, and returns the job's id; a schedule made before is replaced.
+
+schedule: as cron has it, minute hour day month weekday; the default is every night. Without pg_cron run "pgsim chores" from outside.
+Errors: PS010, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.search_versions(
+    collection text, queries jsonb, k int = 10, filter jsonb = NULL, embedding text = 'default', recall float8 = NULL, mode text = 'auto',
+    target text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
+LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+    SELECT n.key, n.score, n.distance, n.rank::int, n.details
+    FROM pgsim._search_versions(
+        ROW(search_versions.collection, search_versions.k, search_versions.filter, NULL, search_versions.embedding, search_versions.recall, search_versions.mode, NULL,
+            NULL, NULL, NULL, NULL, search_versions.where_sql, search_versions.where_values, search_versions.where_columns,
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        search_versions.queries, search_versions.target) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
+    ORDER BY n.rank;
+END;
+COMMENT ON FUNCTION pgsim.search_versions IS
+$$Searches two versions at once while rows move from one to the other: a row that has a vector of the new model is ranked by that, every other one by its old vector.
+
+queries: the query's vector by each model, {"old": [...], "new": [...]}. target: the model that rows move to; by default that of the younger version.
+Distances of two models cannot be compared, so places are: of the rows that have moved, the one found n places below the best stands for n divided by the share
+that has moved, as the old model's own list tells for this query. With no row moved, or all, the answer is that of pgsim.search in the one version, to the last digit.
+k rows come whenever k rows match. score is 1 / (1 + the places expected above it), or of an answer from one version alone that version's own; details names the model that
+ranked each row, and distance is that model's. Filters, where_sql, row-level security and grants hold as in pgsim.search.
+Errors: PS001 to PS006, PS010, PS012 to PS015, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.set_gate(collection text, name text, minimum float8, embedding text = 'default', max_age interval = '7 days') RETURNS void
 LANGUAGE plpgsql
