@@ -167,6 +167,14 @@ class InvalidMap(PgsimError, sqlstate="PS055"):
     """A map's shapes do not fit together or to its model, or it does not keep what its kind promises."""
 
 
+class NotReady(PgsimError, sqlstate="PS043"):
+    """A version is not ready to be activated; ``detail`` lists all reasons."""
+
+
+class ModelChanged(PgsimError, sqlstate="PS044"):
+    """An embedder does not give the vectors by which its model is known."""
+
+
 def class_for(sqlstate: str | None) -> type[PgsimError] | None:
     """The class of an SQLSTATE, or None when it is not one of pgsim's."""
     return _BY_SQLSTATE.get(sqlstate or "")

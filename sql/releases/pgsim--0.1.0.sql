@@ -138,6 +138,9 @@ CREATE TABLE pgsim._version (
     adopted boolean NOT NULL,
     -- The version whose vectors this one has, mapped; NULL also where that was dropped.
     follows int REFERENCES pgsim._version ON DELETE SET NULL,
+    -- What stood when every row was last found to have a vector, so that activate need not compare again while it stands; lapsed: changes were not followed for a time.
+    verified jsonb,
+    lapsed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (embedding_id, model_id)
 );
@@ -145,6 +148,58 @@ CREATE INDEX _version_follows ON pgsim._version (follows) WHERE follows IS NOT N
 CREATE UNIQUE INDEX _version_adopted ON pgsim._version (relation, column_name) WHERE adopted;
 CREATE UNIQUE INDEX _version_active ON pgsim._version (embedding_id) WHERE state = 'active';
 COMMENT ON TABLE pgsim._version IS 'An embedding under one model: a table of pgsim_data, or an adopted column of the base table.';
+
+-- No foreign key to the version, whose history outlives it.
+CREATE TABLE pgsim._transition (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    embedding_id int NOT NULL REFERENCES pgsim._embedding ON DELETE CASCADE,
+    version_id int NOT NULL,
+    model text NOT NULL,
+    action text NOT NULL,
+    from_state text,
+    to_state text,
+    previous_version int,
+    previous_model text,
+    forced boolean NOT NULL,
+    reason text,
+    gates jsonb NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    by_role text NOT NULL DEFAULT current_user
+);
+CREATE INDEX _transition_version ON pgsim._transition (version_id, id);
+COMMENT ON TABLE pgsim._transition IS 'Every step in the life of every version: who took it, when, why, and what the gates said. Of an activation and a rollback, previous is what was active before.';
+
+CREATE TABLE pgsim._gate (
+    embedding_id int NOT NULL REFERENCES pgsim._embedding ON DELETE CASCADE,
+    name text NOT NULL,
+    minimum float8 NOT NULL,
+    max_age interval NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (embedding_id, name)
+);
+COMMENT ON TABLE pgsim._gate IS 'What a version has to reach, by a measurement not older than max_age, before it is activated.';
+
+CREATE TABLE pgsim._quality (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    name text NOT NULL,
+    value float8 NOT NULL,
+    details jsonb NOT NULL,
+    measured_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    measured_by text NOT NULL DEFAULT current_user
+);
+CREATE INDEX _quality_version ON pgsim._quality (version_id, name, id);
+COMMENT ON TABLE pgsim._quality IS 'What was measured of versions, for gates to look at.';
+
+CREATE TABLE pgsim._probe (
+    model_id int NOT NULL REFERENCES pgsim._model ON DELETE CASCADE,
+    kind text NOT NULL CHECK (kind IN ('document', 'query')),
+    text text NOT NULL,
+    vector vector NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (model_id, kind, text)
+);
+COMMENT ON TABLE pgsim._probe IS 'Texts and the vectors that a model gave for them, by which it is known again.';
 
 CREATE TABLE pgsim._index (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -454,6 +509,7 @@ CREATE TYPE pgsim._search_plan AS (
 );
 
 GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._transition, pgsim._gate, pgsim._quality, pgsim._probe TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -486,12 +542,28 @@ LEFT JOIN pgsim._model AS m ON m.id = v.model_id;
 COMMENT ON VIEW pgsim.embeddings IS 'Named vectors of each collection, and the model that answers now.';
 
 CREATE VIEW pgsim.versions AS
-SELECT v.id, c.name AS collection, e.name AS embedding, m.name AS model, v.state, v.relation, v.column_name, v.adopted, v.created_at
+SELECT v.id, c.name AS collection, e.name AS embedding, m.name AS model, v.state, v.relation, v.column_name, v.adopted, v.created_at,
+       s.at AS state_since, s.by_role AS state_by
 FROM pgsim._version AS v
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id
+LEFT JOIN LATERAL (SELECT t.at, t.by_role FROM pgsim._transition AS t WHERE t.version_id = v.id ORDER BY t.id DESC LIMIT 1) AS s ON true;
+COMMENT ON VIEW pgsim.versions IS 'Versions of each embedding: model, state, since when and by whom, and where the vectors are.';
+
+CREATE VIEW pgsim.history AS
+SELECT t.id, c.name AS collection, e.name AS embedding, t.model, t.action, t.from_state, t.to_state, t.previous_model, t.forced, t.reason, t.gates, t.at, t.by_role
+FROM pgsim._transition AS t
+JOIN pgsim._embedding AS e ON e.id = t.embedding_id
 JOIN pgsim._collection AS c ON c.id = e.collection_id;
-COMMENT ON VIEW pgsim.versions IS 'Versions of each embedding: model, state, and where the vectors are.';
+COMMENT ON VIEW pgsim.history IS 'Every step in the life of every version: who, when, why, and what the gates said. previous_model: what an activation or a rollback took the place of.';
+
+CREATE VIEW pgsim.gates AS
+SELECT c.name AS collection, e.name AS embedding, g.name, g.minimum, g.max_age, g.created_at
+FROM pgsim._gate AS g
+JOIN pgsim._embedding AS e ON e.id = g.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id;
+COMMENT ON VIEW pgsim.gates IS 'What a version of each embedding has to reach before it is activated.';
 
 CREATE VIEW pgsim.indexes AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, i.name, i.method, i.dims, i.element, i.where_filter, i.options,
@@ -549,6 +621,7 @@ GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
 GRANT SELECT ON pgsim.maps, pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.history, pgsim.gates TO PUBLIC;
 
 CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target, dims int, element text, map_id int) RETURNS void
 LANGUAGE plpgsql
@@ -6052,6 +6125,7 @@ BEGIN
         'FOREIGN KEY (%4$s) REFERENCES %5$s (%6$s) ON UPDATE CASCADE ON DELETE CASCADE)',
         table_name, key_definitions, vector_type, pgsim._key_list('', c.key_columns, true), c.relation, pgsim._key_list('', c.key_columns, false),
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = c.relation));
+    EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON pgsim_data.%I FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', table_name);
     RETURN format('pgsim_data.%I', table_name)::regclass;
 END
 $$;
@@ -6620,6 +6694,7 @@ BEGIN
                 LEFT JOIN (pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid) ON x.indrelid = v.relation AND k.relname = i.name
                 WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._version_problems(v.id, object);
             RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
             RETURN QUERY SELECT * FROM pgsim._map_problems(c, v.id, object);
             RETURN QUERY
@@ -6635,7 +6710,7 @@ $$Says what is wrong with one collection, or with all: nothing, when it returns 
 
 It compares the registry with the catalogue: dropped tables and columns, change capture that is missing or disabled, owners,
 grants and row-level security of version tables and codes that differ from the base table's, indexes and codes that are gone or
-invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
+invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains, an embedding without an active version, and newest vectors (of a sample) that look like those of another model. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
 do. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.create_collection(
@@ -6935,6 +7010,7 @@ BEGIN
         PERFORM pgsim._sync_version_privileges(c, version_relation);
     END IF;
     PERFORM pgsim._sync_triggers(c);
+    PERFORM pgsim._record_transition(new_id, 'create', NULL, (SELECT v.state FROM pgsim._version AS v WHERE v.id = new_id));
     RETURN new_id;
 END
 $$;
@@ -7055,7 +7131,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim.drop_model IS 'Forgets a model that no version is under. Errors: PS002, PS021, PS032.';
 
-CREATE FUNCTION pgsim.drop_version(collection text, model text, embedding text = 'default', force boolean = false) RETURNS void
+CREATE FUNCTION pgsim.drop_version(collection text, model text, embedding text = 'default', force boolean = false, reason text = NULL) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -7065,9 +7141,8 @@ DECLARE
     v pgsim._version;
     followers regclass[];
 BEGIN
-    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._lock_embedding(collection, embedding);
     c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
     e := pgsim._embedding_row(c, embedding);
     SELECT * INTO v FROM pgsim._version AS s WHERE s.embedding_id = e.id AND s.model_id = (pgsim._model_row(model)).id;
     IF v.id IS NULL THEN
@@ -7079,6 +7154,7 @@ BEGIN
             HINT = 'Drop it all the same with force => true.';
     END IF;
     followers := pgsim._release_followers(v.id, force);
+    PERFORM pgsim._record_transition(v.id, 'drop', v.state, NULL, reason, v.state = 'active');
     PERFORM pgsim._drop_version(v.id);
     PERFORM pgsim._sync_triggers(c);
     PERFORM pgsim._sync_version_privileges(c, f) FROM unnest(followers) AS f;
@@ -7088,7 +7164,7 @@ COMMENT ON FUNCTION pgsim.drop_version IS
 $$Drops a version: its table and indexes; of an adopted column only the indexes that pgsim made, the column stays.
 
 force: drop it even when it is active, or when a derived version follows it: that stays, and from then on takes vectors itself, mapped on their
-way (which takes all rows to be mapped). Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
+way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default') RETURNS bigint
 LANGUAGE plpgsql
@@ -8200,6 +8276,9 @@ BEGIN
     IF t.element = 'sparsevec' THEN
         PERFORM pgsim._require_dense(t, 'query is');
     END IF;
+    IF t.state = 'retired' THEN
+        PERFORM pgsim._refuse_retired(t);
+    END IF;
     IF NOT has_table_privilege(t.base, 'SELECT') OR NOT has_schema_privilege(t.base_schema, 'USAGE') OR NOT has_table_privilege(t.version, 'SELECT') THEN
         PERFORM pgsim._require_select(t.base, t.version);
     END IF;
@@ -9134,6 +9213,9 @@ DECLARE
     fallbacks text[] := '{}';
 BEGIN
     PERFORM pgsim._require_select(t.base, t.version);
+    IF t.state = 'retired' THEN
+        PERFORM pgsim._refuse_retired(t);
+    END IF;
     BEGIN
         PERFORM pgsim._check_sparse(pgsim._sparse_of(query), 'the query', t.model, t.dim, t.metric);
         vector := pgsim._sparse_of(query);
@@ -11302,6 +11384,194 @@ SET search_path = pg_catalog, pg_temp
 RETURN coalesce(nullif(left(pg_typeof(NULL::vector)::text, -length('.vector')), ''), 'pg_catalog');
 COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL.';
 
+CREATE FUNCTION pgsim._activation_reasons(t pgsim._target, OUT reasons text[], OUT gates jsonb)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    compared record;
+    quality record;
+    waiting bigint;
+    -- Counting on beyond this would tell nothing more.
+    most CONSTANT int := 100001;
+BEGIN
+    reasons := '{}';
+    IF t.state = 'retired' THEN
+        reasons := reasons || format('it is retired, and changes were not followed since: pgsim.revive(%L, %L, %L), then embed what is missing', t.collection, t.model,
+                                     (SELECT v.embedding FROM pgsim.versions AS v WHERE v.id = t.version_id))::text;
+    END IF;
+    compared := pgsim._compare_version(t);
+    IF compared.missing > 0 THEN
+        reasons := reasons || format('%s rows have no vector%s', compared.missing, CASE WHEN t.source_columns = '{}' THEN ', which the active version has' ELSE ' of their text' END)::text;
+    END IF;
+    waiting := pgsim._waiting_rows(t, most);
+    IF waiting > 0 THEN
+        reasons := reasons || format('%s rows wait in the queue to be embedded', CASE WHEN waiting = most THEN 'more than ' || most - 1 ELSE waiting::text END)::text;
+    END IF;
+    reasons := reasons || pgsim._index_reasons(t);
+    quality := pgsim._gate_reasons(t);
+    reasons := reasons || quality.reasons;
+    gates := jsonb_strip_nulls(jsonb_build_object('missing', compared.missing, 'compared', compared.compared, 'waiting', waiting, 'quality', nullif(quality.results, '{}'),
+                               'refused', CASE WHEN reasons <> '{}' THEN to_jsonb(reasons) END));
+END
+$$;
+COMMENT ON FUNCTION pgsim._activation_reasons IS 'Every reason why a version should not become the active one, and what was found, for the record.';
+
+CREATE FUNCTION pgsim._change_marks(t pgsim._target) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    noted bigint;
+    base jsonb;
+BEGIN
+    -- An adopted column is written by the application, which nothing here sees. And under an older snapshot what is seen and what is counted are of two times.
+    IF t.adopted OR current_setting('track_counts') <> 'on' OR current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN NULL;
+    END IF;
+    -- Moved by capture whenever rows of a base table are queued, and whenever vectors are deleted.
+    SELECT s.last_value + s.is_called::int INTO noted FROM pgsim._queue_id_seq AS s;
+    -- What passes triggers by (replication, disabled triggers) is counted, some seconds late.
+    SELECT jsonb_build_array(count(*), sum(pg_stat_get_tuples_inserted(p.relid)), sum(pg_stat_get_tuples_updated(p.relid))) INTO base
+    FROM (SELECT s.relid FROM pg_partition_tree(t.base) AS s UNION SELECT t.base) AS p (relid);
+    RETURN jsonb_build_object('noted', noted, 'base', base, 'file', pg_relation_filenode(t.version));
+END
+$$;
+COMMENT ON FUNCTION pgsim._change_marks IS
+    'Marks that stay as they are as long as no row of the base table was written and no vector deleted; NULL where there are none that can be trusted.';
+
+CREATE FUNCTION pgsim._check_probes(m pgsim._model, texts text[], vectors vector[], kind text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    probe record;
+BEGIN
+    IF m.element = 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('model %L makes sparse vectors, of which no probes are kept', m.name), HINT = 'Probes are of models of dense vectors.';
+    END IF;
+    IF kind IS NULL OR kind NOT IN ('document', 'query') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('kind is %s; it is document or query', coalesce(quote_literal(left(kind, 80)), 'NULL')), HINT = 'A model may embed queries in another way than documents.';
+    END IF;
+    IF texts IS NULL OR vectors IS NULL OR cardinality(texts) = 0 OR cardinality(texts) <> cardinality(vectors) OR array_ndims(texts) > 1 OR array_ndims(vectors) > 1
+       OR array_position(texts, NULL) IS NOT NULL OR cardinality(texts) <> (SELECT count(DISTINCT u) FROM unnest(texts) AS u) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s texts, %s vectors; there must be as many of each, at least one, and no text twice or NULL',
+                coalesce(cardinality(texts)::text, 'NULL'), coalesce(cardinality(vectors)::text, 'NULL')),
+            HINT = 'The i-th vector is what the model gives for the i-th text.';
+    END IF;
+    FOR probe IN SELECT p.text, p.vector FROM unnest(texts, vectors) AS p (text, vector) WHERE pgsim._vector_problem(p.vector, m.dim, m.metric, 'vector') IS NOT NULL LIMIT 1 LOOP
+        PERFORM pgsim._check_vector(probe.vector, format('the vector of %L', left(probe.text, 80)), m.name, m.dim, m.metric, 'vector');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_probes IS 'Raises PS010, PS012 or PS013 for what cannot be the probes of a model.';
+
+CREATE FUNCTION pgsim._check_vector_column(t pgsim._target, column_name text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := format('%s.%I(%s)', t.vector_schema, t.element, t.dim);
+    given text;
+BEGIN
+    PERFORM pgsim._check_columns(t.base, 'column_name', ARRAY[column_name]);
+    SELECT format('%s.%I%s', y.typnamespace::regnamespace, y.typname, CASE WHEN a.atttypmod > 0 THEN format('(%s)', a.atttypmod) ELSE '' END) INTO given
+    FROM pg_attribute AS a JOIN pg_type AS y ON y.oid = a.atttypid
+    WHERE a.attrelid = t.base AND a.attname = _check_vector_column.column_name AND NOT a.attisdropped;
+    IF given <> wanted THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('column %I of %s is %s; model %L has %s', column_name, t.base_sql, given, t.model, wanted),
+            HINT = format('Add one: ALTER TABLE %s ADD COLUMN embedding %s.', t.base_sql, wanted);
+    END IF;
+    IF EXISTS (SELECT FROM pgsim._version AS v WHERE v.adopted AND v.relation = t.base AND v.column_name = _check_vector_column.column_name AND v.id <> t.version_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('column %I of %s holds the vectors of another version', column_name, t.base_sql), HINT = 'Name a column of its own.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
+
+CREATE FUNCTION pgsim.chores(grace interval = '30 days') RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expired jsonb;
+    ready jsonb := '{}';
+    v record;
+BEGIN
+    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
+    -- Versions that were filled by hand are found ready, and then are activated without comparing them again.
+    FOR v IN
+        SELECT s.collection, s.embedding, s.model FROM pgsim.versions AS s JOIN pgsim.collections AS c ON c.name = s.collection
+        JOIN pg_class AS b ON b.oid = c.relation JOIN pg_class AS r ON r.oid = s.relation
+        WHERE s.state IN ('building', 'ready') AND NOT row_security_active(b.oid::regclass) AND pg_has_role(current_user, b.relowner, 'USAGE') ORDER BY s.id
+    LOOP
+        ready := ready || jsonb_build_object(format('%s, %s, %s', v.collection, v.embedding, v.model), pgsim.mark_ready(v.collection, v.model, v.embedding));
+    END LOOP;
+    RETURN jsonb_build_object('expired', expired, 'missing', ready);
+END
+$$;
+COMMENT ON FUNCTION pgsim.chores IS
+$$Does what should be done now and then: drops versions retired longer than the grace, and compares those that are being built or ready with their tables.
+
+Returns what was dropped, and how many rows each of the others lacks. Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it.
+Errors: PS010, PS032.$$;
+
+CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+RETURN pg_catalog.format('SELECT cron.schedule(%L, %L, %L)', 'pgsim chores', schedule, pg_catalog.format('SELECT pgsim.chores(grace => %L)', grace));
+COMMENT ON FUNCTION pgsim._chores_statement IS 'The statement that has pg_cron do the chores; one of that name is replaced.';
+
+CREATE FUNCTION pgsim._compare_version(t pgsim._target, OUT missing bigint, OUT compared boolean)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v pgsim._version;
+    marks jsonb;
+    running jsonb;
+BEGIN
+    SELECT * INTO v FROM pgsim._version AS s WHERE s.id = t.version_id;
+    compared := v.lapsed OR NOT pgsim._is_verified(t, v.verified);
+    missing := 0;
+    IF NOT compared THEN
+        RETURN;
+    END IF;
+    -- In this order: what is written from here on moves the marks.
+    marks := pgsim._change_marks(t);
+    SELECT jsonb_agg(x::text) INTO running FROM pg_snapshot_xip(pg_current_snapshot()) AS x;
+    missing := pgsim._missing_vectors(t, v.lapsed);
+    UPDATE pgsim._version AS s
+    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', coalesce(running, '[]')) END,
+        lapsed = s.lapsed AND missing > 0
+    WHERE s.id = t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._compare_version IS
+    'How many rows of a version lack their vector. Compares base table and version table, unless they were compared before and nothing was written since.';
+
+CREATE FUNCTION pgsim._detach_version(t pgsim._target) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    index_sql text;
+BEGIN
+    PERFORM pgsim._drop_codes(i.version_id, i.relation) FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation WHERE i.version_id = t.version_id AND i.method = 'codes';
+    PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'inverted';
+    FOR index_sql IN
+        SELECT x.indexrelid::regclass FROM pg_index AS x
+        WHERE x.indrelid = t.version AND obj_description(x.indexrelid, 'pg_class') = pgsim._index_comment(t.version_id)
+    LOOP
+        EXECUTE format('COMMENT ON INDEX %s IS NULL', index_sql);
+    END LOOP;
+    DELETE FROM pgsim._version AS v WHERE v.id = t.version_id;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id;
+    DELETE FROM pgsim._search_log AS l WHERE l.version_id = t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._detach_version IS 'Takes a version out of the registry and leaves its vectors and their plain indexes where they are.';
+
 CREATE FUNCTION pgsim._forget_vectors(t pgsim._target, keys text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -11321,6 +11591,787 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._forget_vectors IS 'Removes from a version table the vectors of those keys whose rows are gone or have no text any more.';
+
+CREATE FUNCTION pgsim._gate_reasons(t pgsim._target, OUT reasons text[], OUT results jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    g record;
+BEGIN
+    reasons := '{}';
+    results := '{}';
+    FOR g IN
+        SELECT s.name, s.minimum, s.max_age, q.value, q.measured_at FROM pgsim._gate AS s
+        LEFT JOIN LATERAL (SELECT m.value, m.measured_at FROM pgsim._quality AS m
+                           WHERE m.version_id = t.version_id AND m.name = s.name ORDER BY m.id DESC LIMIT 1) AS q ON true
+        WHERE s.embedding_id = (SELECT v.embedding_id FROM pgsim._version AS v WHERE v.id = t.version_id) ORDER BY s.name
+    LOOP
+        results := results || jsonb_build_object(g.name, jsonb_build_object('minimum', g.minimum, 'value', g.value, 'measured_at', g.measured_at));
+        IF g.value IS NULL THEN
+            reasons := reasons || format('gate %L asks for %s, and it was not measured: pgsim.measure_quality or pgsim.record_quality', g.name, g.minimum);
+        ELSIF g.value < g.minimum THEN
+            reasons := reasons || format('gate %L asks for %s, and %s was measured at %s', g.name, g.minimum, g.value, g.measured_at::timestamptz(0));
+        ELSIF g.measured_at < now() - g.max_age THEN
+            reasons := reasons || format('gate %L asks for a measurement not older than %s, and the last is of %s', g.name, g.max_age, g.measured_at::timestamptz(0));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._gate_reasons IS 'Which quality gates a version does not pass, by its last recorded measurements, and what those are.';
+
+CREATE FUNCTION pgsim._have_vectors(t pgsim._target, keys text[]) RETURNS boolean[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    flags boolean[];
+BEGIN
+    -- OFFSET 0 has the keys read once, and looked up one by one.
+    EXECUTE format(
+        'SELECT array_agg(EXISTS (SELECT FROM %s AS b WHERE %s) ORDER BY i.place) FROM (SELECT %s, g.place FROM unnest($1) WITH ORDINALITY AS g (given, place) OFFSET 0) AS i',
+        CASE WHEN t.adopted THEN t.base_sql ELSE t.version_sql END,
+        CASE WHEN t.adopted THEN format('%s AND b.%I IS NOT NULL', pgsim._key_join('b.', 'i.', t.key_columns, true), t.column_name)
+             ELSE (SELECT string_agg(format('b.%1$I OPERATOR(pg_catalog.=) i.%1$I', pgsim._key_column(n, cardinality(t.key_columns))), ' AND ') FROM generate_series(1, cardinality(t.key_columns)) AS n) END,
+        pgsim._key_parse(t.base, 'g.given', t.key_columns, true))
+    INTO flags USING keys;
+    RETURN coalesce(flags, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._have_vectors IS 'Of each of some keys, whether its row has a vector in a version.';
+
+CREATE FUNCTION pgsim._index_reasons(t pgsim._target) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reasons text[];
+    active_name text;
+BEGIN
+    SELECT array_agg(CASE WHEN i.method IN ('codes', 'inverted') AND k.oid IS NOT NULL THEN format('%s %s are not complete', CASE i.method WHEN 'codes' THEN 'codes' ELSE 'the inverted lists' END, i.name)
+                          WHEN k.oid IS NULL THEN format('index %s is gone: pgsim.drop_index, or pgsim.create_index again', i.name)
+                          ELSE format('index %s is invalid: its build failed or is under way', i.name) END ORDER BY i.id)
+    INTO reasons
+    FROM pgsim._index AS i
+    LEFT JOIN pg_class AS k ON CASE WHEN i.method = 'codes' THEN k.oid = i.relation ELSE k.relname = i.name AND k.relnamespace = t.version_schema AND k.relkind IN ('i', 'I') END
+    LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version
+    WHERE i.version_id = t.version_id AND (k.oid IS NULL OR NOT i.complete OR i.method <> 'codes' AND x.indisvalid IS NOT TRUE);
+    SELECT min(i.name) INTO active_name
+    FROM pgsim._version AS v JOIN pgsim._index AS i ON i.version_id = v.id
+    WHERE v.state = 'active' AND i.method <> 'codes' AND v.embedding_id = (SELECT s.embedding_id FROM pgsim._version AS s WHERE s.id = t.version_id);
+    IF active_name IS NOT NULL AND NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method <> 'codes') THEN
+        reasons := reasons || format('it has no vector index, and the active version has %s: pgsim.create_index(%L, %L)', active_name, t.collection, t.model);
+    END IF;
+    RETURN coalesce(reasons, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._index_reasons IS 'What is wrong with the indexes of a version that is to take the place of the active one.';
+
+CREATE FUNCTION pgsim._is_verified(t pgsim._target, verified jsonb) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(verified -> 'marks' = pgsim._change_marks(t), false)
+       -- What was under way when it was compared, and was not seen, may have been of these tables.
+       AND NOT EXISTS (
+           SELECT FROM jsonb_array_elements_text(verified -> 'running') AS r (id)
+           WHERE CASE WHEN r.id::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN coalesce(pg_xact_status(r.id::xid8), 'committed') = 'committed' ELSE true END);
+END
+$$;
+COMMENT ON FUNCTION pgsim._is_verified IS 'Whether nothing was written since every row of a version was found to have a vector. In doubt it is false, and the tables are compared again.';
+
+CREATE FUNCTION pgsim._lock_embedding(collection text, embedding text) RETURNS int
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    e pgsim._embedding;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    e := pgsim._embedding_row(c, embedding);
+    PERFORM FROM pgsim._embedding AS s WHERE s.id = e.id FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM pgsim._embedding_row(c, embedding);
+    END IF;
+    RETURN e.id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._lock_embedding IS 'Lets one operator at a time change the versions of an embedding: others wait until the transaction ends. Searches do not.';
+
+CREATE FUNCTION pgsim._missing_vectors(t pgsim._target, stale boolean) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    a record;
+    has_text text;
+    has_vector text := format('EXISTS (SELECT FROM %s AS v WHERE %s)', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true));
+    missing bigint;
+BEGIN
+    IF t.source_columns = '{}' THEN
+        -- Without a text nothing says which rows should have a vector, but those that have one now.
+        SELECT v.relation, v.column_name, v.adopted INTO a FROM pgsim._version AS v
+        WHERE v.state = 'active' AND v.embedding_id = (SELECT s.embedding_id FROM pgsim._version AS s WHERE s.id = t.version_id) AND v.id <> t.version_id;
+        IF NOT FOUND THEN
+            RETURN 0;
+        END IF;
+        EXECUTE format(
+            'SELECT count(*) FROM %s AS b WHERE %s AND %s', t.base,
+            CASE WHEN a.adopted THEN format('b.%I IS NOT NULL', a.column_name)
+                 ELSE format('EXISTS (SELECT FROM %s AS a WHERE %s)', a.relation, pgsim._key_join('b.', 'a.', t.key_columns, true)) END,
+            CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE 'NOT ' || has_vector END)
+        INTO missing;
+        RETURN missing;
+    END IF;
+    has_text := pgsim._source_text('b.', t.source_columns) || ' IS NOT NULL';
+    IF t.adopted THEN
+        EXECUTE format('SELECT count(*) FROM %s AS b WHERE b.%I IS NULL AND %s', t.base_sql, t.column_name, has_text) INTO missing;
+    ELSIF stale THEN
+        EXECUTE format('SELECT count(*) FROM %s AS b LEFT JOIN %s AS v ON %s WHERE %s AND coalesce(v.source_hash <> pgsim._source_hash(%s), v.embedding IS NULL)',
+                       t.base_sql, t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), has_text, pgsim._source_text('b.', t.source_columns)) INTO missing;
+    ELSE
+        -- Keys first, by their indexes: the texts are read of those rows alone that lack a vector.
+        EXECUTE format('WITH lacking AS MATERIALIZED (SELECT %s FROM %s AS b WHERE NOT %s) SELECT count(*) FROM lacking AS l JOIN %s AS b ON %s WHERE %s',
+                       pgsim._key_list('b.', t.key_columns, false), t.base_sql, has_vector, t.base_sql, pgsim._key_join('b.', 'l.', t.key_columns, false), has_text) INTO missing;
+    END IF;
+    RETURN missing;
+END
+$$;
+COMMENT ON FUNCTION pgsim._missing_vectors IS
+    'How many rows of a version should have a vector and have none; of one whose changes were not followed (stale) also those whose text is another now.';
+
+CREATE FUNCTION pgsim._not_moved(t pgsim._target) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE WHEN t.adopted THEN format('%s.%I IS NULL', t.base_sql, t.column_name)
+                ELSE format('NOT EXISTS (SELECT FROM %s AS pgsim_moved WHERE %s)', t.version_sql, pgsim._key_join(t.base_sql || '.', 'pgsim_moved.', t.key_columns, true)) END;
+END;
+COMMENT ON FUNCTION pgsim._not_moved IS 'The condition over the base table, under its full name, that a row has no vector in a version.';
+
+CREATE FUNCTION pgsim._note_removal() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A sequence waits for nobody, and whoever looks sees it move at once.
+    PERFORM nextval('pgsim._queue_id_seq');
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._note_removal IS
+    'Trigger: lets it be seen that vectors went from a version table, so that it is not taken for whole because it once was. Of a cascade it fires once a statement.';
+REVOKE ALL ON FUNCTION pgsim._note_removal FROM PUBLIC;
+
+CREATE FUNCTION pgsim._plain_indexes(collection text, embedding text, column_name text) RETURNS TABLE (name text, definition text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    t pgsim._target := pgsim._target(_plain_indexes.collection, NULL, _plain_indexes.embedding);
+BEGIN
+    RETURN QUERY
+        SELECT format('%s_%s_%s', left(r.relname, 25), left(_plain_indexes.column_name, 20), i.method) || CASE WHEN i.dims < t.dim THEN '_' || i.dims ELSE '' END || CASE WHEN i.element <> t.element THEN '_' || i.element ELSE '' END,
+               format('USING %s (%s %s.%I)%s', i.method, CASE WHEN i.dims = t.dim AND i.element = t.element THEN x.expression ELSE format('(%s)', x.expression) END,
+                      t.vector_schema, format('%s_%s_ops', i.element, t.metric),
+                      (SELECT ' WITH (' || string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key) || ')' FROM jsonb_each(i.options) AS o))
+        FROM pgsim._index AS i
+        JOIN pg_class AS r ON r.oid = t.base
+        CROSS JOIN LATERAL (SELECT pgsim._vector_expression(quote_ident(_plain_indexes.column_name), t.vector_schema, t.metric, t.dim, t.element, i.dims, i.element) AS expression) AS x
+        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ? 'top_weights' ORDER BY i.id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._plain_indexes IS 'The indexes of the active version as a plain column of the base table would have them: a name, and what comes after ON in CREATE INDEX. Those that need a function of pgsim''s are left out.';
+
+CREATE FUNCTION pgsim._record_transition(
+    version_id int, action text, from_state text, to_state text, reason text = NULL, forced boolean = false, gates jsonb = '{}', previous_version int = NULL
+) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO pgsim._transition (embedding_id, version_id, model, action, from_state, to_state, previous_version, previous_model, forced, reason, gates)
+    SELECT v.embedding_id, v.id, m.name, action, from_state, to_state, previous_version,
+           (SELECT o.name FROM pgsim._version AS p JOIN pgsim._model AS o ON o.id = p.model_id WHERE p.id = previous_version), forced, reason, gates
+    FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
+    WHERE v.id = version_id;
+END;
+COMMENT ON FUNCTION pgsim._record_transition IS 'Notes a step in the life of a version, with who took it and when.';
+
+CREATE FUNCTION pgsim._refuse_retired(t pgsim._target) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named text := (SELECT v.embedding FROM pgsim.versions AS v WHERE v.id = t.version_id);
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L is retired: its vectors were not kept up with changes', t.collection, t.model),
+        HINT = format('Leave model out for the active version. To bring it back: pgsim.revive(%L, %L, %L), embed what is missing, pgsim.activate.', t.collection, t.model, named);
+END
+$$;
+COMMENT ON FUNCTION pgsim._refuse_retired IS 'Raises PS035 for a search of a retired version, and says how it comes back.';
+
+CREATE FUNCTION pgsim._run_version(r pgsim._search_request, query jsonb, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT s.keys, s.distances, s.metric, s.details INTO keys, distances, metric, details
+    FROM pgsim._run_search(r, ARRAY[pgsim._vector_of(query #>> '{}')], ROW(NULL, 'any', NULL, NULL, NULL, NULL, NULL, 1, NULL)::pgsim._fusion_request, false) AS s;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_version IS 'The plain search of one version, by a query vector in JSON that was checked.';
+
+CREATE FUNCTION pgsim._search_versions(r pgsim._search_request, queries jsonb, target text, OUT keys text[], OUT distances float8[], OUT scores float8[], OUT row_details jsonb[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    models text[] := pgsim._versions_given(r, queries, target);
+    -- A row of pgsim._run_search each: of the version that rows move to, and of the one that they leave.
+    moved record;
+    left_behind record;
+    t pgsim._target;
+    request pgsim._search_request := r;
+    single record;
+    has_moved boolean[];
+    missing text;
+    place int;
+    share float8;
+    depth int;
+    single_model text;
+BEGIN
+    request.model := models[1];
+    moved := pgsim._run_version(request, queries -> models[1]);
+    IF cardinality(models) = 1 OR coalesce(cardinality(moved.keys), 0) = 0 THEN
+        -- Where no row that matches has moved, the old version's answer is the whole one.
+        single_model := models[cardinality(models)];
+        IF cardinality(models) = 1 THEN
+            single := moved;
+        ELSE
+            request.model := single_model;
+            single := pgsim._run_version(request, queries -> single_model);
+        END IF;
+    ELSE
+        t := pgsim._target(r.collection, models[1], r.embedding);
+        request.model := models[2];
+        depth := least(greatest(100, 2 * r.k), 10000);
+        LOOP
+            request.k := depth;
+            left_behind := pgsim._run_version(request, queries -> models[2]);
+            has_moved := pgsim._have_vectors(t, left_behind.keys);
+            EXIT WHEN coalesce(cardinality(left_behind.keys), 0) < depth OR depth = 10000
+                   OR (SELECT count(*) FROM unnest(has_moved) AS m WHERE NOT m) + cardinality(moved.keys) >= r.k;
+            depth := least(4 * depth, 10000);
+        END LOOP;
+        IF coalesce(cardinality(left_behind.keys), 0) = depth AND (SELECT count(*) FROM unnest(has_moved) AS m WHERE NOT m) + cardinality(moved.keys) < r.k THEN
+            -- So few are left behind that they do not show among the nearest: looked for by themselves.
+            request.k := r.k;
+            request.where_sql := concat_ws(' AND ', format(E'(%s\n)', request.where_sql), pgsim._not_moved(t));
+            request.where_values := coalesce(request.where_values, '{}');
+            request.where_columns := NULL;
+            single := pgsim._run_version(request, queries -> models[2]);
+            SELECT array_agg(n.key ORDER BY n.part, n.place), array_agg(n.distance ORDER BY n.part, n.place), array_agg(n.flag ORDER BY n.part, n.place)
+            INTO left_behind.keys, left_behind.distances, has_moved
+            FROM (SELECT 1 AS part, u.key, u.distance, u.flag, u.place FROM unnest(left_behind.keys, left_behind.distances, has_moved) WITH ORDINALITY AS u (key, distance, flag, place)
+                  UNION ALL
+                  SELECT 2, u.key, u.distance, false, u.place FROM unnest(single.keys, single.distances) WITH ORDINALITY AS u (key, distance, place)
+                  WHERE u.key <> ALL (left_behind.keys)) AS n;
+        END IF;
+        IF true <> ANY (has_moved) THEN
+            -- How far apart similarities lie says nothing across models (by z-score the mixed answer was worse than the old model's alone); places do. Of two
+            -- rows that stand for one place the new model's comes first: its best row leads.
+            share := ((SELECT count(*) FROM unnest(has_moved) AS m WHERE m) + .5) / (cardinality(has_moved) + 1);
+            SELECT array_agg(b.key ORDER BY b.n), array_agg(b.distance ORDER BY b.n), array_agg(1 / (1 + b.expected) ORDER BY b.n),
+                   array_agg(jsonb_build_object('strategy', 'versions', 'model', models[b.side], 'place', b.place, 'moved', round(share::numeric, 3)) ORDER BY b.n)
+            INTO keys, distances, scores, row_details
+            FROM (SELECT p.*, row_number() OVER (ORDER BY p.expected, p.side, p.place) AS n FROM (
+                      SELECT 1 AS side, u.key, u.distance, u.place, (u.place - 1) / share AS expected
+                      FROM unnest(moved.keys, moved.distances) WITH ORDINALITY AS u (key, distance, place)
+                      UNION ALL
+                      SELECT 2, u.key, u.distance, u.place, u.place - 1
+                      FROM unnest(left_behind.keys, left_behind.distances, has_moved) WITH ORDINALITY AS u (key, distance, flag, place) WHERE NOT u.flag) AS p
+                  ORDER BY n LIMIT r.k) AS b;
+            RETURN;
+        END IF;
+        -- Whatever the old version finds has moved.
+        single := moved;
+        single_model := models[1];
+    END IF;
+    keys := single.keys;
+    distances := single.distances;
+    scores := ARRAY(SELECT pgsim.score(single.metric, d.distance) FROM unnest(single.distances) WITH ORDINALITY AS d (distance, n) ORDER BY d.n);
+    row_details := array_fill(single.details, ARRAY[coalesce(cardinality(keys), 0)]);
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_versions IS
+    'A search of two versions, the one that rows move to first. Both are searched as they are; what the old one found and has moved is left out, and tells what share of the rows around this query has.';
+
+CREATE FUNCTION pgsim._switch(embedding_id int, version_id int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- In this order, which the unique index on active versions asks for. Both are seen at once, when the transaction commits.
+    UPDATE pgsim._version AS v SET state = 'ready' WHERE v.embedding_id = _switch.embedding_id AND v.state = 'active';
+    UPDATE pgsim._version AS v SET state = 'active' WHERE v.id = _switch.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._switch IS 'Moves the pointer: the active version becomes ready, and the other one active.';
+
+CREATE FUNCTION pgsim._vector_drift(t pgsim._target) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rows float8 := (SELECT r.reltuples FROM pg_class AS r WHERE r.oid = t.version);
+    told record;
+BEGIN
+    IF t.adopted OR t.element = 'sparsevec' OR rows < 70 THEN
+        RETURN NULL;
+    END IF;
+    -- The newest rows beside those before them, for several ideas of what is new: where most of the newest are of another model, one of these is clean.
+    FOR told IN EXECUTE format(
+        'WITH drawn AS MATERIALIZED ('
+        '  SELECT s.embedding::%1$s.vector AS v, s.embedded_at AS at, row_number() OVER () AS n FROM %2$s AS s %3$s LIMIT 4000), '
+        'split AS (SELECT q, percentile_disc(1 - q) WITHIN GROUP (ORDER BY d.at) AS cut FROM drawn AS d CROSS JOIN unnest(''{.03,.06,.12,.25,.5}''::float8[]) AS q GROUP BY q), '
+        'sides AS (SELECT c.cut, count(*) FILTER (WHERE d.at > c.cut) AS newer, avg(%1$s.vector_norm(d.v)) FILTER (WHERE d.at > c.cut) AS new_norm, '
+        '                 avg(%1$s.vector_norm(d.v)) FILTER (WHERE d.at <= c.cut) AS old_norm, stddev(%1$s.vector_norm(d.v)) FILTER (WHERE d.at <= c.cut) AS old_spread '
+        '          FROM (SELECT DISTINCT s.cut FROM split AS s) AS c CROSS JOIN drawn AS d GROUP BY c.cut '
+        '          HAVING count(*) FILTER (WHERE d.at > c.cut) >= 20 AND count(*) FILTER (WHERE d.at <= c.cut) >= 50) '
+        'SELECT s.newer, s.cut, s.new_norm, s.old_norm, s.old_spread, f.new_nearest, f.old_nearest, f.old_far FROM sides AS s CROSS JOIN LATERAL ('
+        '  SELECT percentile_cont(.5) WITHIN GROUP (ORDER BY p.nearest) FILTER (WHERE p.newer) AS new_nearest, '
+        '         percentile_cont(.5) WITHIN GROUP (ORDER BY p.nearest) FILTER (WHERE NOT p.newer) AS old_nearest, '
+        '         percentile_cont(.99) WITHIN GROUP (ORDER BY p.nearest) FILTER (WHERE NOT p.newer) AS old_far '
+        '  FROM (SELECT g.newer, (SELECT min(r.v OPERATOR(%1$s.%4$s) g.v) FROM ('
+        '            SELECT d.v FROM drawn AS d WHERE d.at <= s.cut AND d.n %% 5 > 0 LIMIT 400) AS r) AS nearest '
+        '        FROM ((SELECT true AS newer, d.v FROM drawn AS d WHERE d.at > s.cut LIMIT 100) UNION ALL '
+        '              (SELECT false, d.v FROM drawn AS d WHERE d.at <= s.cut AND d.n %% 5 = 0 LIMIT 100)) AS g) AS p) AS f '
+        'ORDER BY s.cut DESC',
+        t.vector_schema, t.version_sql, CASE WHEN rows > 4000 THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', least(100, 100 * 4000 / rows)) END, pgsim._distance_operator(t.metric))
+    LOOP
+        IF told.old_spread < .01 * told.old_norm AND abs(told.new_norm - told.old_norm) > .02 * told.old_norm THEN
+            RETURN format('vectors stored after %s have length %s, and those before %s', told.cut::timestamptz(0), round(told.new_norm::numeric, 3), round(told.old_norm::numeric, 3));
+        ELSIF told.new_nearest > told.old_far THEN
+            RETURN format('vectors stored after %s lie farther from the others than these do from one another: the nearest at %s, where %s is usual',
+                          told.cut::timestamptz(0), round(told.new_nearest::numeric, 3), round(told.old_nearest::numeric, 3));
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._vector_drift IS
+    'What speaks for vectors of another model among those stored last, in a sample of up to 4000: another length where all had one, or no near neighbour where nearly all had one (the median beyond the 99th percentile).';
+
+CREATE FUNCTION pgsim._version_problems(version_id int, shown text) RETURNS TABLE (severity text, object text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    v record;
+    drift text;
+BEGIN
+    SELECT s.* INTO v FROM pgsim.versions AS s WHERE s.id = _version_problems.version_id;
+    IF v.state <> 'retired' AND NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.embedding_id = (SELECT o.embedding_id FROM pgsim._version AS o WHERE o.id = v.id) AND (s.state = 'active' OR s.state <> 'retired' AND s.id < v.id)) THEN
+        RETURN QUERY SELECT 'error', _version_problems.shown, 'no version of this embedding is active: searches that name no model fail', format('SELECT pgsim.activate(%L, %L, %L)', v.collection, v.model, v.embedding);
+    END IF;
+    IF NOT v.adopted AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) THEN
+        RETURN QUERY SELECT 'error', _version_problems.shown, format('the trigger note_removal of %s is missing or disabled: that vectors were deleted would not be noticed', v.relation),
+            CASE WHEN EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc)
+                 THEN format('ALTER TABLE %s ENABLE TRIGGER note_removal', v.relation)
+                 ELSE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', v.relation) END;
+    END IF;
+    -- Where policies hide rows, a sample of the others tells nothing.
+    IF v.state <> 'retired' AND NOT row_security_active(v.relation) AND has_table_privilege(v.relation, 'SELECT') THEN
+        drift := pgsim._vector_drift(pgsim._target(v.collection, v.model, v.embedding));
+    END IF;
+    IF drift IS NOT NULL THEN
+        RETURN QUERY SELECT 'warning', _version_problems.shown, drift,
+            'Another model, prefix or normalization made them, or their rows are of another kind. Compare the embedder: pgsim check --embedder module:object; store what is wrong again.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._version_problems IS 'What pgsim.check says of the life of a version: whether one of its embedding is active, and whether its newest vectors look like the others.';
+
+CREATE FUNCTION pgsim._versions_given(r pgsim._search_request, queries jsonb, target text) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    models text[];
+    wrong text;
+    given int;
+BEGIN
+    IF queries IS NULL OR jsonb_typeof(queries) <> 'object' OR (SELECT count(*) FROM jsonb_object_keys(queries)) NOT BETWEEN 1 AND 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries is %s; it is an object of one or two models, each with the query''s vector by it', coalesce(left(queries::text, 120), 'NULL')),
+            HINT = 'For instance: {"old": [0.1, 0.2], "new": [0.3, 0.4, 0.5]}. Rows move from one version to another; search others by themselves.';
+    END IF;
+    FOR wrong IN SELECT q.key FROM jsonb_each(queries) AS q LOOP
+        PERFORM pgsim._target(r.collection, wrong, r.embedding);
+        IF jsonb_typeof(queries -> wrong) NOT IN ('array', 'string') THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the query of model %L is %s, not a vector', wrong, left((queries -> wrong)::text, 80)), HINT = 'Give an array of numbers.';
+        END IF;
+        BEGIN
+            PERFORM pgsim._vector_of(queries ->> wrong);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the query of model %L is no vector: %s', wrong, SQLERRM), HINT = 'Give an array of finite numbers.';
+        END;
+    END LOOP;
+    IF target IS NOT NULL AND NOT queries ? target THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('target is %L, of which queries has no vector', left(target, 80)), HINT = 'Name one of the models in queries; by default it is that of the younger version.';
+    END IF;
+    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC), count(*) INTO models, given
+    FROM pgsim.versions AS v WHERE v.collection = r.collection AND v.embedding = r.embedding AND queries ? v.model;
+    RETURN models;
+END
+$$;
+COMMENT ON FUNCTION pgsim._versions_given IS 'The models whose versions are searched at once, the one that rows move to first. Raises PS010 or PS013 for queries that are not a vector of each.';
+
+CREATE FUNCTION pgsim._waiting_rows(t pgsim._target, most int) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    waiting bigint;
+BEGIN
+    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert') THEN
+        RETURN 0;
+    END IF;
+    -- What is queued may have been settled since, by vectors that came another way.
+    EXECUTE format(
+        'SELECT count(*) FROM (SELECT FROM (SELECT DISTINCT k FROM pgsim._queue AS q CROSS JOIN unnest(q.keys) AS k WHERE q.version_id = $1 AND q.operation = ''upsert'') AS n (given) '
+        'CROSS JOIN LATERAL (SELECT %s OFFSET 0) AS i JOIN %s AS b ON %s %s LIMIT %s) AS w',
+        pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+        CASE WHEN t.adopted THEN format('WHERE b.%I IS NULL AND %s IS NOT NULL', t.column_name, pgsim._source_text('b.', t.source_columns))
+             ELSE format('LEFT JOIN %s AS v ON %s WHERE %s IS NOT NULL AND v.source_hash IS DISTINCT FROM pgsim._source_hash(%3$s)',
+                         t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._source_text('b.', t.source_columns)) END,
+        most)
+    INTO waiting USING t.version_id;
+    RETURN waiting;
+END
+$$;
+COMMENT ON FUNCTION pgsim._waiting_rows IS
+    'How many of the rows that are queued for a version really wait for a vector (those settled otherwise do not count), up to so many. Of an adopted column: those that are NULL.';
+
+CREATE FUNCTION pgsim.activate(collection text, model text, embedding text = 'default', force boolean = false, reason text = NULL) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+    previous record;
+    checked record;
+BEGIN
+    PERFORM pgsim._model_row(model);
+    t := pgsim._target(collection, model, embedding);
+    SELECT v.id, m.name INTO previous FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
+    WHERE v.embedding_id = of_embedding AND v.state = 'active';
+    IF previous.id = t.version_id THEN
+        RETURN NULL;
+    END IF;
+    PERFORM pgsim._require_all_rows(t);
+    checked := pgsim._activation_reasons(t);
+    IF checked.reasons <> '{}' AND NOT coalesce(force, false) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS043',
+            MESSAGE = format('the version of %L under model %L is not ready to be activated, for %s', collection, model,
+                             CASE cardinality(checked.reasons) WHEN 1 THEN 'one reason' ELSE cardinality(checked.reasons) || ' reasons' END),
+            DETAIL = array_to_string(checked.reasons, E'\n'),
+            HINT = format('%s Or activate it as it is with force => true, which is put on record.',
+                          CASE WHEN t.source_columns = '{}' THEN 'Store what is missing with pgsim.upsert.'
+                               ELSE format('Queue what is missing with pgsim.enqueue_missing(%L, %L, %L), and embed it: pgsim embed, or a worker of yours.', collection, model, embedding) END);
+    END IF;
+    PERFORM pgsim._switch(of_embedding, t.version_id);
+    PERFORM pgsim._record_transition(t.version_id, 'activate', t.state, 'active', reason, checked.reasons <> '{}', checked.gates, previous.id);
+    IF t.state = 'retired' THEN
+        PERFORM pgsim._sync_triggers(pgsim._collection_row(collection));
+    END IF;
+    RETURN previous.name;
+END
+$$;
+COMMENT ON FUNCTION pgsim.activate IS
+$$Makes a version the one that answers searches, and returns the model it takes the place of; NULL where it is active already.
+
+It moves one pointer: a search that runs meanwhile sees the old version or the new one. Refused with all reasons in DETAIL while rows
+that have a text lack a vector or wait in the queue for one, while the active version has a vector index and this one none, while an
+index is invalid or codes are not complete, and while a gate (pgsim.set_gate) is not passed. force => true activates it all the same; that, and
+reason, stand in pgsim.history. The version before stays ready, is kept up with changes, and pgsim.rollback returns to it.
+Rows and vectors are compared for this, which blocks nobody; where pgsim.mark_ready found every vector there and nothing was written since,
+that is not done again. Errors: PS001 to PS004, PS006, PS032, PS043.$$;
+
+CREATE FUNCTION pgsim.check_probes(model text, texts text[], vectors vector[], kind text = 'document', tolerance float8 = 0.05) RETURNS float8
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m pgsim._model := pgsim._model_row(model);
+    known text[];
+    told text;
+    farthest float8;
+    beyond bigint;
+BEGIN
+    PERFORM pgsim._check_probes(m, texts, vectors, kind);
+    IF tolerance IS NULL OR tolerance NOT BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('tolerance is %s; it is a share of a vector''s length from 0 to 1', coalesce(tolerance::text, 'NULL')), HINT = 'The default is 0.05.';
+    END IF;
+    EXECUTE format(
+        'SELECT array_agg(d.text), max(d.difference), count(*) FILTER (WHERE d.difference > $4), '
+        '       string_agg(format(''%%L: %%s of its length'', left(d.text, 80), round(d.difference::numeric, 3)), E''\n'' ORDER BY d.difference DESC) FILTER (WHERE d.difference > $4) '
+        'FROM (SELECT p.text, (p.vector OPERATOR(%1$s.<->) g.vector) / greatest(%1$s.vector_norm(p.vector), 1e-30) AS difference '
+        '      FROM pgsim._probe AS p JOIN unnest($1, $2) AS g (text, vector) ON g.text = p.text WHERE p.model_id = $3 AND p.kind = $5) AS d', pgsim._vector_schema())
+    INTO known, farthest, beyond, told USING texts, vectors, m.id, tolerance, kind;
+    IF known IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('model %L has no %s probes of these texts', model, kind),
+            HINT = 'Keep some with pgsim.set_probes; pgsim embed does it by itself when a model embeds its first rows.';
+    END IF;
+    IF beyond > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS044',
+            MESSAGE = format('this is not model %L as it was: for %s of %s %s probes it gives other vectors', model, beyond, cardinality(known), kind),
+            DETAIL = told,
+            HINT = 'Another model or revision, or another prefix or instruction, made them. Register it under a name of its own with pgsim.create_model, and give it a version; or keep these vectors as the model''s with pgsim.set_probes.';
+    END IF;
+    RETURN farthest;
+END
+$$;
+COMMENT ON FUNCTION pgsim.check_probes IS
+$$Compares the vectors that an embedder gives for a model's probe texts with those kept, and refuses it where they differ: a model that was changed, a wrong prefix or instruction, another model of the same width.
+
+Returns the greatest difference, as a share of the vector's length. tolerance: what may lie between two runs of one model; of 0.05 the cosine is
+.99875. Half precision stays below .001. kind: document or query.
+Errors: PS002, PS010, PS012, PS013, PS035, PS044.$$;
+
+CREATE FUNCTION pgsim.copy_vectors(collection text, column_name text, embedding text = 'default', after text = NULL, size int = 10000) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    own_keys text;
+    last_key text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, NULL, embedding);
+    PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_vector_column(t, column_name);
+    IF size IS NULL OR size < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; it is a number of rows above 0', coalesce(size::text, 'NULL')), HINT = 'The default is 10000.';
+    END IF;
+    IF t.adopted THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the vectors of %L are in column %I of %s already', collection, t.column_name, t.base_sql), HINT = 'pgsim.eject leaves them there.';
+    END IF;
+    own_keys := pgsim._key_list('v.', t.key_columns, true);
+    EXECUTE format(
+        'WITH batch AS MATERIALIZED (SELECT %1$s, v.embedding FROM %2$s AS v, (SELECT %3$s) AS i %4$s ORDER BY %1$s LIMIT %5$s), '
+        'changed AS (UPDATE %6$s AS b SET %7$I = v.embedding FROM batch AS v WHERE %8$s AND record_image_ne(ROW(b.%7$I), ROW(v.embedding))) '
+        'SELECT %9$s FROM %6$s AS b JOIN (SELECT * FROM batch AS v ORDER BY %10$s LIMIT 1) AS v ON %8$s',
+        own_keys, t.version_sql, coalesce(CASE WHEN after IS NOT NULL THEN pgsim._key_parse(t.base, '$1', t.key_columns, true) END, '1'),
+        CASE WHEN after IS NOT NULL THEN format('WHERE (%s) > (%s)', own_keys, pgsim._key_list('i.', t.key_columns, true)) ELSE '' END, size,
+        t.base_sql, column_name, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._key_text(t.base, 'b.', t.key_columns), replace(own_keys, ', ', ' DESC, ') || ' DESC')
+    INTO last_key USING after;
+    RETURN last_key;
+END
+$$;
+COMMENT ON FUNCTION pgsim.copy_vectors IS
+$$Copies the active version's vectors into a column of the base table, up to size rows in the order of their keys, and returns the last key; NULL when no row is left.
+
+Give that key as after in the next call, each in a transaction of its own: so a large table is filled while it is read and written. Rows that have the
+vector already are left alone. pgsim.eject ends it. "pgsim eject --column" does all of it.
+Errors: PS001, PS003 to PS006, PS010, PS012, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.eject(collection text, embedding text = 'default', column_name text = NULL, table_name text = NULL, reason text = NULL) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    c pgsim._collection;
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+    others text;
+    given_name text;
+    place text;
+    result regclass;
+BEGIN
+    c := pgsim._collection_row(collection);
+    t := pgsim._target(collection, NULL, embedding);
+    SELECT string_agg(quote_literal(m.name), ', ' ORDER BY v.id) INTO others
+    FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id WHERE v.embedding_id = of_embedding AND v.id <> t.version_id;
+    IF others IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of %L has more versions than the active one', embedding, collection),
+            DETAIL = 'Under: ' || others, HINT = 'Drop them with pgsim.drop_version first: they would be lost without a word.';
+    END IF;
+    IF t.adopted AND (table_name IS NOT NULL OR column_name <> t.column_name) OR num_nonnulls(column_name, table_name) = 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = CASE WHEN t.adopted THEN format('the vectors of %L are in column %I of %s, and stay there', collection, t.column_name, t.base_sql)
+                                                                ELSE 'column_name and table_name are both given' END,
+            HINT = 'Name a column of the table for the vectors to go to, or a table of their own, or neither.';
+    END IF;
+    PERFORM pgsim._record_transition(t.version_id, 'eject', t.state, NULL, reason);
+
+    IF t.adopted THEN
+        PERFORM pgsim._detach_version(t);
+        result := t.base;
+    ELSIF column_name IS NOT NULL THEN
+        PERFORM pgsim._check_vector_column(t, column_name);
+        PERFORM pgsim._require_all_rows(t);
+        -- No vector is stored from here on that would be lost; searches go on.
+        EXECUTE format('LOCK TABLE %s IN SHARE MODE', t.version_sql);
+        EXECUTE format('UPDATE %s AS b SET %I = v.embedding FROM %s AS v WHERE %s AND record_image_ne(ROW(b.%2$I), ROW(v.embedding))',
+                       t.base_sql, column_name, t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true));
+        PERFORM pgsim._drop_version(t.version_id);
+        result := t.base;
+    ELSE
+        given_name := table_name;
+        IF given_name IS NULL THEN
+            SELECT left(r.relname, 40) || CASE embedding WHEN 'default' THEN '' ELSE '_' || left(embedding, 12) END || '_vectors' INTO given_name FROM pg_class AS r WHERE r.oid = t.base;
+        END IF;
+        place := format('%s.%I', t.base_schema, given_name);
+        IF EXISTS (SELECT FROM pg_class AS r WHERE r.relnamespace = t.base_schema AND r.relname = given_name) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('there is a relation %s already', place), HINT = 'Name the table for the vectors: table_name => ''...''.';
+        END IF;
+        PERFORM pgsim._detach_version(t);
+        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %s', t.version_sql);
+        EXECUTE format('ALTER TABLE %s DROP COLUMN provisional, DROP COLUMN source_hash', t.version_sql);
+        BEGIN
+            EXECUTE format('ALTER TABLE %s RENAME TO %I', t.version_sql, given_name);
+            EXECUTE format('ALTER TABLE pgsim_data.%I SET SCHEMA %s', given_name, t.base_schema);
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make a table in schema %s: %s', current_user, t.base_schema, SQLERRM),
+                    HINT = format('GRANT CREATE ON SCHEMA %s TO %I, or copy the vectors into a column: column_name => ''...''.', t.base_schema, current_user);
+            WHEN duplicate_table THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('%s cannot be made: %s', place, SQLERRM), HINT = 'Name the table for the vectors: table_name => ''...''.';
+        END;
+        result := t.version;
+    END IF;
+    PERFORM pgsim._sync_triggers(c);
+    IF NOT EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = c.id)
+       AND NOT EXISTS (SELECT FROM pgsim._text AS x WHERE x.collection_id = c.id) AND NOT EXISTS (SELECT FROM pgsim._text_backend AS x WHERE x.collection_id = c.id) THEN
+        PERFORM pgsim.drop_collection(eject.collection);
+    END IF;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION pgsim.eject IS
+$$Gives the vectors of the active version back as plain pgvector, and takes them out of pgsim's care; returns the table where they are.
+
+An adopted column stays where it is, with its indexes. A version's own table moves beside the base table as it stands, indexes, grants and foreign key
+included, as table_name (default the base table's name and _vectors): a change of the catalogue, whatever its size. column_name: its vectors go into that
+column of the base table instead, of which it copies what pgsim.copy_vectors has not; index the column yourself, best before, CONCURRENTLY.
+Nothing is changed when it fails. Other versions of the embedding have to be dropped first. When nothing else is left of the collection, that is forgotten, too, with
+its triggers. Errors: PS001, PS003 to PS006, PS010, PS012, PS020, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.expire(grace interval = '30 days') RETURNS TABLE (collection text, embedding text, model text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due record;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    END IF;
+    FOR due IN
+        SELECT v.id, v.collection, v.embedding, v.model FROM pgsim.versions AS v
+        WHERE v.state = 'retired' AND v.state_since <= clock_timestamp() - grace ORDER BY v.id
+    LOOP
+        PERFORM pgsim._lock_embedding(due.collection, due.embedding);
+        -- It may have been revived while this waited.
+        CONTINUE WHEN NOT EXISTS (SELECT FROM pgsim._version AS v WHERE v.id = due.id AND v.state = 'retired');
+        PERFORM pgsim.drop_version(due.collection, due.model, due.embedding, reason => format('retired longer than %s', grace));
+        collection := due.collection;
+        embedding := due.embedding;
+        model := due.model;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim.expire IS
+$$Drops the versions that were retired longer than a grace ago, and returns them. An adopted column stays, as pgsim.drop_version leaves it.
+
+"pgsim chores" does it from cron, pgsim.schedule_chores from within the database. Errors: PS010, PS032.$$;
+
+CREATE FUNCTION pgsim.mark_ready(collection text, model text, embedding text = 'default') RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    compared record;
+    now_state text;
+BEGIN
+    PERFORM pgsim._lock_embedding(collection, embedding);
+    PERFORM pgsim._model_row(model);
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_all_rows(t);
+    IF t.state = 'retired' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L is retired, and changes were not followed since', collection, model),
+            HINT = format('Take it up again with pgsim.revive(%L, %L, %L), and embed what is missing.', collection, model, embedding);
+    END IF;
+    compared := pgsim._compare_version(t);
+    now_state := CASE WHEN t.state = 'active' THEN 'active' WHEN compared.missing = 0 THEN 'ready' ELSE 'building' END;
+    IF now_state <> t.state THEN
+        UPDATE pgsim._version AS v SET state = now_state WHERE v.id = t.version_id;
+        PERFORM pgsim._record_transition(t.version_id, now_state, t.state, now_state, gates => jsonb_build_object('missing', compared.missing));
+    END IF;
+    RETURN compared.missing;
+END
+$$;
+COMMENT ON FUNCTION pgsim.mark_ready IS
+$$Compares a version with its table, and returns how many rows lack a vector; at 0 it is ready, and is activated without comparing again.
+
+pgsim embed does it at its end. One that was ready and lacks rows is being built again. It reads the keys of both tables and blocks nobody.
+Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.measure_quality(collection text, model text, labelled jsonb = NULL, embedding text = 'default', k int = 10, sample int = 100) RETURNS float8
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    label record;
+    queries int := 0;
+    total float8 := 0;
+    measured float8;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_owner(t.base);
+    IF labelled IS NULL THEN
+        measured := (SELECT r.mean_recall FROM pgsim.recall(measure_quality.collection, k => measure_quality.k, model => t.model, embedding => measure_quality.embedding, sample => measure_quality.sample) AS r);
+        IF measured IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L has no vectors whose recall could be measured', collection, t.model), HINT = 'Fill it first.';
+        END IF;
+        PERFORM pgsim.record_quality(measure_quality.collection, t.model, 'recall', measured, measure_quality.embedding, jsonb_build_object('k', k, 'sample', sample));
+        RETURN measured;
+    END IF;
+    IF jsonb_typeof(labelled) <> 'array' OR jsonb_array_length(labelled) = 0
+       OR EXISTS (SELECT FROM jsonb_array_elements(labelled) AS q
+                  WHERE jsonb_typeof(q) <> 'object' OR jsonb_typeof(q -> 'query') IS DISTINCT FROM 'array' OR jsonb_typeof(q -> 'keys') IS DISTINCT FROM 'array') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('labelled is %s; it is an array of queries with the keys that answer them', left(labelled::text, 120)),
+            HINT = 'For instance: [{"query": [0.1, 0.2], "keys": ["7", "12"]}].';
+    END IF;
+    FOR label IN SELECT (q -> 'query')::text AS query, ARRAY(SELECT jsonb_array_elements_text(q -> 'keys')) AS keys FROM jsonb_array_elements(labelled) AS q LOOP
+        queries := queries + 1;
+        total := total + coalesce((SELECT 1.0 / min(s.rank) FROM pgsim.search(measure_quality.collection, pgsim._vector_of(label.query), measure_quality.k, model => t.model, embedding => measure_quality.embedding) AS s
+                                   WHERE s.key = ANY (label.keys)), 0);
+    END LOOP;
+    measured := total / queries;
+    PERFORM pgsim.record_quality(measure_quality.collection, t.model, 'mrr', measured, measure_quality.embedding, jsonb_build_object('k', k, 'queries', queries));
+    RETURN measured;
+END
+$$;
+COMMENT ON FUNCTION pgsim.measure_quality IS
+$$Measures a version and records the result for pgsim.set_gate: recall of its own searches, or with labelled queries their mean reciprocal rank (mrr).
+
+labelled: [{"query": [...], "keys": ["7"]}], vectors that this model made of queries, and the keys that answer them. Without it sample rows are
+searched for, and compared with the exact answer. Returns the value. model NULL: the active version.
+Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.next_batch(collection text, model text = NULL, embedding text = 'default', size int = 64)
 RETURNS TABLE (key text, source text, source_hash bytea)
@@ -11394,6 +12445,234 @@ commits the rows are done, and when anything fails they are in the queue again. 
 pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted are settled here.
 No rows: nothing is left that another worker has not taken. model NULL: the active version.
 Errors: PS001 to PS004, PS010, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.record_quality(collection text, model text, name text, value float8, embedding text = 'default', details jsonb = '{}') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._check_name('gate', name);
+    IF value IS NULL OR value IN ('NaN', 'Infinity', '-Infinity') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('value is %s; it is a finite number', coalesce(value::text, 'NULL')), HINT = 'Record what was measured.';
+    END IF;
+    INSERT INTO pgsim._quality (version_id, name, value, details) VALUES (t.version_id, record_quality.name, record_quality.value, coalesce(record_quality.details, '{}'));
+END
+$$;
+COMMENT ON FUNCTION pgsim.record_quality IS
+$$Notes what was measured of a version, for the gates of pgsim.set_gate: higher is better.
+
+model NULL: the active version. details: whatever tells how it was measured. Errors: PS001 to PS004, PS006, PS010, PS011, PS032.$$;
+
+CREATE FUNCTION pgsim.retire(collection text, model text, embedding text = 'default', reason text = NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._lock_embedding(collection, embedding);
+    PERFORM pgsim._model_row(model);
+    t := pgsim._target(collection, model, embedding);
+    IF t.state = 'retired' THEN
+        RETURN;
+    ELSIF t.state = 'active' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L is active: searches are answered from it', collection, model),
+            HINT = 'Activate another one first, or roll back.';
+    END IF;
+    UPDATE pgsim._version AS v SET state = 'retired', lapsed = true, verified = NULL WHERE v.id = t.version_id;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id;
+    PERFORM pgsim._record_transition(t.version_id, 'retire', t.state, 'retired', reason);
+    PERFORM pgsim._sync_triggers(pgsim._collection_row(collection));
+END
+$$;
+COMMENT ON FUNCTION pgsim.retire IS
+$$Puts a version out of use: changes of rows are not queued for it any more, and searches that name it are refused. Its vectors stay.
+
+pgsim.revive takes it up again; pgsim.expire drops it when its grace is over, pgsim.drop_version at once. The active version is not retired.
+Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.revive(collection text, model text, embedding text = 'default', reason text = NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._lock_embedding(collection, embedding);
+    PERFORM pgsim._model_row(model);
+    t := pgsim._target(collection, model, embedding);
+    IF t.state <> 'retired' THEN
+        RETURN;
+    END IF;
+    -- Writers that began before would not know that their changes are to be queued again: until they are done, it waits.
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', t.base_sql);
+    UPDATE pgsim._version AS v SET state = 'building' WHERE v.id = t.version_id;
+    PERFORM pgsim._record_transition(t.version_id, 'revive', 'retired', 'building', reason);
+    PERFORM pgsim._sync_triggers(pgsim._collection_row(collection));
+END
+$$;
+COMMENT ON FUNCTION pgsim.revive IS
+$$Takes a retired version up again: changes are queued for it from here on, and it is being built.
+
+Then embed what came or changed while it was retired: pgsim.enqueue_missing, and a worker. pgsim.activate compares vectors with texts and refuses it
+until that is done. Writers of the table wait for a moment, as when a version is created. A version that is not retired is left as it is.
+Errors: PS001 to PS004, PS006, PS032.$$;
+
+CREATE FUNCTION pgsim.rollback(collection text, embedding text = 'default', reason text = NULL) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+    current_version record;
+    step record;
+    earlier record;
+    waiting bigint;
+BEGIN
+    SELECT v.id, m.name INTO current_version FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
+    WHERE v.embedding_id = of_embedding AND v.state = 'active';
+    SELECT s.previous_version, s.previous_model INTO step FROM pgsim._transition AS s
+    WHERE s.version_id = current_version.id AND s.action = 'activate' ORDER BY s.id DESC LIMIT 1;
+    IF step.previous_version IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035',
+            MESSAGE = CASE WHEN current_version.id IS NULL THEN format('embedding %L of collection %L has no active version to roll back', embedding, collection)
+                           ELSE format('the version under model %L is the first that was active: there is none to go back to', current_version.name) END,
+            HINT = 'Name the version that is to answer: pgsim.activate(collection, model).';
+    END IF;
+    SELECT v.id, v.state INTO earlier FROM pgsim._version AS v WHERE v.id = step.previous_version;
+    IF earlier.id IS NULL OR earlier.state = 'retired' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035',
+            MESSAGE = format('the version that was active before, under model %L, was %s', step.previous_model, CASE WHEN earlier.id IS NULL THEN 'dropped' ELSE 'retired, and changes were not followed since' END),
+            HINT = CASE WHEN earlier.id IS NULL THEN format('Activate one that is there, or make that one again: pgsim.create_version(%L, %L, %L).', collection, step.previous_model, embedding)
+                        ELSE format('Take it up again with pgsim.revive(%L, %L, %L), embed what is missing, and activate it.', collection, step.previous_model, embedding) END;
+    END IF;
+    t := pgsim._target(collection, step.previous_model, embedding);
+    -- The way back is open whatever the gates say; but nobody should find out later.
+    IF NOT row_security_active(t.base) THEN
+        waiting := pgsim._waiting_rows(t, 100001);
+    END IF;
+    IF waiting > 0 THEN
+        RAISE WARNING USING MESSAGE = format('%s rows wait to be embedded under model %L, and are found late or by their old text until they are', waiting, step.previous_model),
+            HINT = format('Run a worker for it: pgsim embed %s --model %s.', collection, step.previous_model);
+    END IF;
+    PERFORM pgsim._switch(of_embedding, t.version_id);
+    PERFORM pgsim._record_transition(t.version_id, 'rollback', t.state, 'active', reason, false, jsonb_strip_nulls(jsonb_build_object('waiting', waiting)), current_version.id);
+    RETURN step.previous_model;
+END
+$$;
+COMMENT ON FUNCTION pgsim.rollback IS
+$$Goes back to the version that was active before the active one was activated, and returns its model.
+
+No gate stands in the way. That version was kept up with changes since, as long as a worker embedded them; a WARNING tells how many rows
+still wait. Called again it goes back one further. Refused when that version was retired or dropped since. reason stands in pgsim.history.
+Errors: PS001, PS003, PS006, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.schedule_chores(schedule text = '17 3 * * *', grace interval = '30 days') RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF schedule IS NULL OR grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 or more', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
+            HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('database %I has no extension pg_cron, which runs jobs inside the database', current_database()),
+            HINT = 'Run "pgsim chores" from the cron of any machine that reaches the database; or have an administrator create pg_cron.';
+    END IF;
+    EXECUTE pgsim._chores_statement(schedule, grace) INTO job;
+    RETURN job;
+END
+$$;
+COMMENT ON FUNCTION pgsim.schedule_chores IS
+$$Has pg_cron run pgsim.chores on a schedule, as the calling role, and returns the job's id; a schedule made before is replaced.
+
+schedule: as cron has it, minute hour day month weekday; the default is every night. Without pg_cron run "pgsim chores" from outside.
+Errors: PS010, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.search_versions(
+    collection text, queries jsonb, k int = 10, filter jsonb = NULL, embedding text = 'default', recall float8 = NULL, mode text = 'auto',
+    target text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
+LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+    SELECT n.key, n.score, n.distance, n.rank::int, n.details
+    FROM pgsim._search_versions(
+        ROW(search_versions.collection, search_versions.k, search_versions.filter, NULL, search_versions.embedding, search_versions.recall, search_versions.mode, NULL,
+            NULL, NULL, NULL, NULL, search_versions.where_sql, search_versions.where_values, search_versions.where_columns,
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        search_versions.queries, search_versions.target) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
+    ORDER BY n.rank;
+END;
+COMMENT ON FUNCTION pgsim.search_versions IS
+$$Searches two versions at once while rows move from one to the other: a row that has a vector of the new model is ranked by that, every other one by its old vector.
+
+queries: the query's vector by each model, {"old": [...], "new": [...]}. target: the model that rows move to; by default that of the younger version.
+Distances of two models cannot be compared, so places are: of the rows that have moved, the one found n places below the best stands for n divided by the share
+that has moved, as the old model's own list tells for this query. With no row moved, or all, the answer is that of pgsim.search in the one version, to the last digit.
+k rows come whenever k rows match. score is 1 / (1 + the places expected above it), or of an answer from one version alone that version's own; details names the model that
+ranked each row, and distance is that model's. Filters, where_sql, row-level security and grants hold as in pgsim.search.
+Errors: PS001 to PS006, PS010, PS012 to PS015, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.set_gate(collection text, name text, minimum float8, embedding text = 'default', max_age interval = '7 days') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+BEGIN
+    PERFORM pgsim._check_name('gate', name);
+    IF minimum IN ('NaN', 'Infinity', '-Infinity') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('minimum is %s; it is a finite number', minimum), HINT = 'Give what has to be measured at least; NULL takes the gate away.';
+    END IF;
+    IF max_age IS NULL OR max_age <= interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('max_age is %s; it is a time span above 0', coalesce(max_age::text, 'NULL')), HINT = 'The default is 7 days.';
+    END IF;
+    IF minimum IS NULL THEN
+        DELETE FROM pgsim._gate AS g WHERE g.embedding_id = of_embedding AND g.name = set_gate.name;
+        RETURN;
+    END IF;
+    INSERT INTO pgsim._gate AS g (embedding_id, name, minimum, max_age) VALUES (of_embedding, set_gate.name, set_gate.minimum, set_gate.max_age)
+    ON CONFLICT ON CONSTRAINT _gate_pkey DO UPDATE SET minimum = excluded.minimum, max_age = excluded.max_age;
+END
+$$;
+COMMENT ON FUNCTION pgsim.set_gate IS
+$$Asks of every version of an embedding that it reached a quality before it is activated: the last value recorded under that name, not older than max_age.
+
+name: recall and mrr are measured by pgsim.measure_quality; any other is recorded by pgsim.record_quality. minimum: NULL takes the gate away.
+Errors: PS001, PS003, PS006, PS010, PS011, PS032.$$;
+
+CREATE FUNCTION pgsim.set_probes(model text, texts text[], vectors vector[], kind text = 'document') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m pgsim._model := pgsim._model_row(model);
+BEGIN
+    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._check_probes(m, texts, vectors, kind);
+    -- One at a time for a model: two workers may begin at once.
+    PERFORM FROM pgsim._model AS s WHERE s.id = m.id FOR NO KEY UPDATE;
+    DELETE FROM pgsim._probe AS p WHERE p.model_id = m.id AND p.kind = set_probes.kind;
+    INSERT INTO pgsim._probe (model_id, kind, text, vector)
+    SELECT m.id, set_probes.kind, p.text, p.vector FROM unnest(texts, vectors) AS p (text, vector);
+END
+$$;
+COMMENT ON FUNCTION pgsim.set_probes IS
+$$Keeps the vectors that a model gives for some texts, by which it is known again: pgsim.check_probes. Replaces those of that kind.
+
+texts: without the model's prefix; vectors: of the prefix and the text, as the embedder gives them. kind: document or query. pgsim embed
+does it with texts of its own when a model embeds its first rows. Errors: PS002, PS010, PS012, PS013, PS032.$$;
 
 -- Closes the script.
 DO $$

@@ -296,4 +296,6 @@ def test_a_version_table_that_was_dropped_by_hand_is_reported_and_forgotten(
         "SELECT pgsim.drop_version('documents', 'toy', 'default', force => true)",
     )
     connection.execute(problem[1])
-    assert connection.execute("SELECT * FROM pgsim.check()").fetchall() == []
+    assert connection.execute("SELECT hint FROM pgsim.check()").fetchall() == [
+        ("SELECT pgsim.activate('documents', 'own', 'default')",)
+    ]
