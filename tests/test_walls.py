@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "tuning": _LEAF,
     "options": _LEAF | {"json_values", "vectors"},
     "calls": _LEAF | {"embedders", "json_values", "options", "rerankers", "steps", "tuning", "vectors"},
-    "database": _LEAF | {"embedders", "steps", "calls"},
+    "database": _LEAF | {"embedders", "steps", "calls", "versions"},
     "release": _LEAF | {"__version__"},
     "install": _LEAF | {"__version__", "database", "release", "steps"},
     "sqlalchemy": _LEAF | {"json_values", "options", "sqlalchemy", "vectors"},
