@@ -917,17 +917,21 @@ class Backfill:
     paused_at: datetime.datetime | None
     paused_by: str | None
     reason: str | None
+    calls_a_second: float | None
+    rows_a_second: float | None
     calls_today: int
     calls_a_day: int | None
     tokens_today: int
     tokens_a_day: int | None
     money_today: float
     money_a_day: float | None
+    price: float | None
 
 
 _BackfillRow: TypeAlias = tuple[
     str, str, str, str, int, int, int, int, int, float | None, datetime.timedelta | None, datetime.datetime | None,
-    str | None, str | None, int, int | None, int, int | None, float, float | None,
+    str | None, str | None, float | None, float | None, int, int | None, int, int | None, float, float | None,
+    float | None,
 ]  # fmt: skip
 
 
@@ -935,8 +939,9 @@ def backfill_progress(collection: str, model: str | None = None, *, embedding: s
     """How far the workers of a version are, and what they have spent today."""
     rows = yield from _query(
         "SELECT p.collection, p.embedding, p.model, p.state, p.pending, p.taken, p.done, p.poison, p.workers, p.rate, "
-        "p.eta, p.paused_at, p.paused_by, p.reason, p.calls_today, p.calls_a_day, p.tokens_today, p.tokens_a_day, "
-        "p.money_today::float8, p.money_a_day::float8 "
+        "p.eta, p.paused_at, p.paused_by, p.reason, p.calls_a_second, "
+        "p.rows_a_second, p.calls_today, p.calls_a_day, p.tokens_today, p.tokens_a_day, "
+        "p.money_today::float8, p.money_a_day::float8, p.price::float8 "
         "FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim.backfill_progress AS p "
         "ON (p.collection, p.model, p.embedding) = (t.collection, t.model, %(embedding)s)",
         _checked({"collection": collection, "model": model, "embedding": embedding}),

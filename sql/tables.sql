@@ -462,7 +462,7 @@ SELECT c.name AS collection, e.name AS embedding, m.name AS model, v.state,
        make_interval(secs => (coalesce(q.upserts, 0) + coalesce(t.taken, 0)) / nullif(w.rate, 0)) AS eta,
        f.paused_at, f.paused_by, f.reason, f.calls_a_second, f.rows_a_second,
        coalesce(s.calls, 0) AS calls_today, f.calls_a_day, coalesce(s.tokens, 0) AS tokens_today, f.tokens_a_day,
-       coalesce(s.money, 0) AS money_today, f.money_a_day
+       coalesce(s.money, 0) AS money_today, f.money_a_day, f.price
 FROM pgsim._version AS v
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id

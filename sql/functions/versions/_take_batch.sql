@@ -18,6 +18,9 @@ BEGIN
     IF EXISTS (SELECT FROM pgsim._backfill AS f WHERE f.version_id = t.version_id AND f.paused_at IS NOT NULL) THEN
         RETURN;
     END IF;
+    IF worker IS NOT NULL THEN
+        PERFORM pgsim._take_turn(t.version_id);
+    END IF;
     LOOP
         claimed := '{}';
         removed := '{}';
@@ -47,12 +50,15 @@ BEGIN
         DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND p.key = ANY (removed);
         -- What another worker embeds now, from the same text, comes back into the queue when that one does not store it.
         EXECUTE format(
-            'SELECT array_agg(s.key ORDER BY s.n), array_agg(s.source ORDER BY s.n), array_agg(s.source_hash ORDER BY s.n) FROM ('
-            '  SELECT i.given AS key, i.n, %1$s AS source, pgsim._source_hash(%1$s) AS source_hash, %2$s AS old_hash '
-            '  FROM (SELECT %3$s, k.given, k.n FROM (SELECT u.given, min(u.n) AS n FROM unnest($1) WITH ORDINALITY AS u (given, n) GROUP BY 1) AS k) AS i JOIN %4$s AS b ON %5$s %6$s) AS s '
-            'WHERE s.source IS NOT NULL AND s.old_hash IS DISTINCT FROM s.source_hash '
-            'AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = s.key AND p.source_hash = s.source_hash) '
-            'AND NOT EXISTS (SELECT FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $2 AND x.key = s.key AND x.hash = s.source_hash)',
+            'WITH read AS MATERIALIZED ('
+            '  SELECT i.given AS key, i.n, %1$s AS source, %2$s AS old_hash '
+            '  FROM (SELECT %3$s, k.given, k.n FROM (SELECT u.given, min(u.n) AS n FROM unnest($1) WITH ORDINALITY AS u (given, n) GROUP BY 1) AS k) AS i JOIN %4$s AS b ON %5$s %6$s), '
+            'hashed AS MATERIALIZED (SELECT r.*, pgsim._source_hash(r.source) AS source_hash FROM read AS r WHERE r.source IS NOT NULL), '
+            'stale AS (SELECT s.key, s.source, s.source_hash FROM hashed AS s WHERE s.old_hash IS DISTINCT FROM s.source_hash '
+            '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = s.key AND p.source_hash = s.source_hash) '
+            '  AND NOT EXISTS (SELECT FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $2 AND x.key = s.key AND x.hash = s.source_hash) '
+            '  ORDER BY s.n) '
+            'SELECT array_agg(s.key), array_agg(s.source), array_agg(s.source_hash) FROM stale AS s',
             pgsim._source_text('b.', t.source_columns), CASE WHEN t.adopted THEN 'NULL::bytea' ELSE 'v.source_hash' END,
             pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
             CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END)

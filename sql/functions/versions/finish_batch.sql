@@ -17,6 +17,9 @@ BEGIN
             HINT = 'What of it was not stored is in the queue again: take the next batch, with a longer lease if need be.';
     END IF;
     t := pgsim._version_target(taken.version_id);
+    -- Those that had been set aside for another text are not any more.
+    DELETE FROM pgsim._poison AS p USING unnest(taken.keys, taken.hashes) AS x (key, hash)
+    WHERE p.version_id = taken.version_id AND p.key = x.key AND p.source_hash <> x.hash;
     PERFORM pgsim._set_aside(taken.version_id, x.key, x.hash, failed ->> x.key) FROM unnest(taken.keys, taken.hashes) AS x (key, hash) WHERE failed ? x.key;
     -- A second look, after what this transaction stored: whatever changed before it is seen here, and whatever changes after it is captured.
     EXECUTE format(
