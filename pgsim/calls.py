@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, TypeAlias, Unpack, cast
 
 import numpy as np
 import psycopg
 from pgvector import SparseVector
 
-from pgsim.embedders.checking import checked_documents, checked_query
+from pgsim.embedders.checking import checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
 from pgsim.json_values import is_storable, json_text
 from pgsim.maps import Map
@@ -879,9 +879,162 @@ def upsert(
     return cast("int", rows[0][0])
 
 
-def enqueue_missing(collection: str, model: str | None = None, *, embedding: str = "default") -> Steps[int]:
-    """Queue the rows that have no vector and are not queued; how many."""
-    rows = yield from _rows("pgsim.enqueue_missing", collection=collection, model=model, embedding=embedding)
+def enqueue_missing(
+    collection: str, model: str | None = None, *, embedding: str = "default", order_by: str | None = None
+) -> Steps[int]:
+    """Queue the rows that have no vector and are not queued; how many.
+
+    ``order_by``: ``recency`` (last written first), ``hot`` (found most often by recorded searches), or SQL over the
+    table, never from users: what was queued in another order is queued anew.
+    """
+    rows = yield from _rows(
+        "pgsim.enqueue_missing", collection=collection, model=model, embedding=embedding, order_by=order_by
+    )
+    return cast("int", rows[0][0])
+
+
+def pause_backfill(
+    collection: str, model: str | None = None, *, embedding: str = "default", reason: str | None = None
+) -> Steps[None]:
+    """Hold all workers of a version before their next call of an embedder, wherever they run."""
+    yield from _rows("pgsim.pause_backfill", collection=collection, model=model, embedding=embedding, reason=reason)
+
+
+def resume_backfill(collection: str, model: str | None = None, *, embedding: str = "default") -> Steps[None]:
+    """Let the workers of a version go on."""
+    yield from _rows("pgsim.resume_backfill", collection=collection, model=model, embedding=embedding)
+
+
+def limit_backfill(
+    collection: str,
+    model: str | None = None,
+    *,
+    embedding: str = "default",
+    calls_a_second: float | None = None,
+    rows_a_second: float | None = None,
+    calls_a_day: int | None = None,
+    tokens_a_day: int | None = None,
+    money_a_day: float | None = None,
+    price: float | None = None,
+) -> Steps[None]:
+    """Set how fast the workers of a version may go, all together, and what they may spend on a day (UTC).
+
+    Args:
+        collection: the collection's name.
+        model: the model whose version it is; by default the active one's.
+        embedding: the embedding of the collection.
+        calls_a_second: calls of the embedder.
+        rows_a_second: rows given to it.
+        calls_a_day: of the embedder.
+        tokens_a_day: given to it.
+        money_a_day: in the money of ``price``.
+        price: of 1000 tokens.
+
+    Limits that stood before are replaced: what is None has none.
+    """
+    limits = {
+        "calls_a_second": calls_a_second,
+        "rows_a_second": rows_a_second,
+        "calls_a_day": calls_a_day,
+        "tokens_a_day": tokens_a_day,
+        "money_a_day": money_a_day,
+        "price": price,
+    }
+    # As text: PostgreSQL reads each as the type of its parameter.
+    given = {name: None if limit is None else _limit(name, limit) for name, limit in limits.items()}
+    types = {"calls_a_second": "float8", "rows_a_second": "float8", "money_a_day": "numeric", "price": "numeric"}
+    named = ", ".join(f"{name} => %({name})s::{types.get(name, 'bigint')}" for name in limits)
+    yield from _query(
+        f"SELECT pgsim.limit_backfill(%(collection)s, %(model)s, %(embedding)s, {named})",
+        _checked({"collection": collection, "model": model, "embedding": embedding, **given}),
+    )
+
+
+def _limit(name: str, limit: float) -> str:
+    number = finite_number(name, limit)
+    if name not in {"calls_a_day", "tokens_a_day"}:
+        return repr(number)
+    if number != int(number) or abs(number) >= 2**63:
+        raise InvalidArgument(f"{name} is {limit!r}, not a whole number below 2**63", hint="Give a whole number.")
+    return str(int(number))
+
+
+def retry_poison(
+    collection: str,
+    model: str | None = None,
+    *,
+    embedding: str = "default",
+    keys: Sequence[object] | None = None,
+) -> Steps[int]:
+    """Queue rows again that were set aside because they could not be embedded; how many."""
+    given = None if keys is None else [_key(key) for key in keys]
+    rows = yield from _rows("pgsim.retry_poison", collection=collection, model=model, embedding=embedding, keys=given)
+    return cast("int", rows[0][0])
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """How far a version is. ``pending`` rows wait, ``taken`` are with ``workers``, ``poison`` are set aside.
+
+    ``done``: rows that workers have stored; ``rate``: rows a second of late; ``eta``: when all will be done at it.
+    What was spent is that of today (UTC); a limit that is None is none.
+    """
+
+    collection: str
+    embedding: str
+    model: str
+    state: str
+    pending: int
+    taken: int
+    done: int
+    poison: int
+    workers: int
+    rate: float | None
+    eta: datetime.timedelta | None
+    paused_at: datetime.datetime | None
+    paused_by: str | None
+    reason: str | None
+    calls_a_second: float | None
+    rows_a_second: float | None
+    calls_today: int
+    calls_a_day: int | None
+    tokens_today: int
+    tokens_a_day: int | None
+    money_today: float
+    money_a_day: float | None
+    price: float | None
+
+
+_BackfillRow: TypeAlias = tuple[
+    str, str, str, str, int, int, int, int, int, float | None, datetime.timedelta | None, datetime.datetime | None,
+    str | None, str | None, float | None, float | None, int, int | None, int, int | None, float, float | None,
+    float | None,
+]  # fmt: skip
+
+
+def backfill_progress(collection: str, model: str | None = None, *, embedding: str = "default") -> Steps[Backfill]:
+    """How far the workers of a version are, and what they have spent today."""
+    rows = yield from _query(
+        "SELECT p.collection, p.embedding, p.model, p.state, p.pending, p.taken, p.done, p.poison, p.workers, p.rate, "
+        "p.eta, p.paused_at, p.paused_by, p.reason, p.calls_a_second, "
+        "p.rows_a_second, p.calls_today, p.calls_a_day, p.tokens_today, p.tokens_a_day, "
+        "p.money_today::float8, p.money_a_day::float8, p.price::float8 "
+        "FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim.backfill_progress AS p "
+        "ON (p.collection, p.model, p.embedding) = (t.collection, t.model, %(embedding)s)",
+        _checked({"collection": collection, "model": model, "embedding": embedding}),
+    )
+    return Backfill(*cast("_BackfillRow", rows[0]))
+
+
+def finish_batch(batch: int, failed: Mapping[str, str] | None = None) -> Steps[int]:
+    """Say that a batch of the SQL function ``next_batch`` is done; how many of its rows went back into the queue.
+
+    ``failed``: rows that cannot be embedded, by their keys, and why: they are set aside.
+    """
+    rows = yield from _query(
+        "SELECT pgsim.finish_batch(%(batch)s::bigint, %(failed)s::jsonb)",
+        _checked({"batch": str(whole_number("batch", batch)), "failed": json_text(failed)}),
+    )
     return cast("int", rows[0][0])
 
 
@@ -1393,6 +1546,16 @@ def active_model(collection: str, *, model: str | None = None, embedding: str = 
     return Model(*cast("tuple[str, int, str, str]", rows[0]))
 
 
+def embedded_model(collection: str, *, model: str | None = None, embedding: str = "default") -> Steps[Model]:
+    """`active_model`, and of a derived one the model that it follows: what an embedder is asked for."""
+    rows = yield from _query(
+        "SELECT CASE WHEN t.follows IS NULL THEN t.model ELSE (pgsim._followed(t)).model END "
+        "FROM pgsim._target(%(collection)s::text, %(model)s::text, %(embedding)s::text) AS t",
+        _checked({"collection": collection, "model": model, "embedding": embedding}),
+    )
+    return (yield from active_model(collection, model=str(rows[0][0]), embedding=embedding))
+
+
 def pending(collection: str, model: str, *, embedding: str = "default") -> Steps[int]:
     """How many rows wait to be embedded."""
     rows = yield from _query(
@@ -1408,29 +1571,11 @@ def pending(collection: str, model: str, *, embedding: str = "default") -> Steps
     return int(cast("int", rows[0][0]))
 
 
-def embed_batch(
-    collection: str, embedder: Embedder, model: Model, *, embedding: str = "default", batch_size: int = 64
-) -> Steps[int]:
-    """Embed one batch of rows that wait; how many it stored, 0 when none is left. One transaction."""
-    rows = yield from _rows(
-        "pgsim.next_batch", collection=collection, model=model.name, embedding=embedding, size=batch_size
-    )
-    if not rows:
-        return 0
-    keys, texts, hashes = (list(column) for column in zip(*rows, strict=True))
-    documents = [model.document_prefix + cast("str", text) for text in texts]
-    vectors = yield from work(partial(checked_documents, embedder, documents, model.dim))
-    yield from _rows(
-        "pgsim.upsert",
-        collection=collection,
-        model=model.name,
-        keys=keys,
-        vectors=vectors_text(vectors),
-        embedding=embedding,
-        source_hashes=hashes,
-        skip_absent=True,
-    )
-    return len(rows)
+def begin_embedding(collection: str, model: str, *, embedding: str) -> Steps[int]:
+    """Queue all that has no vector, what was set aside too; how many rows wait."""
+    yield from retry_poison(collection, model, embedding=embedding)
+    yield from enqueue_missing(collection, model, embedding=embedding)
+    return (yield from pending(collection, model, embedding=embedding))
 
 
 def settle(collection: str, model: Model, *, embedding: str = "default") -> Steps[None]:

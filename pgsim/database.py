@@ -9,6 +9,7 @@ Methods bear the names and arguments of the SQL functions, and hold no logic of 
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from functools import update_wrapper
 from inspect import Parameter, signature
@@ -18,7 +19,10 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pgsim import calls, errors, ladders
+from pgsim.embedders.bounded import BoundedEmbedder
 from pgsim.steps import run, run_async
+from pgsim.versions.shell import carry_out, carry_out_async
+from pgsim.versions.worker import Worker, WorkerOptions, done
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-    from pgsim.embedders.protocol import Embedder
+    from pgsim.embedders.protocol import AsyncEmbedder, Embedder
     from pgsim.ladders import LadderReport
     from pgsim.steps import Row, Steps
     from pgsim.vectors import Vectors
@@ -128,6 +132,12 @@ class Database:
     create_index = _sync(calls.create_index)
     upsert = _sync(calls.upsert)
     enqueue_missing = _sync(calls.enqueue_missing)
+    pause_backfill = _sync(calls.pause_backfill)
+    resume_backfill = _sync(calls.resume_backfill)
+    limit_backfill = _sync(calls.limit_backfill)
+    retry_poison = _sync(calls.retry_poison)
+    backfill_progress = _sync(calls.backfill_progress)
+    finish_batch = _sync(calls.finish_batch)
     sync_privileges = _sync(calls.sync_privileges)
     create_fusion = _sync(calls.create_fusion)
     drop_fusion = _sync(calls.drop_fusion)
@@ -171,33 +181,42 @@ class Database:
     def embed(
         self,
         collection: str,
-        embedder: Embedder,
+        embedder: Embedder | AsyncEmbedder,
         *,
         model: str | None = None,
         embedding: str = "default",
         batch_size: int = 64,
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
-        """Embed every row that waits, and those that have no vector; how many were stored.
+        """Embed every row that waits, those that have no vector, and those set aside before; how many were stored.
 
-        Each batch is a transaction of its own: what stops it, at any moment, loses one batch of work and no row.
+        It is a worker that ends when nothing is left: no transaction is open while the embedder works, and what stops
+        it, at any moment, loses one batch of work and no row.
 
         Args:
             progress: called after each batch with the rows done and the rows there were to do.
+
+        Raises:
+            EmbedderError: the embedder failed. Rows that alone are to blame are set aside, and the others embedded.
+            WrongState: the backfill is paused, or its budget used up.
         """
-        of = self.active_model(collection, model=model, embedding=embedding)
-        self._run(calls.check_width(embedder, of))
-        self._run(calls.recognise(embedder, of))
-        self.enqueue_missing(collection, of.name, embedding=embedding)
-        total, done = self.pending(collection, of.name, embedding=embedding), 0
-        while stored := self._run(
-            calls.embed_batch(collection, embedder, of, embedding=embedding, batch_size=batch_size)
-        ):
-            done += stored
-            if progress:
-                progress(done, max(total, done))
-        self._run(calls.settle(collection, of, embedding=embedding))
-        return done
+        of = self._run(calls.embedded_model(collection, model=model, embedding=embedding))
+        with self.connection() as connection, BoundedEmbedder(embedder) as bounded:
+            own = Database(connection)
+            own._run(calls.check_width(bounded, of))
+            own._run(calls.recognise(bounded, of))
+            total = own._run(calls.begin_embedding(collection, of.name, embedding=embedding))
+            worker = Worker(
+                collection,
+                of,
+                embedding,
+                bounded,
+                WorkerOptions(batch_rows=batch_size, name="embed"),
+                progress=progress and (lambda tally: progress(tally.stored, max(total, tally.stored))),
+            )
+            stored = done(carry_out(own._run, worker.run()), collection)
+            own._run(calls.settle(collection, of, embedding=embedding))
+            return stored
 
     def fill_version(
         self,
@@ -349,6 +368,12 @@ class AsyncDatabase:
     create_index = _async(calls.create_index)
     upsert = _async(calls.upsert)
     enqueue_missing = _async(calls.enqueue_missing)
+    pause_backfill = _async(calls.pause_backfill)
+    resume_backfill = _async(calls.resume_backfill)
+    limit_backfill = _async(calls.limit_backfill)
+    retry_poison = _async(calls.retry_poison)
+    backfill_progress = _async(calls.backfill_progress)
+    finish_batch = _async(calls.finish_batch)
     sync_privileges = _async(calls.sync_privileges)
     create_fusion = _async(calls.create_fusion)
     drop_fusion = _async(calls.drop_fusion)
@@ -392,7 +417,7 @@ class AsyncDatabase:
     async def embed(
         self,
         collection: str,
-        embedder: Embedder,
+        embedder: Embedder | AsyncEmbedder,
         *,
         model: str | None = None,
         embedding: str = "default",
@@ -400,19 +425,24 @@ class AsyncDatabase:
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """`Database.embed`."""
-        of = await self.active_model(collection, model=model, embedding=embedding)
-        await self._run(calls.check_width(embedder, of))
-        await self._run(calls.recognise(embedder, of))
-        await self.enqueue_missing(collection, of.name, embedding=embedding)
-        total, done = await self.pending(collection, of.name, embedding=embedding), 0
-        while stored := await self._run(
-            calls.embed_batch(collection, embedder, of, embedding=embedding, batch_size=batch_size)
-        ):
-            done += stored
-            if progress:
-                progress(done, max(total, done))
-        await self._run(calls.settle(collection, of, embedding=embedding))
-        return done
+        of = await self._run(calls.embedded_model(collection, model=model, embedding=embedding))
+        async with self.connection() as connection:
+            own = AsyncDatabase(connection)
+            bounded = BoundedEmbedder(embedder, loop=asyncio.get_running_loop())
+            await own._run(calls.check_width(bounded, of))
+            await own._run(calls.recognise(bounded, of))
+            total = await own._run(calls.begin_embedding(collection, of.name, embedding=embedding))
+            worker = Worker(
+                collection,
+                of,
+                embedding,
+                bounded,
+                WorkerOptions(batch_rows=batch_size, name="embed"),
+                progress=progress and (lambda tally: progress(tally.stored, max(total, tally.stored))),
+            )
+            stored = done(await carry_out_async(own._run, worker.run()), collection)
+            await own._run(calls.settle(collection, of, embedding=embedding))
+            return stored
 
     async def fill_version(
         self,

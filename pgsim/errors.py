@@ -175,6 +175,18 @@ class ModelChanged(PgsimError, sqlstate="PS044"):
     """An embedder does not give the vectors by which its model is known."""
 
 
+class UnknownBatch(PgsimError, sqlstate="PS045"):
+    """The batch is not with a worker any more: it was finished, or its lease ended."""
+
+
+class BudgetTooSmall(PgsimError, sqlstate="PS046"):
+    """One call of an embedder is more than the budget of a whole day."""
+
+
+class NothingRecorded(PgsimError, sqlstate="PS047"):
+    """What was asked for is known from recorded searches alone, and there are none."""
+
+
 def class_for(sqlstate: str | None) -> type[PgsimError] | None:
     """The class of an SQLSTATE, or None when it is not one of pgsim's."""
     return _BY_SQLSTATE.get(sqlstate or "")

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "options": _LEAF | {"json_values", "vectors"},
     "calls": _LEAF | {"embedders", "json_values", "maps", "options", "rerankers", "steps", "tuning", "vectors"},
     "ladders": _LEAF | {"calls", "maps", "steps", "vectors"},
-    "database": _LEAF | {"embedders", "ladders", "steps", "calls", "vectors"},
+    "database": _LEAF | {"embedders", "ladders", "steps", "calls", "vectors", "versions"},
     "release": _LEAF | {"__version__"},
     "install": _LEAF | {"__version__", "database", "release", "steps"},
     "sqlalchemy": _LEAF | {"json_values", "options", "sqlalchemy", "vectors"},
