@@ -17,7 +17,7 @@ import numpy as np
 import psycopg
 from pgvector import SparseVector
 
-from pgsim.embedders.checking import checked_query
+from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
 from pgsim.json_values import is_storable, json_text
 from pgsim.maps import Map
