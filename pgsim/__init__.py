@@ -8,8 +8,8 @@ from pgsim import errors
 from pgsim.calls import Advice, Hit, Measure, Problem, Query, Recall, TextStatistics
 from pgsim.database import AsyncDatabase, Database
 from pgsim.embedders.protocol import Embedder
+from pgsim.evaluation.fusion import FusionReport
 from pgsim.rerankers.protocol import Scorer
-from pgsim.tuning import FusionReport
 
 __all__ = [
     "Advice",

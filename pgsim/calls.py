@@ -17,6 +17,7 @@ from pgvector import SparseVector
 
 from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
+from pgsim.evaluation.fusion import Judged, tune
 from pgsim.json_values import is_storable, json_text
 from pgsim.options import (
     BatchOptions,
@@ -31,17 +32,16 @@ from pgsim.options import (
 from pgsim.rerankers.scoring import cached_scores
 from pgsim.steps import query as _query
 from pgsim.steps import work
-from pgsim.tuning import Judged, tune
 from pgsim.vectors import as_vector, as_vectors, sparse_text, sparse_vectors_text, vector_text, vectors_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pgsim.embedders.protocol import Embedder
+    from pgsim.evaluation.fusion import FusionReport
     from pgsim.rerankers.protocol import Scorer
     from pgsim.rerankers.scoring import ScoreCache
     from pgsim.steps import Row, Steps
-    from pgsim.tuning import FusionReport
     from pgsim.vectors import Sparse, Vector, Vectors
 
 _SHARES = frozenset({"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share"})

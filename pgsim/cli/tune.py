@@ -16,7 +16,7 @@ from pgsim.cli.work import EmbedderSpec, embedder_of
 from pgsim.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from pgsim.tuning import FusionReport, Mean
+    from pgsim.evaluation.fusion import FusionReport, Mean
 
 app = typer.Typer(help="Fit searches to your rows and queries.", no_args_is_help=True)
 
