@@ -37,7 +37,6 @@ bench: $(VENV)/bench.stamp
 	@broken=0; for each in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$each || broken=1; done; exit $$broken
 
 picture: $(VENV)/dev.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python -m benchmarks.picture
 
 clean:

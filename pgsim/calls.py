@@ -19,6 +19,7 @@ from pgvector import SparseVector
 
 from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
+from pgsim.evaluation.fusion import Judged, tune
 from pgsim.json_values import is_storable, json_text
 from pgsim.maps import Map
 from pgsim.options import (
@@ -34,7 +35,6 @@ from pgsim.options import (
 from pgsim.rerankers.scoring import cached_scores
 from pgsim.steps import query as _query
 from pgsim.steps import work
-from pgsim.tuning import Judged, tune
 from pgsim.vectors import as_vector, as_vectors, sparse_text, sparse_vectors_text, vector_text, vectors_text
 
 if TYPE_CHECKING:
@@ -43,14 +43,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgsim.embedders.protocol import Embedder
+    from pgsim.evaluation.fusion import FusionReport
     from pgsim.rerankers.protocol import Scorer
     from pgsim.rerankers.scoring import ScoreCache
     from pgsim.steps import Row, Steps
-    from pgsim.tuning import FusionReport
     from pgsim.vectors import Sparse, Vector, Vectors
 
 _SHARES = frozenset(
-    {"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share", "value", "minimum"}
+    {
+        *("recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share", "value", "minimum"),
+        "tolerance",
+    }
 )
 _CANDIDATES = 200
 # Plain words, a name and a number, another script: what a change of tokenizer, prefix or weights shows in.
@@ -135,6 +138,49 @@ class Advice:
     build_seconds: float | None
     reason: str
     arguments: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixRecall:
+    """What `recall_by_dims` measured of a prefix of so many dimensions, when ``kept`` rows are kept by it.
+
+    ``whole``: of how many of the queries ``asked`` the complete true top k is among them. ``among``: rows compared.
+    ``smallest``: the shortest prefix whose recall is within the tolerance. ``warning``: what it cannot give.
+    """
+
+    prefix: int
+    kept: int
+    mean_recall: float
+    whole: int
+    asked: int
+    among: int
+    smallest: bool
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """An index that `compress_advice` tried, best first, with the bytes and seconds of all rows.
+
+    ``keep``: rows ranked by the whole vector, at this ``ef``. ``statement``: None of what `create_index` does not make,
+    or of what is there. Of ``kind`` ``storage``, the vectors themselves as halfvec, ``rank`` is None.
+    """
+
+    rank: int | None
+    kind: str
+    dims: int
+    element: str
+    fits: bool
+    reaches: bool
+    mean_recall: float
+    bytes: int
+    build_seconds: float | None
+    seconds: float | None
+    keep: int | None
+    ef: int | None
+    among: int
+    statement: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -1502,6 +1548,109 @@ def advise(
             *cast(
                 "tuple[int, str, str, str | None, float, float | None, float | None, float, int, float | None, str, "
                 "dict[str, object]]",
+                row,
+            )
+        )
+        for row in rows
+    ]
+
+
+def recall_by_dims(
+    collection: str,
+    queries: Vectors | None = None,
+    *,
+    model: str | None = None,
+    embedding: str = "default",
+    dims: Sequence[int] | None = None,
+    k: int = 10,
+    keep: Sequence[int] = (10, 50, 200),
+    tolerance: float = 0.01,
+    sample: int = 10_000,
+    searches: int = 100,
+    seed: int = 0,
+) -> Steps[list[PrefixRecall]]:
+    """How much of the true top k the first dimensions find, on a sample of rows, and how many must be kept for it.
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them rows of the sample, held out of the others.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        dims: lengths to look at; by default the model's, or a sixth, a third, a half and the whole.
+        k: how many rows a search is for, 1 to 1,000.
+        keep: how many rows are kept by the prefix, to be ranked by the whole vector.
+        tolerance: the recall that may be lost, for ``smallest``.
+        sample: how many rows are compared, 100 to 1,000,000.
+        searches: how many rows are queries when none are given.
+        seed: the same one takes the same rows.
+    """
+    rows = yield from _rows(
+        "pgsim.recall_by_dims",
+        collection=collection,
+        queries=_queries(queries),
+        model=model,
+        embedding=embedding,
+        dims=None if dims is None else [whole_number("dims", length) for length in dims],
+        k=whole_number("k", k),
+        keep=[whole_number("keep", depth) for depth in keep],
+        tolerance=finite_number("tolerance", tolerance),
+        sample=whole_number("sample", sample),
+        searches=whole_number("searches", searches),
+        seed=whole_number("seed", seed),
+    )
+    return [PrefixRecall(*cast("tuple[int, int, float, int, int, int, bool, str | None]", row)) for row in rows]
+
+
+def compress_advice(
+    collection: str,
+    queries: Vectors | None = None,
+    *,
+    budget_bytes: int | None = None,
+    recall: float = 0.99,
+    model: str | None = None,
+    embedding: str = "default",
+    k: int = 10,
+    sample: int = 10_000,
+    searches: int = 100,
+    seed: int = 0,
+) -> Steps[list[Compression]]:
+    """Which vector index finds most in a budget of bytes, each built and searched on a sample of rows; best first.
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them rows of the sample, held out of the others.
+        budget_bytes: what the index may take for all rows; None tells all sizes.
+        recall: the share of the exact answer that it has to find.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        k: how many rows a search is for, 1 to 1,000.
+        sample: how many rows are copied, 100 to 1,000,000.
+        searches: how many rows are queries when none are given.
+        seed: the same one takes the same rows.
+    """
+    given = _checked(
+        {
+            "collection": collection,
+            "recall": finite_number("recall", recall),
+            "model": model,
+            "embedding": embedding,
+            "k": whole_number("k", k),
+            "queries": _queries(queries),
+            "sample": whole_number("sample", sample),
+            "searches": whole_number("searches", searches),
+            "seed": whole_number("seed", seed),
+        }
+    )
+    rows = yield from _query(
+        "SELECT * FROM pgsim.compress_advice(%(collection)s, %(budget)s::bigint, %(recall)s, %(model)s, %(embedding)s, "
+        "%(k)s, %(queries)s, %(sample)s, %(searches)s, %(seed)s)",
+        given | {"budget": _bytes(budget_bytes)},
+    )
+    return [
+        Compression(
+            *cast(
+                "tuple[int | None, str, int, str, bool, bool, float, int, float | None, float | None, int | None, "
+                "int | None, int, str | None, str]",
                 row,
             )
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import psycopg
 from psycopg.rows import tuple_row
 
-from pgsim import calls, errors, ladders
+from pgsim import calls, errors, ladders, trials
 from pgsim.embedders.bounded import BoundedEmbedder
 from pgsim.steps import run, run_async
 from pgsim.versions.shell import carry_out, carry_out_async
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M", bound="Callable[..., object]")
+IDLE = psycopg.pq.TransactionStatus.IDLE
 
 
 def translate(error: psycopg.Error) -> errors.PgsimError | None:
@@ -95,6 +96,20 @@ def _sync(body: Callable[P, Steps[T]]) -> Callable[Concatenate[Database, P], T]:
 def _async(body: Callable[P, Steps[T]]) -> Callable[Concatenate[AsyncDatabase, P], Awaitable[T]]:
     async def method(self: AsyncDatabase, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(body(*args, **kwargs))
+
+    return _described(method, body)
+
+
+def _sync_apart(body: Callable[P, Steps[T]]) -> Callable[Concatenate[Database, P], T]:
+    def method(self: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._run_apart(body(*args, **kwargs))
+
+    return _described(method, body)
+
+
+def _async_apart(body: Callable[P, Steps[T]]) -> Callable[Concatenate[AsyncDatabase, P], Awaitable[T]]:
+    async def method(self: AsyncDatabase, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run_apart(body(*args, **kwargs))
 
     return _described(method, body)
 
@@ -172,6 +187,10 @@ class Database:
     calibrate = _sync(calls.calibrate)
     health = _sync(calls.health)
     advise = _sync(calls.advise)
+    recall_by_dims = _sync(calls.recall_by_dims)
+    compress_advice = _sync(calls.compress_advice)
+    tune_index = _sync_apart(trials.tune_index)
+    tune_prefixes = _sync_apart(trials.tune_prefixes)
     record_searches = _sync(calls.record_searches)
     forget_searches = _sync(calls.forget_searches)
     check = _sync(calls.check)
@@ -339,6 +358,22 @@ class Database:
         ):
             return run(cursor, steps)
 
+    def _run_apart(self, steps: Steps[T]) -> T:
+        """Each statement in a transaction of its own where the connection is in autocommit, so that no lock is held."""
+        with translated(), self.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            if not connection.autocommit or connection.info.transaction_status != IDLE:
+                with connection.transaction():
+                    return run(cursor, steps)
+            try:
+                return run(cursor, steps)
+            except BaseException:
+                if connection.info.transaction_status == IDLE:
+                    with connection.transaction():
+                        # It may have been a timeout that ended the trial.
+                        cursor.execute("SET LOCAL statement_timeout = 0")
+                        cursor.execute(trials.END)
+                raise
+
 
 class AsyncDatabase:
     """`Database`, its methods to be awaited. An embedder's calls run in a thread."""
@@ -408,6 +443,10 @@ class AsyncDatabase:
     calibrate = _async(calls.calibrate)
     health = _async(calls.health)
     advise = _async(calls.advise)
+    recall_by_dims = _async(calls.recall_by_dims)
+    compress_advice = _async(calls.compress_advice)
+    tune_index = _async_apart(trials.tune_index)
+    tune_prefixes = _async_apart(trials.tune_prefixes)
     record_searches = _async(calls.record_searches)
     forget_searches = _async(calls.forget_searches)
     check = _async(calls.check)
@@ -543,3 +582,19 @@ class AsyncDatabase:
                 connection.cursor(row_factory=tuple_row) as cursor,
             ):
                 return await run_async(cursor, steps)
+
+    async def _run_apart(self, steps: Steps[T]) -> T:
+        """`Database._run_apart`."""
+        with translated():
+            async with self.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+                if not connection.autocommit or connection.info.transaction_status != IDLE:
+                    async with connection.transaction():
+                        return await run_async(cursor, steps)
+                try:
+                    return await run_async(cursor, steps)
+                except BaseException:
+                    if connection.info.transaction_status == IDLE:
+                        async with connection.transaction():
+                            await cursor.execute("SET LOCAL statement_timeout = 0")
+                            await cursor.execute(trials.END)
+                    raise

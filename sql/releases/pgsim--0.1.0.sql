@@ -2214,6 +2214,12 @@ RETURN (
 COMMENT ON FUNCTION pgsim._bootstrap_interval IS
     'The 95% interval of the mean of samples, which hold no NULL: the percentiles of the means of as many draws with replacement, again and again (the bootstrap; Efron 1979). The same seed gives the same interval. NULL of no samples.';
 
+CREATE FUNCTION pgsim._build_estimate(seconds float8, rows float8, total float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN seconds * total / rows * ln(greatest(total, 3)) / ln(greatest(rows, 3));
+COMMENT ON FUNCTION pgsim._build_estimate IS
+    'How long an HNSW index of all rows takes, where one of some of them took so long: each row searches the graph so far, whose paths grow as its logarithm. (Measured: 63,350 and 1,000,000 rows, 10.7 and 206 s; this says 210.)';
+
 CREATE FUNCTION pgsim._compare_search(
     collection text, query vector, k int, filter jsonb, model text, embedding text, recall float8, mode text,
     where_sql text, where_values jsonb, where_columns text[], exact_first boolean,
@@ -2454,6 +2460,26 @@ $$;
 COMMENT ON FUNCTION pgsim._graph_recall IS
     'Recall at 10 of the HNSW index on a prefix and element type, at ef_search 40 (narrow) and 200 (wide), against exact search by the very same expression, so that it measures the graph alone. index_names are those that the plan reads; NULL when it reads no HNSW index.';
 
+CREATE FUNCTION pgsim._halfvec_recall(t pgsim._target, k int) RETURNS float8
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    q record;
+    found float8[];
+    recalls float8[] := '{}';
+BEGIN
+    FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+        EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY (s.v::%s.halfvec(%s) OPERATOR(%2$s.%4$s) $1::%2$s.halfvec(%3$s)) + 0, s.key COLLATE "C" LIMIT %5$s) AS n',
+                       pgsim._trial_distance(t), t.vector_schema, t.dim, pgsim._distance_operator(t.metric), k)
+        INTO found USING q.query;
+        recalls := recalls || pgsim._tie_recall(found, q.truth);
+    END LOOP;
+    RETURN (SELECT avg(u) FROM unnest(recalls) AS u);
+END
+$$;
+COMMENT ON FUNCTION pgsim._halfvec_recall IS 'The recall of exact searches of the copied rows, were they stored as halfvec.';
+
 CREATE FUNCTION pgsim._health_of_graphs(t pgsim._target, queries vector[], intrinsic_dimension float8) RETURNS TABLE (
     measure text, value float8, verdict text, explanation text, hint text
 )
@@ -2690,6 +2716,11 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._recall_queries IS 'The queries that recall is measured with: those given, checked, or the vectors of sampled rows.';
 
+CREATE FUNCTION pgsim._reciprocal_rank(keys text[], relevant text[]) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT coalesce(1.0 / min(u.place), 0)::float8 FROM unnest(keys) WITH ORDINALITY AS u (key, place) WHERE u.key = ANY (relevant));
+COMMENT ON FUNCTION pgsim._reciprocal_rank IS 'One over the rank of the first relevant key, 0 where there is none.';
+
 CREATE FUNCTION pgsim._record_search(
     collection_id int, version_id int, shape text, filter jsonb, k int, recall_asked float8, strategy text, estimated float8, matches float8,
     returned int, seconds float8, exact_seconds float8, recall float8, keys text[]
@@ -2797,6 +2828,313 @@ $$;
 COMMENT ON FUNCTION pgsim._timed_search IS
     'A search: its distances in the order of rank, its strategy, and how long it took. It has the caller''s search_path, which where_sql is read by.';
 
+CREATE FUNCTION pgsim._trial_add(t pgsim._target, keys text[]) RETURNS int
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    added int;
+BEGIN
+    EXECUTE format(
+        'INSERT INTO pg_temp.pgsim_trial (key, v) SELECT DISTINCT ON (s_key) s_key, stored FROM (SELECT %s AS s_key, s.%I AS stored FROM (SELECT %s FROM unnest($1) AS g (given)) AS i %s) AS f WHERE stored IS NOT NULL',
+        pgsim._key_text(t.base, 'b.', t.key_columns), t.column_name, pgsim._key_parse(t.base, 'g.given', t.key_columns, true),
+        CASE WHEN t.adopted THEN format('JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT b.%I) AS s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.column_name)
+             ELSE format('JOIN %s AS b ON %s JOIN %s AS s ON %s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.version_sql, pgsim._key_join('b.', 's.', t.key_columns, true)) END)
+    USING keys;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN added;
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('a relevant key cannot be read as %s: %s', pgsim._key_types(t.base, t.key_columns), SQLERRM), HINT = 'Give keys as pgsim.search returns them.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_add IS 'Adds rows of those keys to the rows that indexes are tried on; how many there were.';
+
+CREATE FUNCTION pgsim._trial_begin(
+    t pgsim._target, queries vector[], relevant jsonb, k int, sample int, searches int, seed int,
+    OUT rows int, OUT total float8, OUT asked int, OUT missing int, OUT exact_seconds float8, OUT exact_quality float8
+)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Arrays of vectors of up to a quarter of a gigabyte pass through here.
+    most CONSTANT int := greatest(100, least(sample, 2.5e8 / (4 * t.dim)));
+    row_bytes CONSTANT float8 := 60 + t.dim * CASE t.element WHEN 'halfvec' THEN 2 ELSE 4 END;
+    held_out int := 0;
+    given CONSTANT boolean := queries IS NOT NULL;
+    drawn record;
+    wanted text[];
+    every boolean;
+    q record;
+    started timestamptz;
+    found record;
+    taken float8[] := '{}';
+    ranks float8[] := '{}';
+BEGIN
+    PERFORM pgsim._require_dense(t, 'indexes are tried');
+    PERFORM pgsim._require_select(t.base, t.version);
+    IF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; an index is tried for the best 1 to 1000 rows', coalesce(k::text, 'NULL')), HINT = 'hnsw.ef_search is at most 1000.';
+    END IF;
+    IF sample IS NULL OR sample NOT BETWEEN 100 AND 1000000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 100 to 1000000', coalesce(sample::text, 'NULL')),
+            HINT = 'Indexes are tried on a copy of so many rows. Leave it out for the default.';
+    END IF;
+    IF searches IS NULL OR searches NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('searches is %s; it is a number of queries from 1 to 10000', coalesce(searches::text, 'NULL')),
+            HINT = 'So many rows are taken for queries when none are given, and are not among the rows searched.';
+    END IF;
+    IF given THEN
+        queries := pgsim._recall_queries(t.collection, queries, t.model, (SELECT e.name FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE v.id = t.version_id), 1, seed);
+    ELSIF seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+    END IF;
+
+    SELECT s.keys, s.vectors, cardinality(s.keys) AS read INTO drawn FROM pgsim._sample(t, most + CASE WHEN given THEN 0 ELSE searches END, coalesce(seed, 0)) AS s;
+    every := drawn.read < most + CASE WHEN given THEN 0 ELSE searches END;
+    SELECT coalesce(array_agg(u.key ORDER BY u.place), '{}') AS keys, coalesce(array_agg(u.v ORDER BY u.place), '{}') AS vectors INTO drawn
+    FROM unnest(drawn.keys, drawn.vectors) WITH ORDINALITY AS u (key, v, place)
+    WHERE u.v IS NOT NULL AND (t.metric <> 'cosine' OR pgsim._prefix_is_zero(u.v, t.dim) IS FALSE);
+    IF NOT given THEN
+        -- A row that is its own answer would be found too easily.
+        held_out := least(searches, cardinality(drawn.keys) / 5);
+        queries := drawn.vectors[: held_out];
+    END IF;
+    rows := cardinality(drawn.keys) - held_out;
+    IF rows < 2 * k OR cardinality(queries) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has %s rows with vectors that role %I may read; to try indexes for the best %s there must be more', t.collection, cardinality(drawn.keys), current_user, k),
+            HINT = 'Store vectors first, or ask for fewer rows (k). So small a table needs no index.';
+    END IF;
+
+    -- Of no effect once the session has had a temporary table.
+    BEGIN
+        PERFORM pgsim._set(jsonb_build_object('temp_buffers', least(131072, 4096 + 3 * rows * row_bytes / 8192)::int::text));
+    EXCEPTION WHEN invalid_parameter_value THEN
+        NULL;
+    END;
+    PERFORM pgsim._trial_end();
+    BEGIN
+        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_query (number int, query %s.vector, turned %1$s.vector, truth float8[], relevant text[])', t.vector_schema);
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make temporary tables, and indexes are tried on a temporary copy of rows', current_user),
+                HINT = format('GRANT TEMPORARY ON DATABASE %I TO %I;', current_database(), current_user);
+        WHEN read_only_sql_transaction THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = 'the transaction is read only, and indexes are tried on a temporary copy of rows', HINT = 'Ask the primary server, in a transaction that may write.';
+    END;
+    EXECUTE format('INSERT INTO pg_temp.pgsim_trial (key, v) SELECT u.key, u.v::%s.%I FROM unnest($1, $2) AS u (key, v)', t.vector_schema, t.element)
+    USING drawn.keys[held_out + 1 :], drawn.vectors[held_out + 1 :];
+    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_query (number, query, relevant) SELECT u.number, u.query, ARRAY(SELECT jsonb_array_elements_text(nullif($2 -> (u.number::int - 1), ''null''))) FROM unnest($1) WITH ORDINALITY AS u (query, number)'
+    USING queries, relevant;
+    IF relevant IS NOT NULL THEN
+        EXECUTE 'SELECT ARRAY(SELECT DISTINCT r FROM pg_temp.pgsim_trial_query AS q CROSS JOIN unnest(q.relevant) AS r EXCEPT SELECT s.key FROM pg_temp.pgsim_trial AS s)' INTO wanted;
+        missing := cardinality(wanted) - pgsim._trial_add(t, wanted);
+        EXECUTE 'SELECT count(*) FROM pg_temp.pgsim_trial' INTO rows;
+    END IF;
+    EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+    total := CASE WHEN every THEN rows + held_out ELSE greatest(rows, pgsim._rows_estimate(t.version)) END;
+    asked := cardinality(queries);
+
+    FOR q IN EXECUTE 'SELECT number, query, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+        started := clock_timestamp();
+        EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT (%s) + 0 AS d, s.key FROM pg_temp.pgsim_trial AS s ORDER BY 1, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t), k)
+        INTO found USING q.query;
+        taken := taken || extract(epoch FROM clock_timestamp() - started)::float8;
+        ranks := ranks || pgsim._reciprocal_rank(found.keys, q.relevant);
+        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET truth = $1 WHERE number = $2' USING found.distances, q.number;
+    END LOOP;
+    exact_seconds := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u) FROM unnest(taken) AS u);
+    exact_quality := CASE WHEN relevant IS NOT NULL THEN (SELECT avg(u) FROM unnest(ranks) AS u) END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_begin IS
+    'Copies sampled rows that the caller may read into a temporary table, with every relevant row, and ranks them exactly for each query. relevant: for each query a list of keys. total is how many rows the collection has, missing how many relevant keys it has not. exact_quality: the mean reciprocal rank of the first relevant row among k.';
+
+CREATE FUNCTION pgsim._trial_coarse(t pgsim._target, operand text, turned boolean, dims int, element text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF element = 'bit' THEN
+        RETURN format('(%s.binary_quantize(%s))::bit(%s)', t.vector_schema, pgsim._trial_coarse(t, operand, turned, dims, 'vector'), dims);
+    END IF;
+    -- What is turned holds a prefix alone, of the greatest length that is tried.
+    RETURN pgsim._vector_expression(operand, t.vector_schema, t.metric, t.dim, CASE WHEN turned THEN 'vector' ELSE t.element END, dims, element);
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_coarse IS 'A vector, or its prefix, as the elements of an index that is tried.';
+
+CREATE FUNCTION pgsim._distance_operator(metric text, element text = 'vector') RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN element = 'bit' THEN '<~>' ELSE CASE metric WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' WHEN 'l1' THEN '<+>' END END;
+COMMENT ON FUNCTION pgsim._distance_operator IS 'pgvector''s operator of a metric, and of bits, which differ in so many places. <#> is the negative inner product, so that less is nearer for all of them.';
+
+CREATE FUNCTION pgsim._trial_distance(t pgsim._target) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN pg_catalog.format('s.v OPERATOR(%s.%s) $1%s', t.vector_schema, pgsim._distance_operator(t.metric), CASE t.element WHEN 'vector' THEN '' ELSE pg_catalog.format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END);
+COMMENT ON FUNCTION pgsim._trial_distance IS 'The distance of a row that indexes are tried on from the query, $1.';
+
+CREATE FUNCTION pgsim._trial_end() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made text;
+BEGIN
+    FOR made IN SELECT r.relname FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('pgsim_trial', 'pgsim_trial_query', 'pgsim_trial_turned') AND r.relkind = 'r' LOOP
+        EXECUTE format('DROP TABLE pg_temp.%I', made);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_end IS 'Drops what _trial_begin made. So does the end of the session.';
+
+CREATE FUNCTION pgsim._trial_index(t pgsim._target, turned boolean, dims int, element text, k int, recall float8)
+RETURNS TABLE (ef int, keep int, recalls float8[], quality float8, seconds float8, bytes bigint, build_seconds float8)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    levels CONSTANT int[] := '{10,16,25,40,64,100,160,250,400,640,1000}';
+    operator CONSTANT text := CASE element WHEN 'bit' THEN '<~>' ELSE pgsim._distance_operator(t.metric) END;
+    -- The order of the index is that of the stored vectors, so nothing is ranked again.
+    final CONSTANT boolean := NOT turned AND dims = t.dim AND element = t.element;
+    nearest CONSTANT text := format('SELECT s.key, %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s', pgsim._trial_distance(t), pgsim._trial_coarse(t, CASE WHEN turned THEN 's.r' ELSE 's.v' END, turned, dims, element), t.vector_schema, operator,
+                                    pgsim._trial_coarse(t, CASE WHEN turned THEN '$2' ELSE format('$1::%s.%I(%s)', t.vector_schema, t.element, t.dim) END, turned, dims, element));
+    previous jsonb;
+    queries int;
+    wanted bigint;
+    started timestamptz;
+    q record;
+    found record;
+    list float8[];
+    hits int[];
+    taken float8[];
+    ranks float8[];
+    labelled boolean;
+    reached int := 0;
+    far boolean := false;
+    rows CONSTANT float8 := (SELECT r.reltuples FROM pg_class AS r WHERE r.oid = to_regclass('pg_temp.pgsim_trial'));
+BEGIN
+    previous := pgsim._set(jsonb_build_object('maintenance_work_mem', greatest(
+        (SELECT s.setting::float8 FROM pg_settings AS s WHERE s.name = 'maintenance_work_mem'),
+        least(1048576, 65536 + 1.3 / 1024 * pgsim._hnsw_bytes(dims, element, 16, rows)))::bigint::text || 'kB'));
+    started := clock_timestamp();
+    EXECUTE format('CREATE INDEX pgsim_trial_index ON pg_temp.pgsim_trial USING hnsw ((%s) %s.%I)', pgsim._trial_coarse(t, CASE WHEN turned THEN 'r' ELSE 'v' END, turned, dims, element), t.vector_schema, CASE element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', element, t.metric) END);
+    build_seconds := extract(epoch FROM clock_timestamp() - started);
+    bytes := pg_relation_size('pg_temp.pgsim_trial_index');
+    PERFORM pgsim._set(previous);
+
+    previous := pgsim._set('{"enable_seqscan": "off", "enable_sort": "on", "jit": "off", "hnsw.iterative_scan": "off", "hnsw.ef_search": "40"}');
+    EXECUTE 'SELECT count(*), sum(cardinality(truth)), bool_or(relevant <> ''{}'') FROM pg_temp.pgsim_trial_query' INTO queries, wanted, labelled;
+    FOREACH ef IN ARRAY levels LOOP
+        CONTINUE WHEN ef < k;
+        IF far AND ef < 1000 THEN
+            far := false;
+            CONTINUE;
+        END IF;
+        PERFORM set_config('hnsw.ef_search', ef::text, true);
+        keep := k;
+        IF NOT final THEN
+            -- Where in the order of the index the true rows stand tells how many must be kept.
+            hits := '{}';
+            FOR q IN EXECUTE 'SELECT query, turned, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+                EXECUTE format('SELECT array_agg(n.d) FROM (%s LIMIT %s) AS n', nearest, ef) INTO list USING q.query, q.turned;
+                hits := hits || ARRAY(SELECT f.place::int FROM unnest(list) WITH ORDINALITY AS f (d, place)
+                                      WHERE f.d <= q.truth[cardinality(q.truth)] + 1e-6 * greatest(1, abs(q.truth[cardinality(q.truth)])) ORDER BY f.place LIMIT cardinality(q.truth));
+            END LOOP;
+            -- Where much is missed, and larger ef are left, nothing is timed.
+            far := cardinality(hits) < wanted - 3 * (1 - recall) * wanted - 1;
+            CONTINUE WHEN cardinality(hits) < ceil(recall * wanted) AND ef < least(1000, rows);
+            hits := ARRAY(SELECT h FROM unnest(hits) AS h ORDER BY h);
+            keep := greatest(k, coalesce(hits[least(ceil(recall * wanted), ceil(0.998 * cardinality(hits)))::int], ef));
+        END IF;
+        recalls := '{}';
+        taken := '{}';
+        ranks := '{}';
+        FOR q IN EXECUTE 'SELECT query, turned, truth, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+            started := clock_timestamp();
+            EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT * FROM (%s LIMIT %s) AS c ORDER BY c.d, c.key COLLATE "C" LIMIT %s) AS n', nearest, keep, k)
+            INTO found USING q.query, q.turned;
+            taken := taken || extract(epoch FROM clock_timestamp() - started)::float8;
+            recalls := recalls || pgsim._tie_recall(found.distances, q.truth);
+            ranks := ranks || pgsim._reciprocal_rank(found.keys, q.relevant);
+        END LOOP;
+        seconds := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u) FROM unnest(taken) AS u);
+        quality := CASE WHEN labelled THEN (SELECT avg(u) FROM unnest(ranks) AS u) END;
+        RETURN NEXT;
+        -- The next larger ef may need to keep fewer.
+        reached := reached + ((SELECT avg(u) FROM unnest(recalls) AS u) >= recall - 1e-9)::int;
+        EXIT WHEN reached = CASE WHEN final THEN 1 ELSE 2 END OR ef >= rows;
+    END LOOP;
+    PERFORM pgsim._set(previous);
+    EXECUTE 'DROP INDEX pg_temp.pgsim_trial_index';
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_index IS
+    'Builds an HNSW index of the copied rows, searches it with greater and greater ef, and drops it: for each ef that reaches the recall, or the greatest, how many rows must be kept for the recall (or for nearly all that are found there), the recall of each query then, the mean reciprocal rank of the first relevant row, the median time, and the size and time of the index. It stops where the recall is reached. turned: of a rotated prefix that stands in column r.';
+
+CREATE FUNCTION pgsim._trial_kinds(t pgsim._target, embedding text, dims int[], elements text[])
+RETURNS TABLE (prefix int, element text, existing text, refusal text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    -- Without a ladder: a sixth, a third and a half, in whole eights.
+    lengths int[] := coalesce(_trial_kinds.dims, CASE WHEN t.dim > ANY (t.matryoshka) THEN t.matryoshka END, ARRAY(SELECT greatest(8, (t.dim * part / 8)::int * 8) FROM unnest('{0.1667,0.3333,0.5}'::float8[]) AS part)) || CASE WHEN _trial_kinds.dims IS NULL THEN ARRAY[t.dim] END;
+    wanted text[] := coalesce(_trial_kinds.elements, '{vector,halfvec,bit}');
+    wrong text := (SELECT min(d)::text FROM unnest(lengths) AS d WHERE d NOT BETWEEN 1 AND t.dim);
+BEGIN
+    IF cardinality(lengths) = 0 OR _trial_kinds.dims IS NOT NULL AND (wrong IS NOT NULL OR array_position(lengths, NULL) IS NOT NULL OR cardinality(lengths) > 50) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s; each is a length from 1 to %s, the width of model %L', left(_trial_kinds.dims::text, 80), t.dim, t.model), HINT = 'Leave it out for the ladder of the model, or a sixth, a third, a half and the whole.';
+    END IF;
+    IF NOT wanted <@ '{vector,halfvec,bit}' OR cardinality(wanted) = 0 OR array_position(wanted, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('elements is %s; known are vector, halfvec and bit', left(wanted::text, 80)), HINT = 'Leave it out for all three.';
+    END IF;
+    FOR prefix, element IN
+        SELECT DISTINCT d, e FROM unnest(lengths) AS d CROSS JOIN unnest(wanted) AS e
+        WHERE d <= CASE e WHEN 'vector' THEN 2000 WHEN 'halfvec' THEN 4000 ELSE 64000 END AND d BETWEEN 1 AND t.dim
+          -- A prefix is followed by the whole vector anyway, so half the bytes will do; and nothing has more elements than are stored.
+          AND (e <> 'vector' OR (d = t.dim OR _trial_kinds.elements IS NOT NULL) AND t.element = 'vector')
+        ORDER BY 1, 2
+    LOOP
+        existing := (SELECT i.name FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = prefix AND i.element = element AND i.where_filter IS NULL LIMIT 1);
+        refusal := NULL;
+        BEGIN
+            PERFORM pgsim._index_statement(t.collection, t.model, _trial_kinds.embedding, prefix, element, 'hnsw', NULL, '{}');
+        EXCEPTION
+            WHEN SQLSTATE 'PS010' THEN
+                refusal := SQLERRM;
+            -- That is said of the role, and not of the index.
+            WHEN SQLSTATE 'PS032' THEN
+                NULL;
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_kinds IS 'The indexes that are tried: prefix length and element; the name of one that is there already; and what create_index says against it.';
+
+CREATE FUNCTION pgsim._trial_turn(t pgsim._target, keys text[], vectors vector[], queries vector[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('pg_temp.pgsim_trial_turned') IS NULL THEN
+        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_turned (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+    END IF;
+    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_turned SELECT s.key, s.v, u.r FROM unnest($1, $2) AS u (key, r) JOIN pg_temp.pgsim_trial AS s ON s.key = u.key' USING keys, vectors;
+    IF queries IS NOT NULL THEN
+        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET turned = $1[number]' USING queries;
+        DROP TABLE pg_temp.pgsim_trial;
+        ALTER TABLE pg_temp.pgsim_trial_turned RENAME TO pgsim_trial;
+        EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_turn IS 'Gives copied rows their rotated prefixes, some rows at a time; with the last of them the queries theirs. New rows, since an update would leave the old ones behind.';
+
 CREATE FUNCTION pgsim._vector_indexes(t pgsim._target) RETURNS TABLE (
     index regclass, method text, dims int, element text, partial boolean, valid boolean, bytes bigint, tuples float8, created_at timestamptz
 )
@@ -2849,6 +3187,81 @@ calibrate, and in words alone partition, filter_columns); target; statement, SQL
 seconds_before and seconds_after, what one of them is expected to cost by the planner, what ranks above in place; gain, the
 seconds saved over the searches recorded; bytes and build_seconds, estimated; reason. It builds nothing: "pgsim advise --apply" does.
 Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+
+CREATE FUNCTION pgsim.compress_advice(
+    collection text, budget_bytes bigint = NULL, recall float8 = 0.99, model text = NULL, embedding text = 'default', k int = 10, queries vector[] = NULL,
+    sample int = 10000, searches int = 100, seed int = 0
+) RETURNS TABLE (
+    rank int, kind text, dims int, element text, fits boolean, reaches boolean, mean_recall float8, bytes bigint, build_seconds float8, seconds float8, keep int, ef int, among int, statement text, reason text
+)
+LANGUAGE plpgsql VOLATILE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    t pgsim._target := pgsim._target(collection, compress_advice.model, compress_advice.embedding);
+    begun record;
+    tried record;
+    best record;
+    found jsonb[] := '{}';
+BEGIN
+    IF compress_advice.budget_bytes <= 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('budget_bytes is %s; it is a number of bytes from 1', compress_advice.budget_bytes), HINT = 'For instance pg_size_bytes(''200MB''). Leave it out to see all sizes.';
+    END IF;
+    IF compress_advice.recall IS NULL OR compress_advice.recall NOT BETWEEN 0.5 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('recall is %s; it is a share from 0.5 to 1', coalesce(compress_advice.recall::text, 'NULL')), HINT = 'Leave it out for .99.';
+    END IF;
+    SELECT * INTO begun FROM pgsim._trial_begin(t, compress_advice.queries, NULL, compress_advice.k, compress_advice.sample, compress_advice.searches, compress_advice.seed);
+    FOR tried IN SELECT * FROM pgsim._trial_kinds(t, compress_advice.embedding, NULL, NULL) LOOP
+        SELECT i.*, r.mean, r.mean >= compress_advice.recall - 1e-9 AS enough INTO best
+        FROM pgsim._trial_index(t, false, tried.prefix, tried.element, compress_advice.k, compress_advice.recall) AS i
+        CROSS JOIN LATERAL (SELECT avg(u) AS mean FROM unnest(i.recalls) AS u) AS r
+        ORDER BY 9 DESC, CASE WHEN r.mean >= compress_advice.recall - 1e-9 THEN i.seconds ELSE -r.mean END LIMIT 1;
+        found := found || jsonb_build_object(
+            'kind', CASE WHEN tried.prefix = t.dim THEN tried.element WHEN tried.element = 'bit' THEN 'prefix + bit' ELSE 'prefix' END, 'dims', tried.prefix, 'element', tried.element,
+            'reaches', best.enough, 'mean_recall', best.mean, 'bytes', ceil(best.bytes * begun.total / begun.rows), 'build_seconds', pgsim._build_estimate(best.build_seconds, begun.rows, begun.total),
+            'seconds', best.seconds, 'keep', best.keep, 'ef', best.ef, 'existing', tried.existing, 'refusal', tried.refusal);
+    END LOOP;
+    among := begun.rows;
+    FOR tried IN
+        SELECT o.*, coalesce(o.bytes <= compress_advice.budget_bytes, true) AS fits
+        FROM unnest(found) AS f
+        CROSS JOIN LATERAL jsonb_to_record(f) AS o (kind text, dims int, element text, reaches boolean, mean_recall float8, bytes bigint, build_seconds float8, seconds float8, keep int, ef int, existing text, refusal text)
+        ORDER BY coalesce(o.bytes <= compress_advice.budget_bytes, true) DESC, o.reaches DESC, CASE WHEN o.reaches THEN o.seconds ELSE -o.mean_recall END, o.bytes
+    LOOP
+        rank := coalesce(rank, 0) + 1;
+        kind := tried.kind; dims := tried.dims; element := tried.element; fits := tried.fits; reaches := tried.reaches; mean_recall := tried.mean_recall; bytes := tried.bytes;
+        build_seconds := tried.build_seconds; seconds := tried.seconds; keep := tried.keep; ef := tried.ef;
+        statement := CASE WHEN tried.refusal IS NULL AND tried.existing IS NULL THEN format('SELECT pgsim.create_index(%L, %L%s%s%s)', t.collection, t.model, CASE WHEN compress_advice.embedding <> 'default' THEN format(', embedding => %L', compress_advice.embedding) END,
+            CASE WHEN dims < t.dim THEN format(', dims => %s', dims) END, CASE WHEN element <> t.element THEN format(', element => %L', element) END) END;
+        reason := concat_ws('; ',
+            CASE WHEN NOT fits THEN format('larger than the budget by %s', pg_size_pretty(bytes - compress_advice.budget_bytes)) END,
+            CASE WHEN NOT reaches THEN format('its recall does not reach %s', compress_advice.recall) END,
+            CASE WHEN keep > compress_advice.k THEN format('%s rows are kept and ranked by the whole vector', keep) END,
+            CASE WHEN among < begun.total THEN format('measured on %s of about %s rows, among which less must be kept; size and build are scaled', among, begun.total::bigint) ELSE format('measured on all %s rows', among) END,
+            'it is there: ' || tried.existing, tried.refusal);
+        RETURN NEXT;
+    END LOOP;
+    IF t.element = 'vector' THEN
+        rank := NULL; kind := 'storage'; dims := t.dim; element := 'halfvec'; statement := NULL; build_seconds := NULL; seconds := NULL; keep := NULL; ef := NULL;
+        mean_recall := pgsim._halfvec_recall(t, compress_advice.k);
+        reaches := mean_recall >= compress_advice.recall;
+        bytes := begun.total * (8 + 2 * t.dim);
+        fits := coalesce(bytes <= compress_advice.budget_bytes, true);
+        reason := format('the whole vectors themselves, stored as halfvec, take %s in place of %s and lose what is said here in exact search. It needs a model with element => ''halfvec'' and a version under it', pg_size_pretty(bytes), pg_size_pretty((begun.total * (8 + 4 * t.dim))::bigint));
+        RETURN NEXT;
+    END IF;
+    PERFORM pgsim._trial_end();
+END
+$$;
+COMMENT ON FUNCTION pgsim.compress_advice IS
+$$Says which vector index finds most in a budget of bytes: whole vectors, halfvec, bits, prefixes, and bits of prefixes, each built and searched on a sample of rows.
+
+Best first: what fits budget_bytes and reaches recall, the fastest before the others; then what fits and finds most. kind; dims; element; fits; reaches; mean_recall,
+measured; bytes and build_seconds (of one process), those of the sample scaled to all rows; seconds, the median of a search; keep: how many rows are ranked by the whole vector, and hnsw.ef_search; statement, if create_index
+takes it and it is not there. Last, without a rank, storage: whole vectors stored as halfvec, and the recall of an exact search of them. The sample is copied into a temporary table, and holds rows
+that you may read (sample, 100 to 1000000); queries as those of pgsim.recall_by_dims. Nothing is made but that table, which is dropped.
+Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.forget_searches(collection text, before timestamptz = NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -2947,6 +3360,78 @@ rows), which are easier to find than real queries. The other arguments are those
 as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_recall with low and high, its 95% bootstrap interval
 over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
 strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032.$$;
+
+CREATE FUNCTION pgsim.recall_by_dims(
+    collection text, model text = NULL, embedding text = 'default', dims int[] = NULL, k int = 10, keep int[] = '{10,50,200}', queries vector[] = NULL,
+    tolerance float8 = 0.01, sample int = 10000, searches int = 100, seed int = 0
+) RETURNS TABLE (prefix int, kept int, mean_recall float8, whole int, asked int, among int, smallest boolean, warning text)
+LANGUAGE plpgsql VOLATILE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    t pgsim._target := pgsim._target(collection, recall_by_dims.model, recall_by_dims.embedding);
+    begun record;
+    previous jsonb;
+    wide int;
+    depth int;
+    q record;
+    list float8[];
+    places int[];
+    farthest float8;
+    hits int[];
+    lasts int[];
+    enough int[] := '{}';
+BEGIN
+    IF recall_by_dims.keep IS NULL OR cardinality(recall_by_dims.keep) NOT BETWEEN 1 AND 20 OR EXISTS (SELECT FROM unnest(recall_by_dims.keep) AS n WHERE n IS NULL OR n NOT BETWEEN 1 AND 100000) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('keep is %s; it is a list of 1 to 20 numbers of rows', coalesce(left(recall_by_dims.keep::text, 80), 'NULL')), HINT = 'So many rows are kept by the prefix, and ranked by the whole vector: {10,50,200}.';
+    END IF;
+    IF recall_by_dims.tolerance IS NULL OR recall_by_dims.tolerance NOT BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('tolerance is %s; it is the recall that may be lost, 0 to 1', coalesce(recall_by_dims.tolerance::text, 'NULL')), HINT = 'Leave it out for .01.';
+    END IF;
+    -- Checks the lengths, before anything is copied.
+    PERFORM FROM pgsim._trial_kinds(t, recall_by_dims.embedding, recall_by_dims.dims, '{bit}');
+    SELECT * INTO begun FROM pgsim._trial_begin(t, recall_by_dims.queries, NULL, recall_by_dims.k, recall_by_dims.sample, recall_by_dims.searches, recall_by_dims.seed);
+    depth := least((SELECT max(n) FROM unnest(recall_by_dims.keep) AS n), begun.rows);
+    previous := pgsim._set('{"jit": "off"}');
+    FOR wide IN SELECT x.prefix FROM pgsim._trial_kinds(t, recall_by_dims.embedding, recall_by_dims.dims, '{bit}') AS x ORDER BY x.prefix LOOP
+        hits := '{}';
+        lasts := '{}';
+        FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+            EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t),
+                           pgsim._trial_coarse(t, 's.v', false, wide, t.element), t.vector_schema, pgsim._distance_operator(t.metric),
+                           pgsim._trial_coarse(t, format('$1::%s.%I(%s)', t.vector_schema, t.element, t.dim), false, wide, t.element), depth)
+            INTO list USING q.query;
+            farthest := q.truth[cardinality(q.truth)];
+            places := ARRAY(SELECT f.place::int FROM unnest(list) WITH ORDINALITY AS f (d, place) WHERE f.d <= farthest + 1e-6 * greatest(1, abs(farthest)) ORDER BY f.place LIMIT cardinality(q.truth));
+            hits := hits || places;
+            lasts := lasts || CASE WHEN cardinality(places) = cardinality(q.truth) THEN places[cardinality(places)] ELSE 2147483647 END;
+        END LOOP;
+        FOREACH kept IN ARRAY ARRAY(SELECT DISTINCT n FROM unnest(recall_by_dims.keep) AS n ORDER BY n) LOOP
+            prefix := wide;
+            asked := begun.asked;
+            among := begun.rows;
+            mean_recall := (SELECT count(*) FROM unnest(hits) AS h WHERE h <= kept)::float8 / (asked * least(recall_by_dims.k, among));
+            whole := (SELECT count(*) FROM unnest(lasts) AS l WHERE l <= kept);
+            smallest := mean_recall >= 1 - recall_by_dims.tolerance - 1e-9 AND kept <> ALL (enough);
+            enough := enough || CASE WHEN smallest THEN ARRAY[kept] END;
+            warning := CASE WHEN whole < asked THEN format('of %s of %s queries this prefix does not keep the whole true top %s among its best %s, however long an index searches', asked - whole, asked, recall_by_dims.k, kept) END;
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
+    PERFORM pgsim._set(previous);
+    PERFORM pgsim._trial_end();
+END
+$$;
+COMMENT ON FUNCTION pgsim.recall_by_dims IS
+$$Measures how much of the true top k the first dims dimensions find, and how many rows must be kept for it.
+
+For each length in dims (by default those of the model, or a sixth, a third, a half and the whole) rows are ranked exactly by that prefix; the best keep of
+them are the candidates that a funnel would rank by the whole vector. prefix, kept; mean_recall, tie-aware; whole: of how many of the queries asked the
+complete top k is among those kept; smallest: whether it is the shortest prefix whose recall with so many kept is at least 1 - tolerance;
+warning: at how many queries no index on that prefix can give the true top k. among: the rows compared, a sample of those you may read (sample, 100 to 1000000), copied
+into a temporary table: among more rows more must be kept. queries: vectors as your users send; without them, searches of the sampled rows, which are left out of the others.
+Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.record_searches(collection text, share float8 = NULL, audit_share float8 = NULL, "values" boolean = NULL) RETURNS void
 LANGUAGE plpgsql
@@ -7603,7 +8088,7 @@ DECLARE
         pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
         pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
-    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
+    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT $2) AS n', distance, t.version_sql, indexed);
     previous jsonb;
     truth float8[];
     found float8[];
@@ -7621,12 +8106,12 @@ BEGIN
         of_query := '[]';
         FOREACH ef IN ARRAY CASE WHEN element IS NULL THEN '{}' ELSE efs END LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
-            EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
+            EXECUTE index_sql INTO found USING queries[q], least(ef, 200);
             -- One in four is timed, and that tells enough.
             seconds := NULL;
             IF q % 4 = 1 THEN
                 started := clock_timestamp();
-                EXECUTE format(index_sql, 10) USING queries[q];
+                EXECUTE index_sql USING queries[q], 10;
                 seconds := extract(epoch FROM clock_timestamp() - started);
             END IF;
             PERFORM pgsim._set(previous);
@@ -11438,11 +11923,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._check_vector IS 'Raises PS012 or PS013 for a vector that a model cannot have made.';
-
-CREATE FUNCTION pgsim._distance_operator(metric text, element text = 'vector') RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN element = 'bit' THEN '<~>' ELSE CASE metric WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' WHEN 'l1' THEN '<+>' END END;
-COMMENT ON FUNCTION pgsim._distance_operator IS 'pgvector''s operator of a metric, and of bits, which differ in so many places. <#> is the negative inner product, so that less is nearer for all of them.';
 
 CREATE FUNCTION pgsim._half_problem(v vector, metric text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
