@@ -226,6 +226,11 @@ CREATE TABLE pgsim._text (
     k1 float8 NOT NULL,
     b float8 NOT NULL,
     complete boolean NOT NULL DEFAULT true,
+    -- False while rows that changed during the filling are still to be read again. Those are of transactions since filled_from, but for some of which the
+    -- filling saw all.
+    built boolean NOT NULL DEFAULT true,
+    filled_from xid8,
+    filled_with xid[],
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
@@ -8274,6 +8279,92 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION pgsim._top_weights IS 'A sparse vector with its n greatest weights alone, whatever their sign; of equal ones the first. Indexes are made of it, so it never changes.';
 
+CREATE FUNCTION pgsim._begin_text(collection text, text_config regconfig, weights jsonb, k1 float8, b float8, backend text) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    x pgsim._text;
+    columns text[];
+    column_weights float8[];
+    config_name text;
+    bad text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._check_text_backend(c, backend);
+    -- Whoever makes one at the same time waits, and is told then.
+    PERFORM FROM pgsim._collection AS s WHERE s.id = c.id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
+            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
+    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
+            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
+    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    END IF;
+    IF backend = 'pgsim' THEN
+        PERFORM pgsim._require_all_texts(c);
+    END IF;
+    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
+    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
+            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
+    END IF;
+    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
+    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
+    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
+    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
+    IF columns IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
+            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
+    END IF;
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
+            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    END IF;
+    config_name := coalesce(
+        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = _begin_text.text_config),
+        c.text_config);
+    IF backend <> 'pgsim' THEN
+        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
+        RETURN NULL;
+    END IF;
+    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
+    PERFORM pgsim._fill_text(c, x);
+    RETURN x.documents;
+END
+$$;
+COMMENT ON FUNCTION pgsim._begin_text IS
+    'The first step of a text index, that takes the time: its tables are made and filled, and no writer waits. It returns the table of its documents, by which the next steps know it: _watch_text, _changed_texts, _repair_text and _finish_text. NULL: another extension keeps the index, and it is made.';
+
+CREATE FUNCTION pgsim._changed_texts(documents regclass) RETURNS text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+    c pgsim._collection := made.c;
+    keys text[];
+BEGIN
+    -- What the filling could not see is of a transaction that was under way then or came later. Volatile: it is to see what was committed until now.
+    EXECUTE format('SELECT array_agg(n.key) FROM (SELECT %s FROM %s AS b WHERE age(b.xmin) <= age($1) AND b.xmin <> ALL ($2) UNION '
+                   'SELECT %s FROM (SELECT %s FROM %s AS d WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)) AS g) AS n (key)',
+        pgsim._key_text(c.relation, 'b.', c.key_columns), c.relation, pgsim._key_text(c.relation, 'g.', c.key_columns),
+        (SELECT string_agg(format('d.%I AS %I', n.name, k.name), ', ') FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)
+         JOIN unnest(pgsim._key_names(c.key_columns, true)) WITH ORDINALITY AS n (name, ordinal) USING (ordinal)),
+        documents, c.relation, pgsim._key_join('b.', 'd.', c.key_columns, true))
+    INTO keys USING (made.x).filled_from::xid, (made.x).filled_with;
+    RETURN coalesce(keys, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._changed_texts IS 'The third step of a text index, which locks nothing: keys of the rows that may have changed since it was filled, and of those that are gone.';
+
 CREATE FUNCTION pgsim._check_text_backend(c pgsim._collection, backend text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -8334,7 +8425,7 @@ BEGIN
         persistence, stem || '_vocabulary');
     EXECUTE format('CREATE %sTABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)', persistence, stem || '_changes');
     SELECT c.id, format('pgsim_data.%I', stem || '_documents'), format('pgsim_data.%I', stem || '_vocabulary'), format('pgsim_data.%I', stem || '_changes'),
-           format('pgsim_data.%I', stem || '_words'), format('pgsim_data.%I', stem || '_best'), c.relation::text, _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
+           format('pgsim_data.%I', stem || '_words'), format('pgsim_data.%I', stem || '_best'), c.relation::text, _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, false, NULL::xid8, NULL::xid[], now()
     INTO x;
     INSERT INTO pgsim._text VALUES (x.*);
     FOREACH made IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
@@ -8492,6 +8583,10 @@ BEGIN
     FOR index_name IN SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid IN (x.documents, x.vocabulary) AND NOT i.indisprimary LOOP
         EXECUTE format('DROP INDEX %s', index_name);
     END LOOP;
+    -- Of a transaction that is seen here, which may be this one, the next statement sees all.
+    UPDATE pgsim._text AS s SET filled_from = pg_snapshot_xmin(pg_current_snapshot()) WHERE s.collection_id = x.collection_id RETURNING * INTO x;
+    EXECUTE format('SELECT array_agg(n.xmin) FROM (SELECT DISTINCT b.xmin FROM %s AS b WHERE age(b.xmin) <= age($1) LIMIT 1000) AS n', c.relation) INTO x.filled_with USING x.filled_from::xid;
+    UPDATE pgsim._text AS s SET filled_with = coalesce(x.filled_with, '{}') WHERE s.collection_id = x.collection_id;
     EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
     EXECUTE pgsim._text_insertion(x, c.key_columns, format('%s AS r', c.relation), NULL) USING '{}'::int[], '{}'::int[], 0, 0::numeric, NULL::float8;
     EXECUTE format('CREATE INDEX ON %s (lexeme)', x.vocabulary);
@@ -8505,6 +8600,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._fill_text IS 'Fills a text index from its base table, whatever was in it before, and makes its indexes.';
+
+CREATE FUNCTION pgsim._finish_text(documents regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+BEGIN
+    UPDATE pgsim._text AS s SET built = true WHERE s.collection_id = (made.c).id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._finish_text IS 'The last step of a text index: searches may use it.';
 
 CREATE FUNCTION pgsim._fold_counts(counts regclass, owner int, terms int[]) RETURNS void
 LANGUAGE plpgsql
@@ -8861,6 +8968,59 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._read_text_query IS 'A text query with all that its index knows of its words; of more than 8000 different ones the rarest.';
 
+CREATE FUNCTION pgsim._repair_text(documents regclass, keys text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET client_min_messages = warning
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+    c pgsim._collection := made.c;
+    x pgsim._text := made.x;
+    part text[];
+    locked text[];
+    matched text := pgsim._key_join('r.', 'd.', c.key_columns, true);
+    asked text := format('(SELECT k.given, %s FROM unnest(%%s) AS k (given)) AS %%s', replace(pgsim._key_parse(c.relation, 'k.given', c.key_columns, false), '%', '%%'));
+    terms int[];
+    docs int[];
+    removed int;
+    removed_length numeric;
+    added int[];
+BEGIN
+    FOR i IN 0 .. (cardinality(keys) - 1) / 1000 LOOP
+        part := keys[i * 1000 + 1 : (i + 1) * 1000];
+        -- They are held still while they are read. Of a key that is not there now the row may come meanwhile: its writer sees to it.
+        EXECUTE format('SELECT array_agg(l.given) FROM (SELECT g.given FROM %s AS b JOIN %s ON %s ORDER BY %s FOR NO KEY UPDATE OF b) AS l', c.relation, format(asked, '$1', 'g'),
+            pgsim._key_join('b.', 'g.', c.key_columns, false), pgsim._key_list('b.', c.key_columns, false)) INTO locked USING part;
+        EXECUTE pgsim._text_removal(x, format(asked, '$1', 'r'), format('%s AND (r.given = ANY ($2) OR NOT EXISTS (SELECT FROM %s AS b WHERE %s))',
+            matched, c.relation, pgsim._key_join('b.', 'r.', c.key_columns, false)))
+        INTO terms, docs, removed, removed_length USING part, coalesce(locked, '{}');
+        EXECUTE pgsim._text_insertion(x, c.key_columns, format('(SELECT b.* FROM %s AS b JOIN %s ON %s) AS r', c.relation, format(asked, '$6', 'g'),
+            pgsim._key_join('b.', 'g.', c.key_columns, false)), NULL)
+        INTO added USING coalesce(terms, '{}'), coalesce(docs, '{}'), removed, removed_length, pgsim._text_average(x), locked;
+        PERFORM pgsim._fold_counts(x.changes, x.collection_id, 0 || terms || added);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._repair_text IS 'The fourth step of a text index, once or for some keys at a time: it reads rows again, whose writers wait until this transaction ends.';
+
+CREATE FUNCTION pgsim._require_all_texts(c pgsim._collection) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF row_security_active(c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
+            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make it in a READ COMMITTED transaction.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._require_all_texts IS 'Raises PS032 or PS035 where the caller would not see each row of a collection as it is now, as the making of a text index must.';
+
 CREATE FUNCTION pgsim._require_text_backend(backend text) RETURNS name
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -8889,6 +9049,9 @@ BEGIN
     IF NOT x.complete OR NOT pgsim._text_usable(x, c.relation, c.key_columns) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is not kept up: a column or the configuration that it reads was renamed or dropped, or its triggers were off', c.name),
             HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    ELSIF NOT x.built THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is still being made', c.name),
+            HINT = format('Try again when it is; if nobody is at it any more, SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
     END IF;
 END
 $$;
@@ -9200,62 +9363,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c pgsim._collection;
-    x pgsim._text;
-    columns text[];
-    column_weights float8[];
-    config_name text;
-    bad text;
+    documents regclass := pgsim._begin_text(collection, text_config, weights, k1, b, backend);
 BEGIN
-    PERFORM pgsim._require_registrar();
-    c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
-    PERFORM pgsim._check_text_backend(c, backend);
-    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
-            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
-    ELSIF backend = 'pgsim' AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
-            HINT = 'Make it in a READ COMMITTED transaction.';
-    ELSIF backend = 'pgsim' AND row_security_active(c.relation) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
-            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
-    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
-            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
-    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    IF documents IS NOT NULL THEN
+        -- Writers wait from here until the transaction ends.
+        PERFORM pgsim._watch_text(documents);
+        PERFORM pgsim._repair_text(documents, pgsim._changed_texts(documents));
+        PERFORM pgsim._finish_text(documents);
     END IF;
-    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
-    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
-            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
-    END IF;
-    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
-    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
-    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
-    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
-    IF columns IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
-            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
-    END IF;
-    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
-    IF bad IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
-            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
-    END IF;
-    config_name := coalesce(
-        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
-        c.text_config);
-    IF backend <> 'pgsim' THEN
-        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
-        RETURN;
-    END IF;
-    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
-    -- Writers wait from here until the transaction ends.
-    PERFORM pgsim._sync_triggers(c);
-    PERFORM pgsim._fill_text(c, x);
 END
 $$;
 COMMENT ON FUNCTION pgsim.enable_text IS
@@ -9264,7 +9379,8 @@ $$Makes a text index of a collection, so that its rows can be ranked by BM25: a 
 text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
 columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
 backend: pg_textsearch, where that extension is installed, has it make and keep an index of its own on the table: its weights are 0 and 1, k1 is 0.1 to 10, and
-text_form is any alone. The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
+text_form is any alone; while it is made writers of the table wait. pgsim's own index is kept in the transaction of whoever writes. While it is filled nobody waits;
+then triggers are made, what has changed meanwhile is read again, and writers wait for that and the end of the transaction.
 Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._text_backend_again(c pgsim._collection, t pgsim._text_backend) RETURNS text
@@ -9416,6 +9532,26 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._text_drift IS 'How a text index disagrees with itself or with its base table: in its rows, their lengths, or how many rows have a word, of which some are looked at. NULL when it does not.';
 
+CREATE FUNCTION pgsim._text_in_making(documents regclass, OUT c pgsim._collection, OUT x pgsim._text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._require_registrar();
+    SELECT s.* INTO x FROM pgsim._text AS s WHERE s.documents = _text_in_making.documents;
+    SELECT s.* INTO c FROM pgsim._collection AS s WHERE s.id = x.collection_id;
+    IF c.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = 'the text index that is being made was dropped meanwhile', HINT = 'Make it again with pgsim.enable_text.';
+    ELSIF NOT x.complete OR NOT pgsim._text_usable(x, c.relation, c.key_columns) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('a column or the configuration of the text index of collection %L was renamed or dropped while it was made', c.name),
+            HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    END IF;
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._require_all_texts(c);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_in_making IS 'The collection and the text index whose documents are in a table, between two steps of its making; PS035 where it is gone.';
+
 CREATE FUNCTION pgsim._text_insertion(x pgsim._text, key_columns text[], source text, condition text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -9555,6 +9691,9 @@ BEGIN
     ELSIF NOT x.complete THEN
         RETURN QUERY SELECT 'error', subject, 'its text index is not kept up: a column that it reads was renamed or dropped, or its triggers were off', again;
         RETURN;
+    ELSIF NOT x.built THEN
+        RETURN QUERY SELECT 'error', subject, 'its text index is not complete: its making failed or is under way', again;
+        RETURN;
     END IF;
     IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(pgsim._text_query, int, boolean)') IS NULL THEN
         RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
@@ -9595,7 +9734,7 @@ DECLARE
 BEGIN
     SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
     IF x.collection_id IS NULL THEN
-        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete
+        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete, x.built
         FROM pgsim._text_backend AS s WHERE s.collection_id = c.id;
     END IF;
     IF x.collection_id IS NULL THEN
@@ -9917,6 +10056,18 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._text_words IS
     'What a text query asks for: words, which of them stand for one word of the query and how much each counts; a condition over their numbers in braces, and a tsquery that the text is to match where only the text can tell.';
+
+CREATE FUNCTION pgsim._watch_text(documents regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+BEGIN
+    PERFORM pgsim._sync_triggers(made.c);
+END
+$$;
+COMMENT ON FUNCTION pgsim._watch_text IS 'The second step of a text index: from the end of this transaction on it follows its table. Writers wait for that end.';
 
 CREATE FUNCTION pgsim.snippet(collection text, key text, query text, options jsonb = '{}', text_form text = 'any') RETURNS text
 LANGUAGE plpgsql STABLE
