@@ -8495,7 +8495,7 @@ BEGIN
     -- The triggers go first, and writers wait until all of it is gone.
     PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
     WHERE cardinality(tables) > 0;
-    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)']) AS f WHERE x.collection_id = c.id LOOP
+    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(ARRAY[x.words_function || '(text[])', x.best_function || '(text[], int, boolean)']) AS f WHERE x.collection_id = c.id LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', made);
     END LOOP;
     DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;
@@ -8772,13 +8772,16 @@ DECLARE
     reader text;
 BEGIN
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[]) '
         'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
-    SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
-    FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
-    CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h;
+    -- Rarest first. A word that two writers met at once has two ids.
+    SELECT array_agg(g.lexeme), array_agg(g.ids), array_agg(g.docs), array_agg(g.top) INTO lexemes, ids, docs, tops
+    FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
+          FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+          CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
+          GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g;
 END
 $body$, x.vocabulary, x.changes));
 
@@ -8817,18 +8820,22 @@ $body$, replace(key_text, '%', '%%'), pgsim._key_list('f.', c.key_columns, true)
             (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
     END LOOP;
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(q pgsim._text_query, depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT candidates bigint, OUT rounds int, OUT proven boolean) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT words int, OUT candidates bigint, OUT rounds int, OUT proven boolean) '
         'LANGUAGE plpgsql STABLE %s AS %L', x.best_function, settings, format($body$
 DECLARE
-    n int := cardinality(q.ids);
+    n int;
     kept int := 2 * depth + 60;
-    -- Read once from its text: the vector that came with a query would be unpacked for every row.
-    vector %1$s.sparsevec := q.vector::text;
-    units %1$s.sparsevec[] := q.units;
-    weights float8[] := q.weights;
-    mean float8 := q.average;
+    known record;
+    ids text[];
+    docs float8[];
+    weights float8[];
+    bounds float8[];
+    units %1$s.sparsevec[];
+    vector %1$s.sparsevec;
+    mean float8;
+    spread float8;
+    slack float8;
     cutoff float8;
-    slack float8 := 2e-7 * (8 + n);
     reach int := 0;
     reached float8 := 0;
     wanted float8 := greatest(100, 10 * depth);
@@ -8842,16 +8849,33 @@ DECLARE
     parts_5 int[];
     parts_6 int[];
 BEGIN
+    known := %4$s(asked);
+    mean := known.average;
+    spread := greatest(1, known.inverse * mean);
+    SELECT array_agg(m.weight), array_agg(m.weight * least(%5$s, m.top * spread)), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
+    INTO weights, bounds, units, vector
+    FROM (SELECT k.*, ln(1 + (known.total - least(k.docs, known.total) + 0.5) / (least(k.docs, known.total) + 0.5)) AS weight
+          FROM unnest(known.ids, known.docs, known.tops) AS k (ids, docs, top)) AS m;
+    ids := known.ids;
+    docs := known.docs;
+    n := coalesce(cardinality(ids), 0);
+    words := n;
+    slack := 2e-7 * (8 + n);
     rounds := 1;
+    IF n = 0 THEN
+        proven := true;
+        RETURN;
+    END IF;
     WHILE reach < n LOOP
         -- One more word, but for one that has very many rows where there are enough.
-        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND q.docs[reach + 1] <= 4 * wanted) LOOP
+        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND docs[reach + 1] <= 4 * wanted) LOOP
             reach := reach + 1;
-            reached := reached + q.docs[reach];
+            reached := reached + docs[reach];
         END LOOP;
         EXIT WHEN reach = n;
         rounds := rounds + 1;
-        parts_1 := ('{' || array_to_string(q.ids[1 : reach], ',') || '}')::int[];
+        parts_1 := ('{' || array_to_string(ids[1 : reach], ',') || '}')::int[];
         SELECT count(*), min(r.l) INTO found, least_score
         FROM (SELECT s.a * least(1, mean / s.average) * (1 - slack) AS l
               FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
@@ -8861,10 +8885,10 @@ BEGIN
         wanted := 8 * reached;
     END LOOP;
     least_score := coalesce(least_score, 0) * (1 - 1e-6);
-    cutoff := least_score * (1 - 1e-6) / (q.spread * (1 + slack));
-    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) END;
+    cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
+    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(ids, docs, weights, bounds, least_score) END;
     IF coalesce(clauses, '{}') = '{}' THEN
-        clauses := ARRAY[array_to_string(q.ids, ',')];
+        clauses := ARRAY[array_to_string(ids, ',')];
     END IF;
     parts_1 := ('{' || clauses[1] || '}')::int[];
     parts_2 := ('{' || clauses[2] || '}')::int[];
@@ -8876,9 +8900,9 @@ BEGIN
     %3$s
     END CASE;
 END
-$body$, vectors, x.documents, rankings));
+$body$, vectors, x.documents, rankings, x.words_function, x.k1 + 1));
     UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
-    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
+    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(text[], int, boolean)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
         -- What is known of words the owner of pgsim sums up for those who may read the table; the best rows are found by the caller's own rights.
         FOR reader IN
@@ -8908,7 +8932,7 @@ DECLARE
     w record;
     inverse float8;
     lexemes text[];
-    terms int[];
+    ids text[];
     docs float8[];
     tops float8[];
     units text[];
@@ -8916,33 +8940,23 @@ DECLARE
 BEGIN
     w := pgsim._text_words(c, x, query, form);
     q.bound := row_security_active(c.relation);
-    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
-    INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
+    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.ids, r.docs, r.tops FROM %s($1) AS r', x.words_function)
+    INTO q.rows, q.average, inverse, lexemes, ids, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
-    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity; where none do, and none has two ids, it takes less.
-    IF form IN ('any', 'all', 'phrase') AND cardinality(lexemes) = (SELECT count(DISTINCT l) FROM unnest(lexemes) AS l) THEN
-        SELECT array_agg(m.lexeme), array_agg(m.term::text), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
-               array_agg('{' || m.term || ':1}/1000000000'), '{' || string_agg(m.term || ':' || m.weight::real, ',') || '}/1000000000'
-        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
-        FROM (SELECT k.lexeme, k.term, k.docs, k.top, ln(1 + (q.rows - least(k.docs, q.rows) + 0.5) / (least(k.docs, q.rows) + 0.5)) AS weight
-              FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) WHERE k.docs > 0 ORDER BY k.docs, k.lexeme COLLATE "C" LIMIT 8000) AS m;
-    ELSE
-        SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
-               array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
-               '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
-        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity.
+    SELECT array_agg(m.lexeme), array_agg(m.ids), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
+           array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
+    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    FROM (
+        SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight
         FROM (
-            SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
-                   row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
-            FROM (
-                SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
-                FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
-                      FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
-                JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
-            ) AS g
-        ) AS m
-        WHERE m.place <= 8000;
-    END IF;
+            SELECT k.*, u.boost, sum(k.docs) OVER (PARTITION BY u.part) AS together
+            FROM unnest(lexemes, ids, docs, tops) AS k (lexeme, ids, docs, top)
+            JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = k.lexeme
+        ) AS g
+        ORDER BY g.docs, g.lexeme COLLATE "C" LIMIT 8000
+    ) AS m;
     q.units := units;
     q.vector := vector;
     IF form IN ('all', 'phrase') THEN
@@ -9066,12 +9080,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();
-    read_at timestamptz;
+    read_from timestamptz;
+    read_until timestamptz;
     x pgsim._text := pgsim._text_row(c);
     q pgsim._text_query;
     settings jsonb := '{}';
     previous jsonb;
     clauses text[] := '{}';
+    lexemes text[];
     n int;
     reach int := 0;
     reached float8 := 0;
@@ -9097,12 +9113,22 @@ BEGIN
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
         PERFORM pgsim._require_select(c.relation, x.documents);
     END IF;
-    q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
-    read_at := clock_timestamp();
     keys := '{}';
     scores := '{}';
-    n := coalesce(cardinality(q.ids), 0);
-    IF q.vector IS NOT NULL AND depth > 0 THEN
+    IF form = 'any' AND predicate IS NULL AND depth > 0 AND octet_length(query) < 2000 AND x.base_name = c.relation::text AND NOT row_security_active(c.relation) THEN
+        lexemes := tsvector_to_array(to_tsvector(x.text_config::regconfig, query));
+        IF lexemes <> '{}' THEN
+            EXECUTE format('SELECT r.keys, r.scores, r.words, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function)
+            INTO keys, scores, n, scored, rounds, proven USING lexemes, depth, explained;
+        END IF;
+    END IF;
+    IF explained OR NOT proven THEN
+        read_from := clock_timestamp();
+        q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
+        read_until := clock_timestamp();
+        n := coalesce(cardinality(q.ids), 0);
+    END IF;
+    IF NOT proven AND q.vector IS NOT NULL AND depth > 0 THEN
         all_docs := (SELECT sum(d) FROM unnest(q.docs) AS d);
         IF predicate IS NOT NULL THEN
             settings := jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')));
@@ -9129,10 +9155,7 @@ BEGIN
             -- False where more rows match than was expected.
             filter_first := q.bound OR admitted <= all_docs;
         END IF;
-        IF form = 'any' AND predicate IS NULL AND NOT q.bound AND x.base_name = c.relation::text THEN
-            EXECUTE format('SELECT r.keys, r.scores, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function) INTO keys, scores, scored, rounds, proven USING q, depth, explained;
-        END IF;
-        IF NOT filter_first AND NOT proven THEN
+        IF NOT filter_first THEN
             -- No scan of all rows: each would have its words' ids taken from its impacts.
             previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
             -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
@@ -9151,7 +9174,7 @@ BEGIN
                     wanted := 8 * reached;
                 ELSE
                     least_score := least_score * (1 - 1e-6);
-                    clauses := pgsim._text_clauses(q, least_score);
+                    clauses := pgsim._text_clauses(q.ids, q.docs, q.weights, q.bounds, least_score);
                     EXIT;
                 END IF;
             END LOOP;
@@ -9170,7 +9193,7 @@ BEGIN
     details := jsonb_build_object('words', n, 'rounds', rounds, 'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
     IF explained THEN
         details := details || jsonb_build_object(
-            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_until - read_from), 'ranking', extract(epoch FROM clock_timestamp() - started - (read_until - read_from)),
             'rows', q.rows, 'mean_length', q.average,
             'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
                            FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));
@@ -9466,13 +9489,13 @@ $$;
 COMMENT ON FUNCTION pgsim._text_backend_statement IS
     'The statement of a text search by another extension''s index, over $1, the filter''s values, $2, the query, and $3, the index''s name: keys and scores of the best, and, filter first, how many rows the filter gave.';
 
-CREATE FUNCTION pgsim._text_clauses(q pgsim._text_query, least_score float8) RETURNS text[]
+CREATE FUNCTION pgsim._text_clauses(ids text[], docs float8[], weights float8[], bounds float8[], least_score float8) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    n int := cardinality(q.ids);
-    total float8 := (SELECT sum(u) FROM unnest(q.bounds) AS u);
+    n int := cardinality(ids);
+    total float8 := (SELECT sum(u) FROM unnest(bounds) AS u);
     clauses text[] := '{}';
     clause text;
     reads float8[] := '{}';
@@ -9487,10 +9510,10 @@ BEGIN
         read := 0;
         FOR i IN 1 .. n LOOP
             EXIT WHEN rest < least_score;
-            IF i <> skipped AND q.weights[i] > 0 THEN
-                clause := clause || ',' || q.ids[i];
-                rest := rest - q.bounds[i];
-                read := read + q.docs[i];
+            IF i <> skipped AND weights[i] > 0 THEN
+                clause := clause || ',' || ids[i];
+                rest := rest - bounds[i];
+                read := read + docs[i];
             END IF;
         END LOOP;
         IF rest < least_score AND clause <> ALL (clauses) THEN
@@ -9702,7 +9725,7 @@ BEGIN
         RETURN QUERY SELECT 'error', subject, 'its text index is not complete: its making failed or is under way', again;
         RETURN;
     END IF;
-    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(pgsim._text_query, int, boolean)') IS NULL THEN
+    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(text[], int, boolean)') IS NULL THEN
         RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
     END IF;
     SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
@@ -9965,11 +9988,16 @@ RETURN ARRAY(SELECT pg_catalog.substr(' ' || word || ' ', i, 3) FROM pg_catalog.
 COMMENT ON FUNCTION pgsim._text_trigrams IS 'The trigrams of a word, a space before and after it. An index is made of it, so it never changes.';
 
 CREATE FUNCTION pgsim._text_usable(x pgsim._text, relation regclass, key_columns text[]) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
--- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
-RETURN key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped)
+AS $$
+BEGIN
+    -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
+    RETURN NOT EXISTS (SELECT FROM unnest(key_columns || x.columns) AS n (name)
+                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = n.name AND NOT a.attisdropped))
        AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config);
+END
+$$;
 COMMENT ON FUNCTION pgsim._text_usable IS 'Whether the columns and the configuration that a text index reads are still there, under their names.';
 
 CREATE FUNCTION pgsim._text_vector(config regconfig, contents text[]) RETURNS tsvector

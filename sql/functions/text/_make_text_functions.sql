@@ -16,13 +16,16 @@ DECLARE
     reader text;
 BEGIN
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[]) '
         'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
-    SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
-    FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
-    CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h;
+    -- Rarest first. A word that two writers met at once has two ids.
+    SELECT array_agg(g.lexeme), array_agg(g.ids), array_agg(g.docs), array_agg(g.top) INTO lexemes, ids, docs, tops
+    FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
+          FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+          CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
+          GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g;
 END
 $body$, x.vocabulary, x.changes));
 
@@ -61,18 +64,22 @@ $body$, replace(key_text, '%', '%%'), pgsim._key_list('f.', c.key_columns, true)
             (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
     END LOOP;
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(q pgsim._text_query, depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT candidates bigint, OUT rounds int, OUT proven boolean) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT words int, OUT candidates bigint, OUT rounds int, OUT proven boolean) '
         'LANGUAGE plpgsql STABLE %s AS %L', x.best_function, settings, format($body$
 DECLARE
-    n int := cardinality(q.ids);
+    n int;
     kept int := 2 * depth + 60;
-    -- Read once from its text: the vector that came with a query would be unpacked for every row.
-    vector %1$s.sparsevec := q.vector::text;
-    units %1$s.sparsevec[] := q.units;
-    weights float8[] := q.weights;
-    mean float8 := q.average;
+    known record;
+    ids text[];
+    docs float8[];
+    weights float8[];
+    bounds float8[];
+    units %1$s.sparsevec[];
+    vector %1$s.sparsevec;
+    mean float8;
+    spread float8;
+    slack float8;
     cutoff float8;
-    slack float8 := 2e-7 * (8 + n);
     reach int := 0;
     reached float8 := 0;
     wanted float8 := greatest(100, 10 * depth);
@@ -86,16 +93,33 @@ DECLARE
     parts_5 int[];
     parts_6 int[];
 BEGIN
+    known := %4$s(asked);
+    mean := known.average;
+    spread := greatest(1, known.inverse * mean);
+    SELECT array_agg(m.weight), array_agg(m.weight * least(%5$s, m.top * spread)), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
+    INTO weights, bounds, units, vector
+    FROM (SELECT k.*, ln(1 + (known.total - least(k.docs, known.total) + 0.5) / (least(k.docs, known.total) + 0.5)) AS weight
+          FROM unnest(known.ids, known.docs, known.tops) AS k (ids, docs, top)) AS m;
+    ids := known.ids;
+    docs := known.docs;
+    n := coalesce(cardinality(ids), 0);
+    words := n;
+    slack := 2e-7 * (8 + n);
     rounds := 1;
+    IF n = 0 THEN
+        proven := true;
+        RETURN;
+    END IF;
     WHILE reach < n LOOP
         -- One more word, but for one that has very many rows where there are enough.
-        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND q.docs[reach + 1] <= 4 * wanted) LOOP
+        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND docs[reach + 1] <= 4 * wanted) LOOP
             reach := reach + 1;
-            reached := reached + q.docs[reach];
+            reached := reached + docs[reach];
         END LOOP;
         EXIT WHEN reach = n;
         rounds := rounds + 1;
-        parts_1 := ('{' || array_to_string(q.ids[1 : reach], ',') || '}')::int[];
+        parts_1 := ('{' || array_to_string(ids[1 : reach], ',') || '}')::int[];
         SELECT count(*), min(r.l) INTO found, least_score
         FROM (SELECT s.a * least(1, mean / s.average) * (1 - slack) AS l
               FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
@@ -105,10 +129,10 @@ BEGIN
         wanted := 8 * reached;
     END LOOP;
     least_score := coalesce(least_score, 0) * (1 - 1e-6);
-    cutoff := least_score * (1 - 1e-6) / (q.spread * (1 + slack));
-    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) END;
+    cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
+    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(ids, docs, weights, bounds, least_score) END;
     IF coalesce(clauses, '{}') = '{}' THEN
-        clauses := ARRAY[array_to_string(q.ids, ',')];
+        clauses := ARRAY[array_to_string(ids, ',')];
     END IF;
     parts_1 := ('{' || clauses[1] || '}')::int[];
     parts_2 := ('{' || clauses[2] || '}')::int[];
@@ -120,9 +144,9 @@ BEGIN
     %3$s
     END CASE;
 END
-$body$, vectors, x.documents, rankings));
+$body$, vectors, x.documents, rankings, x.words_function, x.k1 + 1));
     UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
-    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
+    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(text[], int, boolean)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
         -- What is known of words the owner of pgsim sums up for those who may read the table; the best rows are found by the caller's own rights.
         FOR reader IN
