@@ -3902,9 +3902,9 @@ BEGIN
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights does not name the leg %s', wrong), HINT = 'Give each leg a weight; 0 leaves it out.';
     END IF;
-    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN NOT (w.value)::numeric BETWEEN 0 AND 1e6 ELSE true END LIMIT 1;
+    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN NOT ((w.value)::numeric = 0 OR (w.value)::numeric BETWEEN 1e-100 AND 1e6) ELSE true END LIMIT 1;
     IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is a number from 0 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is 0, or a number from 1e-100 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
     END IF;
     RETURN ARRAY(SELECT (weights ->> n.name)::float8 FROM unnest(names) WITH ORDINALITY AS n (name, ordinal) ORDER BY n.ordinal);
 END
@@ -8495,7 +8495,7 @@ BEGIN
     -- The triggers go first, and writers wait until all of it is gone.
     PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
     WHERE cardinality(tables) > 0;
-    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(ARRAY[x.words_function || '(text[])', x.best_function || '(text[], int, boolean)']) AS f WHERE x.collection_id = c.id LOOP
+    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(pgsim._text_functions(x)) AS f WHERE x.collection_id = c.id LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', made);
     END LOOP;
     DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;
@@ -8768,6 +8768,7 @@ DECLARE
     key_text text;
     ranking text;
     rankings text := '';
+    source text;
     made text;
     reader text;
 BEGIN
@@ -8789,7 +8790,7 @@ $body$, x.vocabulary, x.changes));
                                                        FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)) END;
     ranking := format($body$
     SELECT array_agg(%1$s ORDER BY f.score DESC, %2$s), array_agg(f.score ORDER BY f.score DESC, %2$s),
-           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
+           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor) AND (first_lowest IS NULL OR first_lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
     INTO keys, scores, proven
     FROM (
         SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
@@ -8800,7 +8801,7 @@ $body$, x.vocabulary, x.changes));
                 SELECT r.*, row_number() OVER (ORDER BY r.u DESC) AS place
                 FROM (
                     SELECT s.*, s.a * greatest(1, mean / s.average) * (1 + slack) AS u, s.a * least(1, mean / s.average) * (1 - slack) AS l
-                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) vector) AS a FROM %7$s AS d WHERE %%1$s OFFSET 0) AS s
+                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) vector) AS a FROM %7$s AS d WHERE d.ctid = ANY (firsts)%%1$s OFFSET 0) AS s
                     WHERE s.a > cutoff AND s.a * greatest(1, mean / s.average) * (1 + slack) >= least_score
                     ORDER BY u DESC LIMIT kept
                 ) AS r
@@ -8810,21 +8811,23 @@ $body$, x.vocabulary, x.changes));
         ORDER BY score DESC, %8$s LIMIT depth
     ) AS f;
     IF counted THEN
-        candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
+        candidates := CASE WHEN rounds > 1 THEN reached ELSE 0 END + %%2$s;
     END IF;
 $body$, replace(key_text, '%', '%%'), pgsim._key_list('f.', c.key_columns, true), replace(c.relation::text, '%', '%%'),
         replace(pgsim._key_join('b.', 'o.', c.key_columns, true), '%', '%%'), pgsim._text_score(x, 'o.', 'mean'),
         vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
-    FOR i IN 1 .. 6 LOOP
+    FOR i IN 0 .. 6 LOOP
+        source := (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j);
         rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,
-            (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
+            CASE WHEN i > 0 THEN format(' UNION ALL SELECT d.*, -(d.impacts OPERATOR(%s.<#>) vector) FROM %s AS d WHERE %s AND d.ctid <> ALL (firsts)', vectors, x.documents, source) END,
+            CASE WHEN i > 0 THEN format('(SELECT count(*) FROM %s AS d WHERE %s)', x.documents, source) ELSE '0' END));
     END LOOP;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION %s(asked text[], depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT words int, OUT candidates bigint, OUT rounds int, OUT proven boolean) '
         'LANGUAGE plpgsql STABLE %s AS %L', x.best_function, settings, format($body$
 DECLARE
     n int;
-    kept int := 2 * depth + 60;
+    kept int;
     known record;
     ids text[];
     docs float8[];
@@ -8838,9 +8841,11 @@ DECLARE
     cutoff float8;
     reach int := 0;
     reached float8 := 0;
-    wanted float8 := greatest(100, 10 * depth);
+    wanted float8 := greatest(50, 5 * depth);
     least_score float8 := 0;
-    found bigint;
+    firsts tid[];
+    first_lowest float8;
+    rest float8;
     clauses text[];
     parts_1 int[];
     parts_2 int[];
@@ -8862,6 +8867,8 @@ BEGIN
     n := coalesce(cardinality(ids), 0);
     words := n;
     slack := 2e-7 * (8 + n);
+    -- The further the mean length has moved, the more rows may be among the best.
+    kept := CASE WHEN spread < 1.05 THEN depth + 50 ELSE 2 * depth + 60 END;
     rounds := 1;
     IF n = 0 THEN
         proven := true;
@@ -8876,18 +8883,27 @@ BEGIN
         EXIT WHEN reach = n;
         rounds := rounds + 1;
         parts_1 := ('{' || array_to_string(ids[1 : reach], ',') || '}')::int[];
-        SELECT count(*), min(r.l) INTO found, least_score
-        FROM (SELECT s.a * least(1, mean / s.average) * (1 - slack) AS l
-              FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
-              WHERE s.a > 0 ORDER BY l DESC LIMIT depth) AS r;
-        EXIT WHEN found = depth;
-        least_score := 0;
+        SELECT array_agg(r.ctid), (array_agg(r.l ORDER BY r.l DESC))[depth], CASE WHEN count(*) = kept THEN min(r.u) END INTO firsts, least_score, first_lowest
+        FROM (SELECT s.ctid, s.a * greatest(1, mean / s.average) * (1 + slack) AS u, s.a * least(1, mean / s.average) * (1 - slack) AS l
+              FROM (SELECT d.ctid, d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
+              WHERE s.a > 0 ORDER BY u DESC LIMIT kept) AS r;
+        EXIT WHEN least_score > 0;
         wanted := 8 * reached;
     END LOOP;
-    least_score := coalesce(least_score, 0) * (1 - 1e-6);
-    cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
-    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(ids, docs, weights, bounds, least_score) END;
-    IF coalesce(clauses, '{}') = '{}' THEN
+    IF least_score > 0 THEN
+        -- All rows with these words are known now. A row that has none of them needs as much from the others.
+        least_score := least_score * (1 - 1e-6);
+        cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
+        rest := (SELECT sum(b) FROM unnest(bounds[reach + 1 :]) AS b);
+        clauses := CASE WHEN rest < least_score THEN '{}' ELSE pgsim._text_clauses(ids[reach + 1 :], docs[reach + 1 :], weights[reach + 1 :], bounds[reach + 1 :], least_score) END;
+        IF rest >= least_score AND clauses = '{}' THEN
+            clauses := ARRAY[array_to_string(ids[reach + 1 :], ',')];
+        END IF;
+    ELSE
+        least_score := 0;
+        cutoff := 0;
+        firsts := '{}';
+        first_lowest := NULL;
         clauses := ARRAY[array_to_string(ids, ',')];
     END IF;
     parts_1 := ('{' || clauses[1] || '}')::int[];
@@ -8902,7 +8918,7 @@ BEGIN
 END
 $body$, vectors, x.documents, rankings, x.words_function, x.k1 + 1));
     UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
-    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(text[], int, boolean)'] LOOP
+    FOREACH made IN ARRAY pgsim._text_functions(x) LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
         -- What is known of words the owner of pgsim sums up for those who may read the table; the best rows are found by the caller's own rights.
         FOR reader IN
@@ -9562,6 +9578,12 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._text_drift IS 'How a text index disagrees with itself or with its base table: in its rows, their lengths, or how many rows have a word, of which some are looked at. NULL when it does not.';
 
+CREATE FUNCTION pgsim._text_functions(x pgsim._text) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+RETURN ARRAY[x.words_function || '(text[])', x.best_function || '(text[], int, boolean)'];
+COMMENT ON FUNCTION pgsim._text_functions IS 'The functions of a text index with their arguments, as DROP FUNCTION takes them.';
+
 CREATE FUNCTION pgsim._text_in_making(documents regclass, OUT c pgsim._collection, OUT x pgsim._text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -9725,7 +9747,7 @@ BEGIN
         RETURN QUERY SELECT 'error', subject, 'its text index is not complete: its making failed or is under way', again;
         RETURN;
     END IF;
-    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(text[], int, boolean)') IS NULL THEN
+    IF EXISTS (SELECT FROM unnest(pgsim._text_functions(x)) AS f WHERE to_regprocedure(f) IS NULL) THEN
         RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
     END IF;
     SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
@@ -9995,7 +10017,7 @@ BEGIN
     -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
     RETURN NOT EXISTS (SELECT FROM unnest(key_columns || x.columns) AS n (name)
                        WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = n.name AND NOT a.attisdropped))
-       AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config);
+       AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE n.nspname = (parse_ident(x.text_config))[1] AND f.cfgname = (parse_ident(x.text_config))[2]);
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_usable IS 'Whether the columns and the configuration that a text index reads are still there, under their names.';

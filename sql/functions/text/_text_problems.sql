@@ -22,7 +22,7 @@ BEGIN
         RETURN QUERY SELECT 'error', subject, 'its text index is not complete: its making failed or is under way', again;
         RETURN;
     END IF;
-    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(text[], int, boolean)') IS NULL THEN
+    IF EXISTS (SELECT FROM unnest(pgsim._text_functions(x)) AS f WHERE to_regprocedure(f) IS NULL) THEN
         RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
     END IF;
     SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
