@@ -772,7 +772,9 @@ def enable_text(
     b: float = 0.75,
     backend: str = "pgsim",
 ) -> Steps[None]:
-    """Make a text index of a collection, so that ``text_query`` ranks its rows by BM25; while it is made writers wait.
+    """Make a text index of a collection, so that ``text_query`` ranks its rows by BM25.
+
+    Writers wait at its end, until the transaction ends; `pgsim.indexes.enable_text_concurrently` makes it in steps.
 
     Args:
         collection: the collection's name.

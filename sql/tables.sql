@@ -343,6 +343,11 @@ CREATE TABLE pgsim._text (
     k1 float8 NOT NULL,
     b float8 NOT NULL,
     complete boolean NOT NULL DEFAULT true,
+    -- False while rows that changed during the filling are still to be read again. Those are of transactions since filled_from, but for some of which the
+    -- filling saw all.
+    built boolean NOT NULL DEFAULT true,
+    filled_from xid8,
+    filled_with xid[],
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';

@@ -390,6 +390,11 @@ CREATE TABLE pgsim._text (
     k1 float8 NOT NULL,
     b float8 NOT NULL,
     complete boolean NOT NULL DEFAULT true,
+    -- False while rows that changed during the filling are still to be read again. Those are of transactions since filled_from, but for some of which the
+    -- filling saw all.
+    built boolean NOT NULL DEFAULT true,
+    filled_from xid8,
+    filled_with xid[],
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
@@ -4686,9 +4691,9 @@ BEGIN
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights does not name the leg %s', wrong), HINT = 'Give each leg a weight; 0 leaves it out.';
     END IF;
-    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN NOT (w.value)::numeric BETWEEN 0 AND 1e6 ELSE true END LIMIT 1;
+    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN NOT ((w.value)::numeric = 0 OR (w.value)::numeric BETWEEN 1e-100 AND 1e6) ELSE true END LIMIT 1;
     IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is a number from 0 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is 0, or a number from 1e-100 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
     END IF;
     RETURN ARRAY(SELECT (weights ->> n.name)::float8 FROM unnest(names) WITH ORDINALITY AS n (name, ordinal) ORDER BY n.ordinal);
 END
@@ -10164,6 +10169,92 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION pgsim._top_weights IS 'A sparse vector with its n greatest weights alone, whatever their sign; of equal ones the first. Indexes are made of it, so it never changes.';
 
+CREATE FUNCTION pgsim._begin_text(collection text, text_config regconfig, weights jsonb, k1 float8, b float8, backend text) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    x pgsim._text;
+    columns text[];
+    column_weights float8[];
+    config_name text;
+    bad text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._check_text_backend(c, backend);
+    -- Whoever makes one at the same time waits, and is told then.
+    PERFORM FROM pgsim._collection AS s WHERE s.id = c.id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
+            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
+    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
+            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
+    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    END IF;
+    IF backend = 'pgsim' THEN
+        PERFORM pgsim._require_all_texts(c);
+    END IF;
+    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
+    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
+            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
+    END IF;
+    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
+    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
+    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
+    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
+    IF columns IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
+            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
+    END IF;
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
+            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    END IF;
+    config_name := coalesce(
+        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = _begin_text.text_config),
+        c.text_config);
+    IF backend <> 'pgsim' THEN
+        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
+        RETURN NULL;
+    END IF;
+    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
+    PERFORM pgsim._fill_text(c, x);
+    RETURN x.documents;
+END
+$$;
+COMMENT ON FUNCTION pgsim._begin_text IS
+    'The first step of a text index, that takes the time: its tables are made and filled, and no writer waits. It returns the table of its documents, by which the next steps know it: _watch_text, _changed_texts, _repair_text and _finish_text. NULL: another extension keeps the index, and it is made.';
+
+CREATE FUNCTION pgsim._changed_texts(documents regclass) RETURNS text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+    c pgsim._collection := made.c;
+    keys text[];
+BEGIN
+    -- What the filling could not see is of a transaction that was under way then or came later. Volatile: it is to see what was committed until now.
+    EXECUTE format('SELECT array_agg(n.key) FROM (SELECT %s FROM %s AS b WHERE age(b.xmin) <= age($1) AND b.xmin <> ALL ($2) UNION '
+                   'SELECT %s FROM (SELECT %s FROM %s AS d WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)) AS g) AS n (key)',
+        pgsim._key_text(c.relation, 'b.', c.key_columns), c.relation, pgsim._key_text(c.relation, 'g.', c.key_columns),
+        (SELECT string_agg(format('d.%I AS %I', n.name, k.name), ', ') FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)
+         JOIN unnest(pgsim._key_names(c.key_columns, true)) WITH ORDINALITY AS n (name, ordinal) USING (ordinal)),
+        documents, c.relation, pgsim._key_join('b.', 'd.', c.key_columns, true))
+    INTO keys USING (made.x).filled_from::xid, (made.x).filled_with;
+    RETURN coalesce(keys, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._changed_texts IS 'The third step of a text index, which locks nothing: keys of the rows that may have changed since it was filled, and of those that are gone.';
+
 CREATE FUNCTION pgsim._check_text_backend(c pgsim._collection, backend text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -10224,7 +10315,7 @@ BEGIN
         persistence, stem || '_vocabulary');
     EXECUTE format('CREATE %sTABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)', persistence, stem || '_changes');
     SELECT c.id, format('pgsim_data.%I', stem || '_documents'), format('pgsim_data.%I', stem || '_vocabulary'), format('pgsim_data.%I', stem || '_changes'),
-           format('pgsim_data.%I', stem || '_words'), format('pgsim_data.%I', stem || '_best'), c.relation::text, _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
+           format('pgsim_data.%I', stem || '_words'), format('pgsim_data.%I', stem || '_best'), c.relation::text, _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, false, NULL::xid8, NULL::xid[], now()
     INTO x;
     INSERT INTO pgsim._text VALUES (x.*);
     FOREACH made IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
@@ -10294,7 +10385,7 @@ BEGIN
     -- The triggers go first, and writers wait until all of it is gone.
     PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
     WHERE cardinality(tables) > 0;
-    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)']) AS f WHERE x.collection_id = c.id LOOP
+    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(pgsim._text_functions(x)) AS f WHERE x.collection_id = c.id LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', made);
     END LOOP;
     DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;
@@ -10382,6 +10473,10 @@ BEGIN
     FOR index_name IN SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid IN (x.documents, x.vocabulary) AND NOT i.indisprimary LOOP
         EXECUTE format('DROP INDEX %s', index_name);
     END LOOP;
+    -- Of a transaction that is seen here, which may be this one, the next statement sees all.
+    UPDATE pgsim._text AS s SET filled_from = pg_snapshot_xmin(pg_current_snapshot()) WHERE s.collection_id = x.collection_id RETURNING * INTO x;
+    EXECUTE format('SELECT array_agg(n.xmin) FROM (SELECT DISTINCT b.xmin FROM %s AS b WHERE age(b.xmin) <= age($1) LIMIT 1000) AS n', c.relation) INTO x.filled_with USING x.filled_from::xid;
+    UPDATE pgsim._text AS s SET filled_with = coalesce(x.filled_with, '{}') WHERE s.collection_id = x.collection_id;
     EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
     EXECUTE pgsim._text_insertion(x, c.key_columns, format('%s AS r', c.relation), NULL) USING '{}'::int[], '{}'::int[], 0, 0::numeric, NULL::float8;
     EXECUTE format('CREATE INDEX ON %s (lexeme)', x.vocabulary);
@@ -10395,6 +10490,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._fill_text IS 'Fills a text index from its base table, whatever was in it before, and makes its indexes.';
+
+CREATE FUNCTION pgsim._finish_text(documents regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+BEGIN
+    UPDATE pgsim._text AS s SET built = true WHERE s.collection_id = (made.c).id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._finish_text IS 'The last step of a text index: searches may use it.';
 
 CREATE FUNCTION pgsim._fold_counts(counts regclass, owner int, terms int[]) RETURNS void
 LANGUAGE plpgsql
@@ -10551,17 +10658,21 @@ DECLARE
     key_text text;
     ranking text;
     rankings text := '';
+    source text;
     made text;
     reader text;
 BEGIN
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[]) '
         'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
-    SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
-    FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
-    CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h;
+    -- Rarest first. A word that two writers met at once has two ids.
+    SELECT array_agg(g.lexeme), array_agg(g.ids), array_agg(g.docs), array_agg(g.top) INTO lexemes, ids, docs, tops
+    FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
+          FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+          CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
+          GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g;
 END
 $body$, x.vocabulary, x.changes));
 
@@ -10569,7 +10680,7 @@ $body$, x.vocabulary, x.changes));
                                                        FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)) END;
     ranking := format($body$
     SELECT array_agg(%1$s ORDER BY f.score DESC, %2$s), array_agg(f.score ORDER BY f.score DESC, %2$s),
-           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
+           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor) AND (first_lowest IS NULL OR first_lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
     INTO keys, scores, proven
     FROM (
         SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
@@ -10580,7 +10691,7 @@ $body$, x.vocabulary, x.changes));
                 SELECT r.*, row_number() OVER (ORDER BY r.u DESC) AS place
                 FROM (
                     SELECT s.*, s.a * greatest(1, mean / s.average) * (1 + slack) AS u, s.a * least(1, mean / s.average) * (1 - slack) AS l
-                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) vector) AS a FROM %7$s AS d WHERE %%1$s OFFSET 0) AS s
+                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) vector) AS a FROM %7$s AS d WHERE d.ctid = ANY (firsts)%%1$s OFFSET 0) AS s
                     WHERE s.a > cutoff AND s.a * greatest(1, mean / s.average) * (1 + slack) >= least_score
                     ORDER BY u DESC LIMIT kept
                 ) AS r
@@ -10590,33 +10701,41 @@ $body$, x.vocabulary, x.changes));
         ORDER BY score DESC, %8$s LIMIT depth
     ) AS f;
     IF counted THEN
-        candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
+        candidates := CASE WHEN rounds > 1 THEN reached ELSE 0 END + %%2$s;
     END IF;
 $body$, replace(key_text, '%', '%%'), pgsim._key_list('f.', c.key_columns, true), replace(c.relation::text, '%', '%%'),
         replace(pgsim._key_join('b.', 'o.', c.key_columns, true), '%', '%%'), pgsim._text_score(x, 'o.', 'mean'),
         vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
-    FOR i IN 1 .. 6 LOOP
+    FOR i IN 0 .. 6 LOOP
+        source := (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j);
         rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,
-            (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
+            CASE WHEN i > 0 THEN format(' UNION ALL SELECT d.*, -(d.impacts OPERATOR(%s.<#>) vector) FROM %s AS d WHERE %s AND d.ctid <> ALL (firsts)', vectors, x.documents, source) END,
+            CASE WHEN i > 0 THEN format('(SELECT count(*) FROM %s AS d WHERE %s)', x.documents, source) ELSE '0' END));
     END LOOP;
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(q pgsim._text_query, depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT candidates bigint, OUT rounds int, OUT proven boolean) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT words int, OUT candidates bigint, OUT rounds int, OUT proven boolean) '
         'LANGUAGE plpgsql STABLE %s AS %L', x.best_function, settings, format($body$
 DECLARE
-    n int := cardinality(q.ids);
-    kept int := 2 * depth + 60;
-    -- Read once from its text: the vector that came with a query would be unpacked for every row.
-    vector %1$s.sparsevec := q.vector::text;
-    units %1$s.sparsevec[] := q.units;
-    weights float8[] := q.weights;
-    mean float8 := q.average;
+    n int;
+    kept int;
+    known record;
+    ids text[];
+    docs float8[];
+    weights float8[];
+    bounds float8[];
+    units %1$s.sparsevec[];
+    vector %1$s.sparsevec;
+    mean float8;
+    spread float8;
+    slack float8;
     cutoff float8;
-    slack float8 := 2e-7 * (8 + n);
     reach int := 0;
     reached float8 := 0;
-    wanted float8 := greatest(100, 10 * depth);
+    wanted float8 := greatest(50, 5 * depth);
     least_score float8 := 0;
-    found bigint;
+    firsts tid[];
+    first_lowest float8;
+    rest float8;
     clauses text[];
     parts_1 int[];
     parts_2 int[];
@@ -10625,29 +10744,57 @@ DECLARE
     parts_5 int[];
     parts_6 int[];
 BEGIN
+    known := %4$s(asked);
+    mean := known.average;
+    spread := greatest(1, known.inverse * mean);
+    SELECT array_agg(m.weight), array_agg(m.weight * least(%5$s, m.top * spread)), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
+    INTO weights, bounds, units, vector
+    FROM (SELECT k.*, ln(1 + (known.total - least(k.docs, known.total) + 0.5) / (least(k.docs, known.total) + 0.5)) AS weight
+          FROM unnest(known.ids, known.docs, known.tops) AS k (ids, docs, top)) AS m;
+    ids := known.ids;
+    docs := known.docs;
+    n := coalesce(cardinality(ids), 0);
+    words := n;
+    slack := 2e-7 * (8 + n);
+    -- The further the mean length has moved, the more rows may be among the best.
+    kept := CASE WHEN spread < 1.05 THEN depth + 50 ELSE 2 * depth + 60 END;
     rounds := 1;
+    IF n = 0 THEN
+        proven := true;
+        RETURN;
+    END IF;
     WHILE reach < n LOOP
         -- One more word, but for one that has very many rows where there are enough.
-        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND q.docs[reach + 1] <= 4 * wanted) LOOP
+        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND docs[reach + 1] <= 4 * wanted) LOOP
             reach := reach + 1;
-            reached := reached + q.docs[reach];
+            reached := reached + docs[reach];
         END LOOP;
         EXIT WHEN reach = n;
         rounds := rounds + 1;
-        parts_1 := ('{' || array_to_string(q.ids[1 : reach], ',') || '}')::int[];
-        SELECT count(*), min(r.l) INTO found, least_score
-        FROM (SELECT s.a * least(1, mean / s.average) * (1 - slack) AS l
-              FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
-              WHERE s.a > 0 ORDER BY l DESC LIMIT depth) AS r;
-        EXIT WHEN found = depth;
-        least_score := 0;
+        parts_1 := ('{' || array_to_string(ids[1 : reach], ',') || '}')::int[];
+        SELECT array_agg(r.ctid), (array_agg(r.l ORDER BY r.l DESC))[depth], CASE WHEN count(*) = kept THEN min(r.u) END INTO firsts, least_score, first_lowest
+        FROM (SELECT s.ctid, s.a * greatest(1, mean / s.average) * (1 + slack) AS u, s.a * least(1, mean / s.average) * (1 - slack) AS l
+              FROM (SELECT d.ctid, d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
+              WHERE s.a > 0 ORDER BY u DESC LIMIT kept) AS r;
+        EXIT WHEN least_score > 0;
         wanted := 8 * reached;
     END LOOP;
-    least_score := coalesce(least_score, 0) * (1 - 1e-6);
-    cutoff := least_score * (1 - 1e-6) / (q.spread * (1 + slack));
-    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) END;
-    IF coalesce(clauses, '{}') = '{}' THEN
-        clauses := ARRAY[array_to_string(q.ids, ',')];
+    IF least_score > 0 THEN
+        -- All rows with these words are known now. A row that has none of them needs as much from the others.
+        least_score := least_score * (1 - 1e-6);
+        cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
+        rest := (SELECT sum(b) FROM unnest(bounds[reach + 1 :]) AS b);
+        clauses := CASE WHEN rest < least_score THEN '{}' ELSE pgsim._text_clauses(ids[reach + 1 :], docs[reach + 1 :], weights[reach + 1 :], bounds[reach + 1 :], least_score) END;
+        IF rest >= least_score AND clauses = '{}' THEN
+            clauses := ARRAY[array_to_string(ids[reach + 1 :], ',')];
+        END IF;
+    ELSE
+        least_score := 0;
+        cutoff := 0;
+        firsts := '{}';
+        first_lowest := NULL;
+        clauses := ARRAY[array_to_string(ids, ',')];
     END IF;
     parts_1 := ('{' || clauses[1] || '}')::int[];
     parts_2 := ('{' || clauses[2] || '}')::int[];
@@ -10659,9 +10806,9 @@ BEGIN
     %3$s
     END CASE;
 END
-$body$, vectors, x.documents, rankings));
+$body$, vectors, x.documents, rankings, x.words_function, x.k1 + 1));
     UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
-    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
+    FOREACH made IN ARRAY pgsim._text_functions(x) LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
         -- What is known of words the owner of pgsim sums up for those who may read the table; the best rows are found by the caller's own rights.
         FOR reader IN
@@ -10691,7 +10838,7 @@ DECLARE
     w record;
     inverse float8;
     lexemes text[];
-    terms int[];
+    ids text[];
     docs float8[];
     tops float8[];
     units text[];
@@ -10699,33 +10846,23 @@ DECLARE
 BEGIN
     w := pgsim._text_words(c, x, query, form);
     q.bound := row_security_active(c.relation);
-    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
-    INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
+    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.ids, r.docs, r.tops FROM %s($1) AS r', x.words_function)
+    INTO q.rows, q.average, inverse, lexemes, ids, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
-    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity; where none do, and none has two ids, it takes less.
-    IF form IN ('any', 'all', 'phrase') AND cardinality(lexemes) = (SELECT count(DISTINCT l) FROM unnest(lexemes) AS l) THEN
-        SELECT array_agg(m.lexeme), array_agg(m.term::text), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
-               array_agg('{' || m.term || ':1}/1000000000'), '{' || string_agg(m.term || ':' || m.weight::real, ',') || '}/1000000000'
-        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
-        FROM (SELECT k.lexeme, k.term, k.docs, k.top, ln(1 + (q.rows - least(k.docs, q.rows) + 0.5) / (least(k.docs, q.rows) + 0.5)) AS weight
-              FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) WHERE k.docs > 0 ORDER BY k.docs, k.lexeme COLLATE "C" LIMIT 8000) AS m;
-    ELSE
-        SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
-               array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
-               '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
-        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity.
+    SELECT array_agg(m.lexeme), array_agg(m.ids), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
+           array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
+    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    FROM (
+        SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight
         FROM (
-            SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
-                   row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
-            FROM (
-                SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
-                FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
-                      FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
-                JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
-            ) AS g
-        ) AS m
-        WHERE m.place <= 8000;
-    END IF;
+            SELECT k.*, u.boost, sum(k.docs) OVER (PARTITION BY u.part) AS together
+            FROM unnest(lexemes, ids, docs, tops) AS k (lexeme, ids, docs, top)
+            JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = k.lexeme
+        ) AS g
+        ORDER BY g.docs, g.lexeme COLLATE "C" LIMIT 8000
+    ) AS m;
     q.units := units;
     q.vector := vector;
     IF form IN ('all', 'phrase') THEN
@@ -10750,6 +10887,59 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._read_text_query IS 'A text query with all that its index knows of its words; of more than 8000 different ones the rarest.';
+
+CREATE FUNCTION pgsim._repair_text(documents regclass, keys text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET client_min_messages = warning
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+    c pgsim._collection := made.c;
+    x pgsim._text := made.x;
+    part text[];
+    locked text[];
+    matched text := pgsim._key_join('r.', 'd.', c.key_columns, true);
+    asked text := format('(SELECT k.given, %s FROM unnest(%%s) AS k (given)) AS %%s', replace(pgsim._key_parse(c.relation, 'k.given', c.key_columns, false), '%', '%%'));
+    terms int[];
+    docs int[];
+    removed int;
+    removed_length numeric;
+    added int[];
+BEGIN
+    FOR i IN 0 .. (cardinality(keys) - 1) / 1000 LOOP
+        part := keys[i * 1000 + 1 : (i + 1) * 1000];
+        -- They are held still while they are read. Of a key that is not there now the row may come meanwhile: its writer sees to it.
+        EXECUTE format('SELECT array_agg(l.given) FROM (SELECT g.given FROM %s AS b JOIN %s ON %s ORDER BY %s FOR NO KEY UPDATE OF b) AS l', c.relation, format(asked, '$1', 'g'),
+            pgsim._key_join('b.', 'g.', c.key_columns, false), pgsim._key_list('b.', c.key_columns, false)) INTO locked USING part;
+        EXECUTE pgsim._text_removal(x, format(asked, '$1', 'r'), format('%s AND (r.given = ANY ($2) OR NOT EXISTS (SELECT FROM %s AS b WHERE %s))',
+            matched, c.relation, pgsim._key_join('b.', 'r.', c.key_columns, false)))
+        INTO terms, docs, removed, removed_length USING part, coalesce(locked, '{}');
+        EXECUTE pgsim._text_insertion(x, c.key_columns, format('(SELECT b.* FROM %s AS b JOIN %s ON %s) AS r', c.relation, format(asked, '$6', 'g'),
+            pgsim._key_join('b.', 'g.', c.key_columns, false)), NULL)
+        INTO added USING coalesce(terms, '{}'), coalesce(docs, '{}'), removed, removed_length, pgsim._text_average(x), locked;
+        PERFORM pgsim._fold_counts(x.changes, x.collection_id, 0 || terms || added);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._repair_text IS 'The fourth step of a text index, once or for some keys at a time: it reads rows again, whose writers wait until this transaction ends.';
+
+CREATE FUNCTION pgsim._require_all_texts(c pgsim._collection) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF row_security_active(c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
+            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make it in a READ COMMITTED transaction.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._require_all_texts IS 'Raises PS032 or PS035 where the caller would not see each row of a collection as it is now, as the making of a text index must.';
 
 CREATE FUNCTION pgsim._require_text_backend(backend text) RETURNS name
 LANGUAGE plpgsql STABLE
@@ -10779,6 +10969,9 @@ BEGIN
     IF NOT x.complete OR NOT pgsim._text_usable(x, c.relation, c.key_columns) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is not kept up: a column or the configuration that it reads was renamed or dropped, or its triggers were off', c.name),
             HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    ELSIF NOT x.built THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is still being made', c.name),
+            HINT = format('Try again when it is; if nobody is at it any more, SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
     END IF;
 END
 $$;
@@ -10793,12 +10986,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();
-    read_at timestamptz;
+    read_from timestamptz;
+    read_until timestamptz;
     x pgsim._text := pgsim._text_row(c);
     q pgsim._text_query;
     settings jsonb := '{}';
     previous jsonb;
     clauses text[] := '{}';
+    lexemes text[];
     n int;
     reach int := 0;
     reached float8 := 0;
@@ -10824,12 +11019,22 @@ BEGIN
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
         PERFORM pgsim._require_select(c.relation, x.documents);
     END IF;
-    q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
-    read_at := clock_timestamp();
     keys := '{}';
     scores := '{}';
-    n := coalesce(cardinality(q.ids), 0);
-    IF q.vector IS NOT NULL AND depth > 0 THEN
+    IF form = 'any' AND predicate IS NULL AND depth > 0 AND octet_length(query) < 2000 AND x.base_name = c.relation::text AND NOT row_security_active(c.relation) THEN
+        lexemes := tsvector_to_array(to_tsvector(x.text_config::regconfig, query));
+        IF lexemes <> '{}' THEN
+            EXECUTE format('SELECT r.keys, r.scores, r.words, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function)
+            INTO keys, scores, n, scored, rounds, proven USING lexemes, depth, explained;
+        END IF;
+    END IF;
+    IF explained OR NOT proven THEN
+        read_from := clock_timestamp();
+        q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
+        read_until := clock_timestamp();
+        n := coalesce(cardinality(q.ids), 0);
+    END IF;
+    IF NOT proven AND q.vector IS NOT NULL AND depth > 0 THEN
         all_docs := (SELECT sum(d) FROM unnest(q.docs) AS d);
         IF predicate IS NOT NULL THEN
             settings := jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')));
@@ -10856,10 +11061,7 @@ BEGIN
             -- False where more rows match than was expected.
             filter_first := q.bound OR admitted <= all_docs;
         END IF;
-        IF form = 'any' AND predicate IS NULL AND NOT q.bound AND x.base_name = c.relation::text THEN
-            EXECUTE format('SELECT r.keys, r.scores, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function) INTO keys, scores, scored, rounds, proven USING q, depth, explained;
-        END IF;
-        IF NOT filter_first AND NOT proven THEN
+        IF NOT filter_first THEN
             -- No scan of all rows: each would have its words' ids taken from its impacts.
             previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
             -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
@@ -10878,7 +11080,7 @@ BEGIN
                     wanted := 8 * reached;
                 ELSE
                     least_score := least_score * (1 - 1e-6);
-                    clauses := pgsim._text_clauses(q, least_score);
+                    clauses := pgsim._text_clauses(q.ids, q.docs, q.weights, q.bounds, least_score);
                     EXIT;
                 END IF;
             END LOOP;
@@ -10897,7 +11099,7 @@ BEGIN
     details := jsonb_build_object('words', n, 'rounds', rounds, 'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
     IF explained THEN
         details := details || jsonb_build_object(
-            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_until - read_from), 'ranking', extract(epoch FROM clock_timestamp() - started - (read_until - read_from)),
             'rows', q.rows, 'mean_length', q.average,
             'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
                            FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));
@@ -11003,11 +11205,18 @@ CREATE FUNCTION pgsim._search_text(
     c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text = 'any',
     OUT keys text[], OUT scores float8[], OUT details jsonb
 )
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT r.keys, r.scores, r.details
-    FROM pgsim._run_text(c, query, depth, predicate, given, explained, form, pg_catalog.current_setting('search_path')) AS r;
-END;
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    r record;
+BEGIN
+    -- It sets no search_path: the predicate is read by the caller's. In SQL it would be planned anew by each call.
+    r := pgsim._run_text(c, query, depth, predicate, given, explained, form, pg_catalog.current_setting('search_path'));
+    keys := r.keys;
+    scores := r.scores;
+    details := r.details;
+END
+$$;
 COMMENT ON FUNCTION pgsim._search_text IS
     'The best rows of a collection by BM25, of those that a predicate over the base table admits, ties in the order of their keys: fewer than depth only where fewer match.';
 
@@ -11090,62 +11299,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c pgsim._collection;
-    x pgsim._text;
-    columns text[];
-    column_weights float8[];
-    config_name text;
-    bad text;
+    documents regclass := pgsim._begin_text(collection, text_config, weights, k1, b, backend);
 BEGIN
-    PERFORM pgsim._require_registrar();
-    c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
-    PERFORM pgsim._check_text_backend(c, backend);
-    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
-            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
-    ELSIF backend = 'pgsim' AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
-            HINT = 'Make it in a READ COMMITTED transaction.';
-    ELSIF backend = 'pgsim' AND row_security_active(c.relation) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
-            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
-    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
-            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
-    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    IF documents IS NOT NULL THEN
+        -- Writers wait from here until the transaction ends.
+        PERFORM pgsim._watch_text(documents);
+        PERFORM pgsim._repair_text(documents, pgsim._changed_texts(documents));
+        PERFORM pgsim._finish_text(documents);
     END IF;
-    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
-    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
-            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
-    END IF;
-    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
-    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
-    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
-    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
-    IF columns IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
-            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
-    END IF;
-    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
-    IF bad IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
-            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
-    END IF;
-    config_name := coalesce(
-        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
-        c.text_config);
-    IF backend <> 'pgsim' THEN
-        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
-        RETURN;
-    END IF;
-    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
-    -- Writers wait from here until the transaction ends.
-    PERFORM pgsim._sync_triggers(c);
-    PERFORM pgsim._fill_text(c, x);
 END
 $$;
 COMMENT ON FUNCTION pgsim.enable_text IS
@@ -11154,7 +11315,8 @@ $$Makes a text index of a collection, so that its rows can be ranked by BM25: a 
 text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
 columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
 backend: pg_textsearch, where that extension is installed, has it make and keep an index of its own on the table: its weights are 0 and 1, k1 is 0.1 to 10, and
-text_form is any alone. The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
+text_form is any alone; while it is made writers of the table wait. pgsim's own index is kept in the transaction of whoever writes. While it is filled nobody waits;
+then triggers are made, what has changed meanwhile is read again, and writers wait for that and the end of the transaction.
 Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._text_backend_again(c pgsim._collection, t pgsim._text_backend) RETURNS text
@@ -11233,13 +11395,13 @@ $$;
 COMMENT ON FUNCTION pgsim._text_backend_statement IS
     'The statement of a text search by another extension''s index, over $1, the filter''s values, $2, the query, and $3, the index''s name: keys and scores of the best, and, filter first, how many rows the filter gave.';
 
-CREATE FUNCTION pgsim._text_clauses(q pgsim._text_query, least_score float8) RETURNS text[]
+CREATE FUNCTION pgsim._text_clauses(ids text[], docs float8[], weights float8[], bounds float8[], least_score float8) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    n int := cardinality(q.ids);
-    total float8 := (SELECT sum(u) FROM unnest(q.bounds) AS u);
+    n int := cardinality(ids);
+    total float8 := (SELECT sum(u) FROM unnest(bounds) AS u);
     clauses text[] := '{}';
     clause text;
     reads float8[] := '{}';
@@ -11254,10 +11416,10 @@ BEGIN
         read := 0;
         FOR i IN 1 .. n LOOP
             EXIT WHEN rest < least_score;
-            IF i <> skipped AND q.weights[i] > 0 THEN
-                clause := clause || ',' || q.ids[i];
-                rest := rest - q.bounds[i];
-                read := read + q.docs[i];
+            IF i <> skipped AND weights[i] > 0 THEN
+                clause := clause || ',' || ids[i];
+                rest := rest - bounds[i];
+                read := read + docs[i];
             END IF;
         END LOOP;
         IF rest < least_score AND clause <> ALL (clauses) THEN
@@ -11305,6 +11467,32 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_drift IS 'How a text index disagrees with itself or with its base table: in its rows, their lengths, or how many rows have a word, of which some are looked at. NULL when it does not.';
+
+CREATE FUNCTION pgsim._text_functions(x pgsim._text) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+RETURN ARRAY[x.words_function || '(text[])', x.best_function || '(text[], int, boolean)'];
+COMMENT ON FUNCTION pgsim._text_functions IS 'The functions of a text index with their arguments, as DROP FUNCTION takes them.';
+
+CREATE FUNCTION pgsim._text_in_making(documents regclass, OUT c pgsim._collection, OUT x pgsim._text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._require_registrar();
+    SELECT s.* INTO x FROM pgsim._text AS s WHERE s.documents = _text_in_making.documents;
+    SELECT s.* INTO c FROM pgsim._collection AS s WHERE s.id = x.collection_id;
+    IF c.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = 'the text index that is being made was dropped meanwhile', HINT = 'Make it again with pgsim.enable_text.';
+    ELSIF NOT x.complete OR NOT pgsim._text_usable(x, c.relation, c.key_columns) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('a column or the configuration of the text index of collection %L was renamed or dropped while it was made', c.name),
+            HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    END IF;
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._require_all_texts(c);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_in_making IS 'The collection and the text index whose documents are in a table, between two steps of its making; PS035 where it is gone.';
 
 CREATE FUNCTION pgsim._text_insertion(x pgsim._text, key_columns text[], source text, condition text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -11445,8 +11633,11 @@ BEGIN
     ELSIF NOT x.complete THEN
         RETURN QUERY SELECT 'error', subject, 'its text index is not kept up: a column that it reads was renamed or dropped, or its triggers were off', again;
         RETURN;
+    ELSIF NOT x.built THEN
+        RETURN QUERY SELECT 'error', subject, 'its text index is not complete: its making failed or is under way', again;
+        RETURN;
     END IF;
-    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(pgsim._text_query, int, boolean)') IS NULL THEN
+    IF EXISTS (SELECT FROM unnest(pgsim._text_functions(x)) AS f WHERE to_regprocedure(f) IS NULL) THEN
         RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
     END IF;
     SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
@@ -11485,7 +11676,7 @@ DECLARE
 BEGIN
     SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
     IF x.collection_id IS NULL THEN
-        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete
+        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete, x.built
         FROM pgsim._text_backend AS s WHERE s.collection_id = c.id;
     END IF;
     IF x.collection_id IS NULL THEN
@@ -11709,11 +11900,16 @@ RETURN ARRAY(SELECT pg_catalog.substr(' ' || word || ' ', i, 3) FROM pg_catalog.
 COMMENT ON FUNCTION pgsim._text_trigrams IS 'The trigrams of a word, a space before and after it. An index is made of it, so it never changes.';
 
 CREATE FUNCTION pgsim._text_usable(x pgsim._text, relation regclass, key_columns text[]) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
--- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
-RETURN key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped)
-       AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config);
+AS $$
+BEGIN
+    -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
+    RETURN NOT EXISTS (SELECT FROM unnest(key_columns || x.columns) AS n (name)
+                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = n.name AND NOT a.attisdropped))
+       AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE n.nspname = (parse_ident(x.text_config))[1] AND f.cfgname = (parse_ident(x.text_config))[2]);
+END
+$$;
 COMMENT ON FUNCTION pgsim._text_usable IS 'Whether the columns and the configuration that a text index reads are still there, under their names.';
 
 CREATE FUNCTION pgsim._text_vector(config regconfig, contents text[]) RETURNS tsvector
@@ -11807,6 +12003,18 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._text_words IS
     'What a text query asks for: words, which of them stand for one word of the query and how much each counts; a condition over their numbers in braces, and a tsquery that the text is to match where only the text can tell.';
+
+CREATE FUNCTION pgsim._watch_text(documents regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+BEGIN
+    PERFORM pgsim._sync_triggers(made.c);
+END
+$$;
+COMMENT ON FUNCTION pgsim._watch_text IS 'The second step of a text index: from the end of this transaction on it follows its table. Writers wait for that end.';
 
 CREATE FUNCTION pgsim.snippet(collection text, key text, query text, options jsonb = '{}', text_form text = 'any') RETURNS text
 LANGUAGE plpgsql STABLE
