@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 
 _SHARES = frozenset(
     {
-        *("recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share", "value", "minimum"),
-        "tolerance",
+        *("recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share"),
+        *("value", "minimum", "tolerance"),
     }
 )
 _CANDIDATES = 200
