@@ -5,7 +5,7 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 from pgsim import errors
-from pgsim.calls import Advice, Hit, Measure, Problem, Query, Recall, TextStatistics
+from pgsim.calls import Advice, Hit, Measure, Problem, Query, Recall, TextStatistics, Transition
 from pgsim.database import AsyncDatabase, Database
 from pgsim.embedders.protocol import Embedder
 from pgsim.rerankers.protocol import Scorer
@@ -24,6 +24,7 @@ __all__ = [
     "Recall",
     "Scorer",
     "TextStatistics",
+    "Transition",
     "__version__",
     "errors",
 ]

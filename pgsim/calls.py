@@ -49,8 +49,12 @@ if TYPE_CHECKING:
     from pgsim.tuning import FusionReport
     from pgsim.vectors import Sparse, Vector, Vectors
 
-_SHARES = frozenset({"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share"})
+_SHARES = frozenset(
+    {"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share", "value", "minimum"}
+)
 _CANDIDATES = 200
+# Plain words, a name and a number, another script: what a change of tokenizer, prefix or weights shows in.
+_PROBES = ("How to read a file line by line", "The cat sat on the mat in 1987.", "Grüße aus München, 東京")
 _TAKEN = (str, bytes, datetime.datetime, type(None))
 _CALIBRATED = "%(collection)s, %(model)s, %(embedding)s, %(queries)s, %(sample)s::int"
 
@@ -148,6 +152,28 @@ class TextStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """A step in the life of a version, as `history` tells it.
+
+    ``previous_model``: what an activation or a rollback took the place of. ``forced``: reasons against it stood, which
+    ``gates`` lists under ``refused``.
+    """
+
+    collection: str
+    embedding: str
+    model: str
+    action: str
+    from_state: str | None
+    to_state: str | None
+    previous_model: str | None
+    forced: bool
+    reason: str | None
+    gates: dict[str, object]
+    at: datetime.datetime
+    by_role: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A registered model, as far as embedding with it needs. ``dim``: of what its embedder makes."""
 
@@ -171,7 +197,7 @@ def search(collection: str, query: Vector | None = None, **options: Unpack[CallO
         recall: the share of the exact answer that is to be found, on average, .5 to 1 (.95).
         mode: ``auto`` takes what costs least at that recall; ``exact``, ``codes`` or ``ann``.
         dims: prefix lengths to search by; of several, each ranks what the shorter one kept.
-        oversample: how many times k rows the shortest prefix keeps (8).
+        oversample: how many times k rows the shortest prefix keeps; by default what the recall asks for.
         max_distance: rows farther away are left out.
         after: the last hit of the page before, ``page[-1]``, or a mapping with its distance, key and rank.
         distinct_on: a column, of whose every value only the nearest row comes.
@@ -254,6 +280,52 @@ def search_text(collection: str, text: str, embedder: Embedder, **options: Unpac
     vector = yield from work(partial(checked_query, embedder, of.query_prefix + text, of.dim))
     pinned: CallOptions = {**options, "model": of.name}
     return (yield from search(collection, vector, **pinned))
+
+
+def search_versions(
+    collection: str,
+    queries: Mapping[str, Vector],
+    *,
+    k: int | None = None,
+    filter: Mapping[str, object] | None = None,
+    embedding: str = "default",
+    recall: float | None = None,
+    mode: str | None = None,
+    target: str | None = None,
+    where_sql: str | None = None,
+    where_values: Mapping[str, object] | None = None,
+    where_columns: Sequence[str] | None = None,
+) -> Steps[list[Hit]]:
+    """`search` in two versions at once, while rows move from one to the other.
+
+    A row that has a vector of the new model is ranked by that, every other one by its old vector. With no row moved,
+    or all, the answer is that of `search` in the one version.
+
+    Args:
+        queries: the query's vector ``(d,)`` by each of the two models.
+        target: the model that rows move to; by default that of the younger version.
+
+    The other arguments, and errors, are those of `search`. ``details["model"]`` of a hit says which model ranked it.
+    """
+    given = {name: [float(number) for number in as_vector(query)] for name, query in queries.items()}
+    options: dict[str, object] = {
+        "k": k,
+        "filter": filter,
+        "recall": recall,
+        "mode": mode,
+        "where_sql": where_sql,
+        "where_values": where_values,
+        "where_columns": where_columns,
+    }
+    rows = yield from _rows(
+        "pgsim.search_versions",
+        collection=collection,
+        queries=json_text(given),
+        embedding=embedding,
+        target=target,
+        **sql_arguments(options),
+    )
+    return [_hit(row) for row in rows]
 
 
 def fuse(
@@ -828,9 +900,224 @@ def drop_index(index: str) -> Steps[None]:
     yield from _rows("pgsim.drop_index", index=index)
 
 
-def drop_version(collection: str, model: str, *, embedding: str = "default", force: bool = False) -> Steps[None]:
+def drop_version(
+    collection: str, model: str, *, embedding: str = "default", force: bool = False, reason: str | None = None
+) -> Steps[None]:
     """Drop a version with its table and indexes; an adopted column stays."""
-    yield from _rows("pgsim.drop_version", collection=collection, model=model, embedding=embedding, force=force)
+    yield from _rows(
+        "pgsim.drop_version", collection=collection, model=model, embedding=embedding, force=force, reason=reason
+    )
+
+
+def activate(
+    collection: str, model: str, *, embedding: str = "default", force: bool = False, reason: str | None = None
+) -> Steps[str | None]:
+    """Make a version the one that answers searches; the model it takes the place of, None where it was active already.
+
+    Raises:
+        NotReady: rows lack vectors or wait for one, an index is missing or broken, or a gate is not passed; ``detail``
+            lists every reason. With ``force`` it is activated all the same, which is put on record.
+    """
+    rows = yield from _rows(
+        "pgsim.activate", collection=collection, model=model, embedding=embedding, force=force, reason=reason
+    )
+    return cast("str | None", rows[0][0])
+
+
+def rollback(collection: str, *, embedding: str = "default", reason: str | None = None) -> Steps[str]:
+    """Go back to the version that was active before; its model.
+
+    Raises:
+        WrongState: there was none before, or it was retired or dropped since.
+    """
+    rows = yield from _rows("pgsim.rollback", collection=collection, embedding=embedding, reason=reason)
+    return cast("str", rows[0][0])
+
+
+def retire(collection: str, model: str, *, embedding: str = "default", reason: str | None = None) -> Steps[None]:
+    """Put a version out of use: its vectors stay, are not kept up with changes, and are not searched."""
+    yield from _rows("pgsim.retire", collection=collection, model=model, embedding=embedding, reason=reason)
+
+
+def revive(collection: str, model: str, *, embedding: str = "default", reason: str | None = None) -> Steps[None]:
+    """Take a retired version up again; then embed what is missing (`enqueue_missing`, `embed`), and `activate` it."""
+    yield from _rows("pgsim.revive", collection=collection, model=model, embedding=embedding, reason=reason)
+
+
+def mark_ready(collection: str, model: str, *, embedding: str = "default") -> Steps[int]:
+    """Compare a version with its table: how many rows lack a vector. At 0 it is ready to be activated."""
+    rows = yield from _rows("pgsim.mark_ready", collection=collection, model=model, embedding=embedding)
+    return cast("int", rows[0][0])
+
+
+def history(collection: str | None = None, *, embedding: str | None = None) -> Steps[list[Transition]]:
+    """Every step in the life of every version, of one collection or of all, the first one first."""
+    rows = yield from _query(
+        "SELECT h.collection, h.embedding, h.model, h.action, h.from_state, h.to_state, h.previous_model, h.forced, "
+        "h.reason, h.gates, h.at, h.by_role FROM pgsim.history AS h "
+        "WHERE h.collection = coalesce(%(collection)s, h.collection) "
+        "AND h.embedding = coalesce(%(embedding)s, h.embedding) ORDER BY h.id",
+        _checked({"collection": collection, "embedding": embedding}),
+    )
+    return [Transition(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def eject(
+    collection: str,
+    *,
+    embedding: str = "default",
+    column_name: str | None = None,
+    table_name: str | None = None,
+    reason: str | None = None,
+) -> Steps[str]:
+    """Give the active version's vectors back as plain pgvector, out of pgsim's care; the table where they are.
+
+    Args:
+        column_name: of the base table, which takes them; `copy_vectors` fills it beforehand.
+        table_name: what the version's own table is called beside the base table; by default that one's name and
+            ``_vectors``.
+    """
+    rows = yield from _query(
+        "SELECT pgsim.eject(%(collection)s, %(embedding)s, %(column_name)s, %(table_name)s, %(reason)s)::text",
+        _checked(
+            {
+                "collection": collection,
+                "embedding": embedding,
+                "column_name": column_name,
+                "table_name": table_name,
+                "reason": reason,
+            }
+        ),
+    )
+    return cast("str", rows[0][0])
+
+
+def copy_vectors(
+    collection: str,
+    column_name: str,
+    *,
+    embedding: str = "default",
+    after: object | None = None,
+    size: int | None = None,
+) -> Steps[str | None]:
+    """Copy some of the active version's vectors into a column; the last key, None when no row is left.
+
+    Args:
+        after: the key that the call before returned.
+        size: how many rows (10,000).
+    """
+    rows = yield from _rows(
+        "pgsim.copy_vectors",
+        collection=collection,
+        column_name=column_name,
+        embedding=embedding,
+        after=None if after is None else _key(after),
+        size=None if size is None else whole_number("size", size),
+    )
+    return cast("str | None", rows[0][0])
+
+
+def chores(*, grace: datetime.timedelta | None = None) -> Steps[dict[str, object]]:
+    """Drop versions retired longer ago than the grace (30 days), and look whether others are ready; what was found."""
+    rows = yield from _rows("pgsim.chores", grace=_span(grace))
+    return cast("dict[str, object]", rows[0][0])
+
+
+def schedule_chores(*, schedule: str | None = None, grace: datetime.timedelta | None = None) -> Steps[int]:
+    """Have pg_cron do the `chores`; the job's id.
+
+    Raises:
+        WrongState: the database has no pg_cron; run ``pgsim chores`` from outside.
+    """
+    rows = yield from _rows("pgsim.schedule_chores", schedule=schedule, grace=_span(grace))
+    return cast("int", rows[0][0])
+
+
+def _span(span: datetime.timedelta | None) -> str | None:
+    return None if span is None else f"{span.total_seconds()} seconds"
+
+
+def set_gate(
+    collection: str,
+    name: str,
+    minimum: float | None,
+    *,
+    embedding: str = "default",
+    max_age: datetime.timedelta | None = None,
+) -> Steps[None]:
+    """Ask of every version that it reached a quality before it is activated.
+
+    Args:
+        name: ``recall`` or ``mrr``, which `measure_quality` measures, or a name of yours for `record_quality`.
+        minimum: None takes the gate away.
+        max_age: how old the measurement may be (7 days).
+    """
+    yield from _rows(
+        "pgsim.set_gate",
+        ("minimum",),
+        collection=collection,
+        name=name,
+        minimum=None if minimum is None else finite_number("minimum", minimum),
+        embedding=embedding,
+        max_age=_span(max_age),
+    )
+
+
+def record_quality(
+    collection: str,
+    model: str,
+    name: str,
+    value: float,
+    *,
+    embedding: str = "default",
+    details: Mapping[str, object] | None = None,
+) -> Steps[None]:
+    """Note what was measured of a version, for its gate: higher is better."""
+    yield from _rows(
+        "pgsim.record_quality",
+        collection=collection,
+        model=model,
+        name=name,
+        value=finite_number("value", value),
+        embedding=embedding,
+        details=json_text(details),
+    )
+
+
+def measure_quality(
+    collection: str,
+    model: str,
+    labelled: Sequence[tuple[Vector, Sequence[object]]] | None = None,
+    *,
+    embedding: str = "default",
+    k: int | None = None,
+    sample: int | None = None,
+) -> Steps[float]:
+    """Measure a version and record it for its gate: ``recall``, or with labelled queries ``mrr``.
+
+    Args:
+        labelled: query vectors ``(d,)`` of this model, each with the keys that answer it.
+        k: how many rows each search gives (10).
+        sample: rows to search for, where there are no labelled queries (100).
+    """
+    given = None
+    if labelled is not None:
+        given = json_text(
+            [
+                {"query": [float(number) for number in as_vector(query)], "keys": [_key(key) for key in keys]}
+                for query, keys in labelled
+            ]
+        )
+    rows = yield from _rows(
+        "pgsim.measure_quality",
+        collection=collection,
+        model=model,
+        labelled=given,
+        embedding=embedding,
+        k=None if k is None else whole_number("k", k),
+        sample=None if sample is None else whole_number("sample", sample),
+    )
+    return cast("float", rows[0][0])
 
 
 def drop_embedding(collection: str, name: str) -> Steps[None]:
@@ -1146,6 +1433,16 @@ def embed_batch(
     return len(rows)
 
 
+def settle(collection: str, model: Model, *, embedding: str = "default") -> Steps[None]:
+    """After embedding: `mark_ready`, where the version is being built."""
+    rows = yield from _query(
+        "SELECT t.state FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t",
+        _checked({"collection": collection, "model": model.name, "embedding": embedding}),
+    )
+    if rows[0][0] == "building":
+        yield from mark_ready(collection, model.name, embedding=embedding)
+
+
 def check_width(embedder: Embedder, model: Model) -> Steps[None]:
     """Embed a word, so that a wrong model fails before any row is taken.
 
@@ -1159,6 +1456,82 @@ def check_width(embedder: Embedder, model: Model) -> Steps[None]:
             f"the embedder is not of model {model.name!r}: {error.message}",
             hint="Name the model it is of (model=...), or give that model's embedder.",
         ) from error
+
+
+def check_embedder(embedder: Embedder, model: str, *, tolerance: float | None = None) -> Steps[float]:
+    """Compare what an embedder gives for a model's probe texts with what is kept; the greatest difference.
+
+    Args:
+        tolerance: what may lie between two runs of one model, as a share of the vector's length (0.05).
+
+    Raises:
+        ModelChanged: it is another model, another revision, or has another prefix or instruction.
+        WrongState: the model has no probes yet; `embed` keeps some when it embeds its first rows.
+    """
+    rows = yield from _query(
+        "SELECT name, dim, query_prefix, document_prefix FROM pgsim.models WHERE name = %(model)s",
+        _checked({"model": model}),
+    )
+    of = Model(*cast("tuple[str, int, str, str]", rows[0])) if rows else Model(model, 0, "", "")
+    probes = yield from _query(
+        "SELECT p.kind, array_agg(p.text ORDER BY p.text) FROM pgsim._probe AS p JOIN pgsim._model AS m "
+        "ON m.id = p.model_id WHERE m.name = %(model)s GROUP BY p.kind ORDER BY p.kind",
+        _checked({"model": model}),
+    )
+    farthest = 0.0
+    # A model that is not there, or has no probes, is refused by the SQL function.
+    for kind, texts in cast("list[tuple[str, list[str]]]", probes or [("document", ["none"])]):
+        vectors = (yield from _probed(embedder, of, kind, texts)) if probes else np.ones((1, 1), np.float32)
+        rows = yield from _rows(
+            "pgsim.check_probes",
+            model=model,
+            texts=texts,
+            vectors=vectors_text(vectors),
+            kind=kind,
+            tolerance=None if tolerance is None else finite_number("tolerance", tolerance),
+        )
+        farthest = max(farthest, cast("float", rows[0][0]))
+    return farthest
+
+
+def set_probes(model: str, texts: Sequence[str], vectors: Vectors, *, kind: str = "document") -> Steps[None]:
+    """Keep the vectors ``(n, d)`` that a model gives for some texts, by which `check_embedder` knows it again.
+
+    Args:
+        texts: without the model's prefix; the vectors are of the prefix and the text.
+        kind: ``document`` or ``query``.
+    """
+    yield from _rows(
+        "pgsim.set_probes", model=model, texts=_list(texts), vectors=vectors_text(as_vectors(vectors)), kind=kind
+    )
+
+
+def recognise(embedder: Embedder, model: Model) -> Steps[None]:
+    """`check_embedder`, or of a model that has no probes yet keep some, so that it is known the next time."""
+    rows = yield from _query(
+        "SELECT m.element, (SELECT count(*) FROM pgsim._probe AS p WHERE p.model_id = m.id) "
+        "FROM pgsim._model AS m WHERE m.name = %(model)s",
+        _checked({"model": model.name}),
+    )
+    if rows[0][0] == "sparsevec":
+        return
+    if rows[0][1]:
+        yield from check_embedder(embedder, model.name)
+        return
+    for kind in ("document", "query"):
+        vectors = yield from _probed(embedder, model, kind, _PROBES)
+        # A model of words alone may know none of a text's: a vector of zeros tells nothing.
+        told = np.flatnonzero(vectors.any(axis=1))
+        if told.size:
+            yield from set_probes(model.name, [_PROBES[i] for i in told], vectors[told], kind=kind)
+
+
+def _probed(embedder: Embedder, model: Model, kind: str, texts: Sequence[str]) -> Steps[NDArray[np.float32]]:
+    if kind == "document":
+        documents = [model.document_prefix + text for text in texts]
+        return (yield from work(partial(checked_documents, embedder, documents, model.dim)))
+    queries = [model.query_prefix + text for text in texts]
+    return (yield from work(lambda: np.stack([checked_query(embedder, text, model.dim) for text in queries])))
 
 
 def _rows(function: str, required: Sequence[str] = (), /, **arguments: object) -> Steps[list[Row]]:

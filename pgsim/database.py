@@ -111,6 +111,7 @@ class Database:
     search_batch = _sync(calls.search_batch)
     search_text = _sync(calls.search_text)
     explain_search = _sync(calls.explain_search)
+    search_versions = _sync(calls.search_versions)
     search_parents = _sync(calls.search_parents)
     fuse = _sync(calls.fuse)
     mmr = _sync(calls.mmr)
@@ -139,6 +140,21 @@ class Database:
     derive_model = _sync(calls.derive_model)
     drop_index = _sync(calls.drop_index)
     drop_version = _sync(calls.drop_version)
+    activate = _sync(calls.activate)
+    rollback = _sync(calls.rollback)
+    retire = _sync(calls.retire)
+    revive = _sync(calls.revive)
+    mark_ready = _sync(calls.mark_ready)
+    history = _sync(calls.history)
+    eject = _sync(calls.eject)
+    copy_vectors = _sync(calls.copy_vectors)
+    chores = _sync(calls.chores)
+    schedule_chores = _sync(calls.schedule_chores)
+    set_gate = _sync(calls.set_gate)
+    record_quality = _sync(calls.record_quality)
+    measure_quality = _sync(calls.measure_quality)
+    set_probes = _sync(calls.set_probes)
+    check_embedder = _sync(calls.check_embedder)
     drop_embedding = _sync(calls.drop_embedding)
     drop_model = _sync(calls.drop_model)
     drop_collection = _sync(calls.drop_collection)
@@ -171,6 +187,7 @@ class Database:
         """
         of = self.active_model(collection, model=model, embedding=embedding)
         self._run(calls.check_width(embedder, of))
+        self._run(calls.recognise(embedder, of))
         self.enqueue_missing(collection, of.name, embedding=embedding)
         total, done = self.pending(collection, of.name, embedding=embedding), 0
         while stored := self._run(
@@ -179,6 +196,7 @@ class Database:
             done += stored
             if progress:
                 progress(done, max(total, done))
+        self._run(calls.settle(collection, of, embedding=embedding))
         return done
 
     def fill_version(
@@ -314,6 +332,7 @@ class AsyncDatabase:
     search_batch = _async(calls.search_batch)
     search_text = _async(calls.search_text)
     explain_search = _async(calls.explain_search)
+    search_versions = _async(calls.search_versions)
     search_parents = _async(calls.search_parents)
     fuse = _async(calls.fuse)
     mmr = _async(calls.mmr)
@@ -342,6 +361,21 @@ class AsyncDatabase:
     derive_model = _async(calls.derive_model)
     drop_index = _async(calls.drop_index)
     drop_version = _async(calls.drop_version)
+    activate = _async(calls.activate)
+    rollback = _async(calls.rollback)
+    retire = _async(calls.retire)
+    revive = _async(calls.revive)
+    mark_ready = _async(calls.mark_ready)
+    history = _async(calls.history)
+    eject = _async(calls.eject)
+    copy_vectors = _async(calls.copy_vectors)
+    chores = _async(calls.chores)
+    schedule_chores = _async(calls.schedule_chores)
+    set_gate = _async(calls.set_gate)
+    record_quality = _async(calls.record_quality)
+    measure_quality = _async(calls.measure_quality)
+    set_probes = _async(calls.set_probes)
+    check_embedder = _async(calls.check_embedder)
     drop_embedding = _async(calls.drop_embedding)
     drop_model = _async(calls.drop_model)
     drop_collection = _async(calls.drop_collection)
@@ -368,6 +402,7 @@ class AsyncDatabase:
         """`Database.embed`."""
         of = await self.active_model(collection, model=model, embedding=embedding)
         await self._run(calls.check_width(embedder, of))
+        await self._run(calls.recognise(embedder, of))
         await self.enqueue_missing(collection, of.name, embedding=embedding)
         total, done = await self.pending(collection, of.name, embedding=embedding), 0
         while stored := await self._run(
@@ -376,6 +411,7 @@ class AsyncDatabase:
             done += stored
             if progress:
                 progress(done, max(total, done))
+        await self._run(calls.settle(collection, of, embedding=embedding))
         return done
 
     async def fill_version(

@@ -143,6 +143,10 @@ class UnsupportedServer(PgsimError, sqlstate="PS036"):
     """The server is not a PostgreSQL that pgsim runs on."""
 
 
+class WeakPrefix(PgsimError, sqlstate="PS050"):
+    """A prefix was measured to find too few of the nearest rows, of a model that does not declare it."""
+
+
 class EmbedderError(PgsimError, sqlstate="PS040"):
     """An embedder failed, or gave the wrong number, width or kind of vectors."""
 
@@ -161,6 +165,14 @@ class UnknownMap(PgsimError, sqlstate="PS054"):
 
 class InvalidMap(PgsimError, sqlstate="PS055"):
     """A map's shapes do not fit together or to its model, or it does not keep what its kind promises."""
+
+
+class NotReady(PgsimError, sqlstate="PS043"):
+    """A version is not ready to be activated; ``detail`` lists all reasons."""
+
+
+class ModelChanged(PgsimError, sqlstate="PS044"):
+    """An embedder does not give the vectors by which its model is known."""
 
 
 def class_for(sqlstate: str | None) -> type[PgsimError] | None:

@@ -42,7 +42,7 @@ _CREATE_CODES = """
 SELECT c.codes::oid, c.codes::text
 FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t
 CROSS JOIN LATERAL pgsim._check_codes(t, %(dims)s, %(element)s, %(where_filter)s::jsonb, %(options)s::jsonb)
-CROSS JOIN LATERAL pgsim._create_codes(t, false) AS c (codes)
+CROSS JOIN LATERAL pgsim._create_codes(t, false, %(dims)s, %(element)s, %(options)s::jsonb) AS c (codes)
 """
 _FILL_CODES = """
 SELECT pgsim._fill_codes(t, %(codes)s::oid::regclass, c.filter_columns)

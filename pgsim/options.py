@@ -102,7 +102,7 @@ class SearchOptions(WhatToFind, Fusion, total=False):
         text_query: words to look for in the collection's text, fused with the vector's search; alone it is ranked by
             BM25.
         dims: prefix lengths, shortest first: one searches it alone, of several each ranks what the one before kept.
-        oversample: how many times k rows the shortest of several keeps (8).
+        oversample: how many times k rows the shortest of several keeps; by default what the recall asks for.
         max_distance: rows farther away are left out.
         after: the last row of the page before: a `pgsim.Hit`, or a mapping with its distance, key and rank.
         per_group: how many rows of one value of ``distinct_on`` may come (1).

@@ -91,6 +91,9 @@ CREATE TABLE pgsim._version (
     adopted boolean NOT NULL,
     -- The version whose vectors this one has, mapped; NULL also where that was dropped.
     follows int REFERENCES pgsim._version ON DELETE SET NULL,
+    -- What stood when every row was last found to have a vector, so that activate need not compare again while it stands; lapsed: changes were not followed for a time.
+    verified jsonb,
+    lapsed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (embedding_id, model_id)
 );
@@ -98,6 +101,58 @@ CREATE INDEX _version_follows ON pgsim._version (follows) WHERE follows IS NOT N
 CREATE UNIQUE INDEX _version_adopted ON pgsim._version (relation, column_name) WHERE adopted;
 CREATE UNIQUE INDEX _version_active ON pgsim._version (embedding_id) WHERE state = 'active';
 COMMENT ON TABLE pgsim._version IS 'An embedding under one model: a table of pgsim_data, or an adopted column of the base table.';
+
+-- No foreign key to the version, whose history outlives it.
+CREATE TABLE pgsim._transition (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    embedding_id int NOT NULL REFERENCES pgsim._embedding ON DELETE CASCADE,
+    version_id int NOT NULL,
+    model text NOT NULL,
+    action text NOT NULL,
+    from_state text,
+    to_state text,
+    previous_version int,
+    previous_model text,
+    forced boolean NOT NULL,
+    reason text,
+    gates jsonb NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    by_role text NOT NULL DEFAULT current_user
+);
+CREATE INDEX _transition_version ON pgsim._transition (version_id, id);
+COMMENT ON TABLE pgsim._transition IS 'Every step in the life of every version: who took it, when, why, and what the gates said. Of an activation and a rollback, previous is what was active before.';
+
+CREATE TABLE pgsim._gate (
+    embedding_id int NOT NULL REFERENCES pgsim._embedding ON DELETE CASCADE,
+    name text NOT NULL,
+    minimum float8 NOT NULL,
+    max_age interval NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (embedding_id, name)
+);
+COMMENT ON TABLE pgsim._gate IS 'What a version has to reach, by a measurement not older than max_age, before it is activated.';
+
+CREATE TABLE pgsim._quality (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    name text NOT NULL,
+    value float8 NOT NULL,
+    details jsonb NOT NULL,
+    measured_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    measured_by text NOT NULL DEFAULT current_user
+);
+CREATE INDEX _quality_version ON pgsim._quality (version_id, name, id);
+COMMENT ON TABLE pgsim._quality IS 'What was measured of versions, for gates to look at.';
+
+CREATE TABLE pgsim._probe (
+    model_id int NOT NULL REFERENCES pgsim._model ON DELETE CASCADE,
+    kind text NOT NULL CHECK (kind IN ('document', 'query')),
+    text text NOT NULL,
+    vector vector NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (model_id, kind, text)
+);
+COMMENT ON TABLE pgsim._probe IS 'Texts and the vectors that a model gave for them, by which it is known again.';
 
 CREATE TABLE pgsim._index (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -111,12 +166,29 @@ CREATE TABLE pgsim._index (
     -- Codes are a table with some of the base table's columns, and serve no search before they are complete.
     relation regclass,
     columns text[],
+    map_id int REFERENCES pgsim._map,
     complete boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
 );
 CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
+
+-- A funnel: candidates by an index on a prefix or on bits, of which the best share (of hnsw.ef_search) are ranked by the full vector. What it misses, by both, is a
+-- line as that of a whole index, below. rank_row: seconds to rank one candidate. reached: the share of the true ten among a thousand candidates; NULL: not measured.
+CREATE TYPE pgsim._funnel AS (
+    dims int,
+    element text,
+    share float8,
+    ef_intercepts float8[],
+    ef_slope float8,
+    ef_far float8,
+    ef_typical float8[],
+    start float8,
+    candidate float8,
+    rank_row float8,
+    reached float8
+);
 
 -- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
 -- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
@@ -136,6 +208,7 @@ CREATE TABLE pgsim._calibration (
     keep_row float8,
     ann_start float8,
     ann_candidate float8,
+    funnels pgsim._funnel[],
     measured_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
@@ -267,6 +340,9 @@ CREATE TYPE pgsim._target AS (
     partitioned boolean,
     codes_sql text,
     codes_columns text[],
+    codes_dims int,
+    codes_element text,
+    codes_map int,
     record_share float8,
     audit_share float8,
     record_values boolean,
@@ -321,12 +397,28 @@ CREATE TYPE pgsim._fusion_request AS (
 -- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
+-- A funnel that could answer a search, by which index, and what it would take. reachable: how many rows the index holds.
+CREATE TYPE pgsim._funnel_choice AS (
+    ladder int[],
+    element text,
+    index_name text,
+    covering boolean,
+    reachable float8,
+    ef float8,
+    keep float8,
+    seconds float8,
+    far float8,
+    typical float8,
+    candidate float8,
+    reason text
+);
+
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
 -- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
 -- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
--- worth_ef, up to which it costs less than codes.
+-- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many candidates it ranks.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -353,6 +445,9 @@ CREATE TYPE pgsim._search_plan AS (
     shortlist int,
     margin float8,
     rungs pgsim._rungs,
+    ladder int[],
+    keep int,
+    covering boolean,
     index_name text,
     element text,
     method text,
@@ -367,6 +462,7 @@ CREATE TYPE pgsim._search_plan AS (
 );
 
 GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._transition, pgsim._gate, pgsim._quality, pgsim._probe TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -399,12 +495,28 @@ LEFT JOIN pgsim._model AS m ON m.id = v.model_id;
 COMMENT ON VIEW pgsim.embeddings IS 'Named vectors of each collection, and the model that answers now.';
 
 CREATE VIEW pgsim.versions AS
-SELECT v.id, c.name AS collection, e.name AS embedding, m.name AS model, v.state, v.relation, v.column_name, v.adopted, v.created_at
+SELECT v.id, c.name AS collection, e.name AS embedding, m.name AS model, v.state, v.relation, v.column_name, v.adopted, v.created_at,
+       s.at AS state_since, s.by_role AS state_by
 FROM pgsim._version AS v
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id
+LEFT JOIN LATERAL (SELECT t.at, t.by_role FROM pgsim._transition AS t WHERE t.version_id = v.id ORDER BY t.id DESC LIMIT 1) AS s ON true;
+COMMENT ON VIEW pgsim.versions IS 'Versions of each embedding: model, state, since when and by whom, and where the vectors are.';
+
+CREATE VIEW pgsim.history AS
+SELECT t.id, c.name AS collection, e.name AS embedding, t.model, t.action, t.from_state, t.to_state, t.previous_model, t.forced, t.reason, t.gates, t.at, t.by_role
+FROM pgsim._transition AS t
+JOIN pgsim._embedding AS e ON e.id = t.embedding_id
 JOIN pgsim._collection AS c ON c.id = e.collection_id;
-COMMENT ON VIEW pgsim.versions IS 'Versions of each embedding: model, state, and where the vectors are.';
+COMMENT ON VIEW pgsim.history IS 'Every step in the life of every version: who, when, why, and what the gates said. previous_model: what an activation or a rollback took the place of.';
+
+CREATE VIEW pgsim.gates AS
+SELECT c.name AS collection, e.name AS embedding, g.name, g.minimum, g.max_age, g.created_at
+FROM pgsim._gate AS g
+JOIN pgsim._embedding AS e ON e.id = g.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id;
+COMMENT ON VIEW pgsim.gates IS 'What a version of each embedding has to reach before it is activated.';
 
 CREATE VIEW pgsim.indexes AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, i.name, i.method, i.dims, i.element, i.where_filter, i.options,
@@ -462,3 +574,4 @@ GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
 GRANT SELECT ON pgsim.maps, pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.history, pgsim.gates TO PUBLIC;

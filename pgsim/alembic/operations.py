@@ -235,6 +235,87 @@ class CallFunction(MigrateOperation):
         )
 
     @classmethod
+    def activate_version(
+        cls,
+        operations: Operations,
+        collection: str,
+        model: str,
+        *,
+        embedding: str | None = None,
+        force: bool | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Make a version the one that answers searches: ``pgsim.activate``; `rollback_version` is its inverse."""
+        operations.invoke(
+            cls(
+                "activate",
+                {"collection": collection, "model": model, "embedding": embedding, "force": force, "reason": reason},
+            )
+        )
+
+    @classmethod
+    def rollback_version(
+        cls, operations: Operations, collection: str, *, embedding: str | None = None, reason: str | None = None
+    ) -> None:
+        """Go back to the version that was active before: ``pgsim.rollback``."""
+        operations.invoke(cls("rollback", {"collection": collection, "embedding": embedding, "reason": reason}))
+
+    @classmethod
+    def retire_version(
+        cls,
+        operations: Operations,
+        collection: str,
+        model: str,
+        *,
+        embedding: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Put a version out of use: ``pgsim.retire``; `revive_version` is its inverse."""
+        operations.invoke(
+            cls("retire", {"collection": collection, "model": model, "embedding": embedding, "reason": reason})
+        )
+
+    @classmethod
+    def revive_version(
+        cls,
+        operations: Operations,
+        collection: str,
+        model: str,
+        *,
+        embedding: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Take a retired version up again: ``pgsim.revive``."""
+        operations.invoke(
+            cls("revive", {"collection": collection, "model": model, "embedding": embedding, "reason": reason})
+        )
+
+    @classmethod
+    def eject_version(
+        cls,
+        operations: Operations,
+        collection: str,
+        *,
+        embedding: str | None = None,
+        column_name: str | None = None,
+        table_name: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Give the active version's vectors back as plain pgvector: ``pgsim.eject``."""
+        operations.invoke(
+            cls(
+                "eject",
+                {
+                    "collection": collection,
+                    "embedding": embedding,
+                    "column_name": column_name,
+                    "table_name": table_name,
+                    "reason": reason,
+                },
+            )
+        )
+
+    @classmethod
     def drop_similarity_index(cls, operations: Operations, index: str) -> None:
         """Drop an index that pgsim made, named as ``schema.index``: ``pgsim.drop_index``.
 
@@ -408,6 +489,11 @@ _CALLS = (
     "drop_embedding",
     "create_version",
     "drop_version",
+    "activate_version",
+    "rollback_version",
+    "retire_version",
+    "revive_version",
+    "eject_version",
     "drop_similarity_index",
 )
 

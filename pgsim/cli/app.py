@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from pgsim import __version__
-from pgsim.cli import advise, indexes, install, ladder, quality, source, text, tune, work
+from pgsim.cli import advise, indexes, install, ladder, quality, source, text, tune, versions, work
 from pgsim.cli.screen import errors
 from pgsim.errors import PgsimError
 
@@ -39,6 +39,13 @@ _COMMANDS: list[Callable[..., None]] = [
     quality.recall,
     quality.health,
     advise.advise,
+    versions.activate,
+    versions.rollback,
+    versions.retire,
+    versions.revive,
+    versions.history,
+    versions.eject,
+    versions.chores,
     work.collections,
     work.demo,
 ]

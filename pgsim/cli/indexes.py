@@ -23,7 +23,7 @@ def create(
     dsn: Dsn = None,
     model: Annotated[str | None, typer.Option(help="By default the active version's.")] = None,
     embedding: str = "default",
-    dims: Annotated[int | None, typer.Option(help="Index a prefix that the model declares.")] = None,
+    dims: Annotated[int | None, typer.Option(help="Index a prefix, of so many dimensions.")] = None,
     element: Annotated[str | None, typer.Option(help="vector or halfvec; by default the model's.")] = None,
     method: Annotated[str, typer.Option(help="hnsw, ivfflat, codes, or inverted of sparse vectors.")] = "hnsw",
     where: Annotated[list[str] | None, typer.Option(help="Index only rows that match: NAME=VALUE or JSON.")] = None,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from pgsim import install as _install
-from pgsim.cli.connection import Dsn, opened
+from pgsim.cli.connection import Dsn, only_collection, opened
 from pgsim.cli.screen import output, table
+from pgsim.embedders import load_embedder
 
 
 def install(dsn: Dsn = None) -> None:
@@ -33,11 +35,21 @@ def uninstall(
 
 
 def check(
-    collection: Annotated[str | None, typer.Argument(help="One collection; by default all.")] = None, dsn: Dsn = None
+    collection: Annotated[str | None, typer.Argument(help="One collection; by default all.")] = None,
+    embedder: Annotated[
+        str | None, typer.Option(help="module:object: is it still the model that made the vectors?", show_default=False)
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="That of --embedder; by default the active version's.")] = None,
+    embedding: Annotated[str, typer.Option(help="That of --embedder.")] = "default",
+    dsn: Dsn = None,
 ) -> None:
     """Say what is wrong, and what to do about it. Exit status 1 for an error, 0 for warnings alone."""
     with opened(dsn) as database, database.connection() as connection:
         release = _install.require(connection)
+        if embedder is not None:
+            of = model or database.active_model(only_collection(database, collection), embedding=embedding).name
+            apart = database.check_embedder(load_embedder(embedder), of)
+            output.print(f"{escape(embedder)} is model {escape(of)}, within {apart:.1g}.", highlight=False)
         problems = database.check(collection)
     if not problems:
         output.print(f"pgsim {release}: nothing is wrong.")

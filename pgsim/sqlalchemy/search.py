@@ -145,7 +145,7 @@ def search(
         mode: ``auto`` takes what costs least at that recall; ``exact``, ``codes`` or ``ann``.
         dims: prefix lengths, shortest first: one searches it alone, of several each ranks what the one before kept;
             by default the full width.
-        oversample: how many times k rows the shortest of several keeps (8).
+        oversample: how many times k rows the shortest of several keeps; by default what the recall asks for.
         max_distance: rows farther away are left out.
         after: the last row of the page before: one with ``distance``, ``key`` and ``rank`` of :func:`hits`, a
             mapping of them, or a :class:`pgsim.Hit`.

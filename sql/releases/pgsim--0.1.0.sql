@@ -138,6 +138,9 @@ CREATE TABLE pgsim._version (
     adopted boolean NOT NULL,
     -- The version whose vectors this one has, mapped; NULL also where that was dropped.
     follows int REFERENCES pgsim._version ON DELETE SET NULL,
+    -- What stood when every row was last found to have a vector, so that activate need not compare again while it stands; lapsed: changes were not followed for a time.
+    verified jsonb,
+    lapsed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (embedding_id, model_id)
 );
@@ -145,6 +148,58 @@ CREATE INDEX _version_follows ON pgsim._version (follows) WHERE follows IS NOT N
 CREATE UNIQUE INDEX _version_adopted ON pgsim._version (relation, column_name) WHERE adopted;
 CREATE UNIQUE INDEX _version_active ON pgsim._version (embedding_id) WHERE state = 'active';
 COMMENT ON TABLE pgsim._version IS 'An embedding under one model: a table of pgsim_data, or an adopted column of the base table.';
+
+-- No foreign key to the version, whose history outlives it.
+CREATE TABLE pgsim._transition (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    embedding_id int NOT NULL REFERENCES pgsim._embedding ON DELETE CASCADE,
+    version_id int NOT NULL,
+    model text NOT NULL,
+    action text NOT NULL,
+    from_state text,
+    to_state text,
+    previous_version int,
+    previous_model text,
+    forced boolean NOT NULL,
+    reason text,
+    gates jsonb NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    by_role text NOT NULL DEFAULT current_user
+);
+CREATE INDEX _transition_version ON pgsim._transition (version_id, id);
+COMMENT ON TABLE pgsim._transition IS 'Every step in the life of every version: who took it, when, why, and what the gates said. Of an activation and a rollback, previous is what was active before.';
+
+CREATE TABLE pgsim._gate (
+    embedding_id int NOT NULL REFERENCES pgsim._embedding ON DELETE CASCADE,
+    name text NOT NULL,
+    minimum float8 NOT NULL,
+    max_age interval NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (embedding_id, name)
+);
+COMMENT ON TABLE pgsim._gate IS 'What a version has to reach, by a measurement not older than max_age, before it is activated.';
+
+CREATE TABLE pgsim._quality (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    name text NOT NULL,
+    value float8 NOT NULL,
+    details jsonb NOT NULL,
+    measured_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    measured_by text NOT NULL DEFAULT current_user
+);
+CREATE INDEX _quality_version ON pgsim._quality (version_id, name, id);
+COMMENT ON TABLE pgsim._quality IS 'What was measured of versions, for gates to look at.';
+
+CREATE TABLE pgsim._probe (
+    model_id int NOT NULL REFERENCES pgsim._model ON DELETE CASCADE,
+    kind text NOT NULL CHECK (kind IN ('document', 'query')),
+    text text NOT NULL,
+    vector vector NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (model_id, kind, text)
+);
+COMMENT ON TABLE pgsim._probe IS 'Texts and the vectors that a model gave for them, by which it is known again.';
 
 CREATE TABLE pgsim._index (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -158,12 +213,29 @@ CREATE TABLE pgsim._index (
     -- Codes are a table with some of the base table's columns, and serve no search before they are complete.
     relation regclass,
     columns text[],
+    map_id int REFERENCES pgsim._map,
     complete boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
 );
 CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
+
+-- A funnel: candidates by an index on a prefix or on bits, of which the best share (of hnsw.ef_search) are ranked by the full vector. What it misses, by both, is a
+-- line as that of a whole index, below. rank_row: seconds to rank one candidate. reached: the share of the true ten among a thousand candidates; NULL: not measured.
+CREATE TYPE pgsim._funnel AS (
+    dims int,
+    element text,
+    share float8,
+    ef_intercepts float8[],
+    ef_slope float8,
+    ef_far float8,
+    ef_typical float8[],
+    start float8,
+    candidate float8,
+    rank_row float8,
+    reached float8
+);
 
 -- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
 -- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
@@ -183,6 +255,7 @@ CREATE TABLE pgsim._calibration (
     keep_row float8,
     ann_start float8,
     ann_candidate float8,
+    funnels pgsim._funnel[],
     measured_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
@@ -314,6 +387,9 @@ CREATE TYPE pgsim._target AS (
     partitioned boolean,
     codes_sql text,
     codes_columns text[],
+    codes_dims int,
+    codes_element text,
+    codes_map int,
     record_share float8,
     audit_share float8,
     record_values boolean,
@@ -368,12 +444,28 @@ CREATE TYPE pgsim._fusion_request AS (
 -- One leg of a search: its kind (dense, text, sparse, prior), what it searches, and its part in the fusion.
 CREATE TYPE pgsim._search_leg AS (name text, kind text, spec jsonb, weight float8);
 
+-- A funnel that could answer a search, by which index, and what it would take. reachable: how many rows the index holds.
+CREATE TYPE pgsim._funnel_choice AS (
+    ladder int[],
+    element text,
+    index_name text,
+    covering boolean,
+    reachable float8,
+    ef float8,
+    keep float8,
+    seconds float8,
+    far float8,
+    typical float8,
+    candidate float8,
+    reason text
+);
+
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
 -- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
 -- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
--- worth_ef, up to which it costs less than codes.
+-- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many candidates it ranks.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -400,6 +492,9 @@ CREATE TYPE pgsim._search_plan AS (
     shortlist int,
     margin float8,
     rungs pgsim._rungs,
+    ladder int[],
+    keep int,
+    covering boolean,
     index_name text,
     element text,
     method text,
@@ -414,6 +509,7 @@ CREATE TYPE pgsim._search_plan AS (
 );
 
 GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._transition, pgsim._gate, pgsim._quality, pgsim._probe TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
 SELECT c.name, c.relation, c.key_columns, c.text_columns, c.text_config, c.filter_columns, c.created_at
@@ -446,12 +542,28 @@ LEFT JOIN pgsim._model AS m ON m.id = v.model_id;
 COMMENT ON VIEW pgsim.embeddings IS 'Named vectors of each collection, and the model that answers now.';
 
 CREATE VIEW pgsim.versions AS
-SELECT v.id, c.name AS collection, e.name AS embedding, m.name AS model, v.state, v.relation, v.column_name, v.adopted, v.created_at
+SELECT v.id, c.name AS collection, e.name AS embedding, m.name AS model, v.state, v.relation, v.column_name, v.adopted, v.created_at,
+       s.at AS state_since, s.by_role AS state_by
 FROM pgsim._version AS v
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id
+LEFT JOIN LATERAL (SELECT t.at, t.by_role FROM pgsim._transition AS t WHERE t.version_id = v.id ORDER BY t.id DESC LIMIT 1) AS s ON true;
+COMMENT ON VIEW pgsim.versions IS 'Versions of each embedding: model, state, since when and by whom, and where the vectors are.';
+
+CREATE VIEW pgsim.history AS
+SELECT t.id, c.name AS collection, e.name AS embedding, t.model, t.action, t.from_state, t.to_state, t.previous_model, t.forced, t.reason, t.gates, t.at, t.by_role
+FROM pgsim._transition AS t
+JOIN pgsim._embedding AS e ON e.id = t.embedding_id
 JOIN pgsim._collection AS c ON c.id = e.collection_id;
-COMMENT ON VIEW pgsim.versions IS 'Versions of each embedding: model, state, and where the vectors are.';
+COMMENT ON VIEW pgsim.history IS 'Every step in the life of every version: who, when, why, and what the gates said. previous_model: what an activation or a rollback took the place of.';
+
+CREATE VIEW pgsim.gates AS
+SELECT c.name AS collection, e.name AS embedding, g.name, g.minimum, g.max_age, g.created_at
+FROM pgsim._gate AS g
+JOIN pgsim._embedding AS e ON e.id = g.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id;
+COMMENT ON VIEW pgsim.gates IS 'What a version of each embedding has to reach before it is activated.';
 
 CREATE VIEW pgsim.indexes AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, i.name, i.method, i.dims, i.element, i.where_filter, i.options,
@@ -509,8 +621,9 @@ GROUP BY c.name, e.name, m.name, l.shape;
 COMMENT ON VIEW pgsim.recall_audit IS 'The recall that audited searches got, by the shape of their filter (empty without one), against the recall asked; seconds and exact_seconds are medians.';
 
 GRANT SELECT ON pgsim.maps, pgsim.collections, pgsim.models, pgsim.embeddings, pgsim.versions, pgsim.indexes, pgsim.fusions, pgsim.backfill_progress TO PUBLIC;
+GRANT SELECT ON pgsim.history, pgsim.gates TO PUBLIC;
 
-CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target) RETURNS void
+CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target, dims int, element text, map_id int) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -523,9 +636,9 @@ DECLARE
 BEGIN
     -- Rows are their own queries; a zero vector, which has no direction, is none.
     -- Each is compared with a sample of the others, exactly and by its code.
-    sample := format('SELECT %s AS id, %I AS v FROM %s %s WHERE %2$I OPERATOR(%5$s.<=>) %2$I <> ''NaN''',
+    sample := format('SELECT %s AS id, %I AS v, %s AS code FROM %s %s WHERE %2$I OPERATOR(%6$s.<=>) %2$I <> ''NaN''',
         CASE WHEN t.adopted THEN pgsim._key_text(t.base, '', t.key_columns) ELSE pgsim._key_text(t.version, '', pgsim._key_names(t.key_columns, true)) END,
-        t.column_name, t.version_sql,
+        t.column_name, pgsim._code_expression(format('%I', t.column_name), t.vector_schema, t.dim, dims, element, map_id), t.version_sql,
         CASE WHEN t.rows > sampled THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((100.0 * sampled / t.rows)::numeric, 4)) ELSE '' END, t.vector_schema);
     EXECUTE format($sql$
         WITH s AS MATERIALIZED (%1$s LIMIT %6$s),
@@ -535,9 +648,9 @@ BEGIN
             SELECT q.id, o.excess, o.all_excess
             FROM q CROSS JOIN LATERAL (
                 WITH r AS MATERIALIZED (
-                    SELECT %3$s.binary_quantize(s.v) OPERATOR(%3$s.<~>) %3$s.binary_quantize(q.v) AS h, s.v OPERATOR(%3$s.%4$s) q.v AS d, s.v OPERATOR(%3$s.<=>) q.v AS a FROM s WHERE s.id <> q.id
+                    SELECT s.code %9$s q.code AS h, s.v OPERATOR(%3$s.%4$s) q.v AS d, s.v OPERATOR(%3$s.<=>) q.v AS a FROM s WHERE s.id <> q.id
                 ), m AS (
-                    SELECT pgsim._expected_bits(max(y.a), %8$s, 0) AS best, pgsim._expected_bits(max(y.a), %8$s, 1) - pgsim._expected_bits(max(y.a), %8$s, 0) AS deviation FROM (SELECT x.a FROM (SELECT * FROM r ORDER BY h LIMIT %5$s) AS x ORDER BY x.d LIMIT %7$s) AS y
+                    SELECT pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 0) AS best, pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 1) - pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 0) AS deviation FROM (SELECT x.a FROM (SELECT * FROM r ORDER BY h LIMIT %5$s) AS x ORDER BY x.d LIMIT %7$s) AS y
                 )
                 SELECT ARRAY(SELECT (z.h - m.best) / nullif(m.deviation, 0) FROM (SELECT r.h FROM r ORDER BY r.d LIMIT %7$s) AS z) AS excess,
                        ARRAY(SELECT (r.h - m.best) / nullif(m.deviation, 0) FROM r) AS all_excess
@@ -550,7 +663,7 @@ BEGIN
         SELECT m.margins, (SELECT count(*) FROM q) AS queries, n.sampled,
                (SELECT avg((u.e <= m.margins[6])::int) FROM excess CROSS JOIN LATERAL unnest(excess.all_excess) AS u (e)) AS kept
         FROM margins AS m CROSS JOIN n
-    $sql$, sample, queries, t.vector_schema, pgsim._distance_operator(t.metric), pgsim._first_shortlist(k), 2 * sampled, k, t.dim)
+    $sql$, sample, queries, t.vector_schema, pgsim._distance_operator(t.metric), pgsim._first_shortlist(k), 2 * sampled, k, dims, pgsim._code_distance(t.vector_schema, element), element)
     INTO found;
     IF found.queries < 10 OR found.sampled < 1000 THEN
         RETURN;
@@ -563,24 +676,67 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_margins IS
-    'Measures by how many standard deviations more than expected the codes of true neighbours differ, on a sample of rows against one another; without a thousand rows the defaults stay.';
+    'Measures how much farther apart than expected the codes of true neighbours are, on a sample of rows against one another; without a thousand rows the defaults stay.';
 
 CREATE FUNCTION pgsim._check_codes(t pgsim._target, dims int, element text, where_filter jsonb, options jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    p pgsim._map;
 BEGIN
     PERFORM pgsim._require_owner(t.base);
     PERFORM pgsim._require_dense(t, 'codes are');
-    IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
-            HINT = 'Leave dims and element out.';
-    ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options do not go with codes, which hold every row', HINT = 'Leave them out.';
+    IF coalesce(dims, t.dim) NOT BETWEEN 1 AND t.dim OR coalesce(element, 'bit') NOT IN ('bit', 'halfvec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes hold the first dimensions, 1 to %s of model %L, as bit or halfvec', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
+            HINT = 'Leave both out for one bit a dimension. Where a short prefix says most (a Matryoshka model, a rotated one), some 128 dimensions as halfvec list far fewer rows.';
+    ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') - 'map' <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options other than map do not go with codes, which hold every row', HINT = 'Leave them out.';
+    END IF;
+    IF options ? 'map' THEN
+        p := pgsim._map_row(options ->> 'map');
+        IF p.query_components IS NOT NULL OR p.bias IS NOT NULL OR p.dim_out < coalesce(dims, t.dim) OR t.model <> (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('map %L is of kind %s, from model %L to %s dimensions; codes of model %L take one from that model to %s dimensions or more, without query_matrix and bias', p.name, p.kind,
+                                                                      (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id), p.dim_out, t.model, coalesce(dims, t.dim)),
+                HINT = 'Codes of rows and queries are compared, so that both are mapped alike. Fit one with "pgsim ladder fit --method pca".';
+        END IF;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._check_codes IS 'Raises PS010 for an argument of create_index that codes do not take, and PS032 unless the caller owns the table.';
+
+CREATE FUNCTION pgsim._code_distance(vector_schema text, element text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN format('OPERATOR(%s.%s)', vector_schema, CASE element WHEN 'bit' THEN '<~>' ELSE '<#>' END);
+COMMENT ON FUNCTION pgsim._code_distance IS 'The operator that compares codes: how many bits differ, or the negative cosine.';
+
+CREATE FUNCTION pgsim._code_expression(value text, vector_schema text, dim int, dims int, element text, map_id int) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF map_id IS NOT NULL THEN
+        -- Read once a statement, and no more of it than is needed.
+        value := format('pgsim._mapped((SELECT m.components[1:%s] FROM pgsim._map AS m WHERE m.id = %s), NULL, false, %s::%s.vector)', dims, map_id, value, vector_schema);
+    ELSIF dims < dim THEN
+        value := format('%s.subvector(%s, 1, %s)', vector_schema, value, dims);
+    END IF;
+    -- Of length one, a prefix never overflows half precision.
+    RETURN CASE element WHEN 'bit' THEN format('%s.binary_quantize(%s)', vector_schema, value)
+                        ELSE format('%s.l2_normalize(%s)::%1$s.halfvec(%3$s)', vector_schema, value, dims) END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._code_expression IS 'The code of a vector, or of its image under a map: the signs of its first dims dimensions, or their direction in half precision.';
+
+CREATE FUNCTION pgsim._codes_code(t pgsim._target, codes regclass) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT pgsim._code_expression(format('%s.%I', CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name), t.vector_schema, t.dim, i.dims, i.element, i.map_id)
+    FROM pgsim._index AS i
+    WHERE i.version_id = t.version_id AND i.relation = codes;
+END;
+COMMENT ON FUNCTION pgsim._codes_code IS 'The expression that codes hold of a row: b is the base table, v the version table.';
 
 CREATE FUNCTION pgsim._codes_columns(key_columns text[], filter_columns text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -726,11 +882,12 @@ COMMENT ON FUNCTION pgsim._first_shortlist IS 'How many rows a scan of codes ran
 CREATE FUNCTION pgsim._expected_shortlist(depth int, margin float8) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN greatest(pgsim._first_shortlist(depth), 50 * power(greatest(depth, 10) / 10.0, 0.75) * exp(1.3 * margin));
-COMMENT ON FUNCTION pgsim._expected_shortlist IS 'How many rows a scan of codes is expected to rank by their vectors, within a margin. (Fitted on 384 dimensions, 300 to 63000 rows, k of 10 and 100.)';
+COMMENT ON FUNCTION pgsim._expected_shortlist IS 'How many rows a scan of codes is expected to rank by their vectors, within a margin in standard deviations of bits. (Fitted on 384 dimensions, 300 to 63000 rows, k of 10 and 100.)';
 
-CREATE FUNCTION pgsim._codes_seconds(c pgsim._calibration, n float8, depth int, margin float8) RETURNS float8
+CREATE FUNCTION pgsim._codes_seconds(c pgsim._calibration, n float8, depth int, margin float8, element text) RETURNS float8
 LANGUAGE sql IMMUTABLE
-RETURN 0.3e-3 + n * c.code_row + least(n, pgsim._expected_shortlist(depth, margin)) * c.keep_row;
+-- Directions differ by distances, which mean the more the wider they scatter. (Fitted on prefixes of 64 to 192 of 384 dimensions, as they are and rotated, among 17000 to 131000 rows.)
+RETURN 0.3e-3 + n * c.code_row + least(n, pgsim._expected_shortlist(depth, CASE element WHEN 'halfvec' THEN 11 * (margin - c.margins[1]) ELSE margin END)) * c.keep_row;
 COMMENT ON FUNCTION pgsim._codes_seconds IS 'What a search by codes is expected to cost when n rows match.';
 
 CREATE FUNCTION pgsim._codes_security_drift(base regclass, codes regclass) RETURNS boolean
@@ -763,8 +920,8 @@ BEGIN
         key_match := key_match || format('%I OPERATOR(pg_catalog.=) pgsim_listed.k_%s AND ', t.key_columns[i], i);
         key_order := key_order || format(', k_%s', i);
     END LOOP;
-    listed := format('SELECT %sc.code OPERATOR(%s.<~>) %2$s.binary_quantize($2) AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
-        keys, t.vector_schema,
+    listed := format('SELECT %sc.code %s %s AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
+        keys, pgsim._code_distance(t.vector_schema, t.codes_element), pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map),
         CASE WHEN p.predicate IS NULL THEN t.codes_sql
              -- Under the base table's name, by which a condition in SQL may call its columns.
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
@@ -779,8 +936,8 @@ BEGIN
         CASE WHEN t.adopted THEN '' ELSE format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
     RETURN format('WITH pgsim_codes AS MATERIALIZED (%s), ', listed)
         || format('pgsim_first AS MATERIALIZED (%s ORDER BY d_1%s LIMIT %s), ', format(ranked, 'LIMIT ' || first), key_order, p.depth)
-        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<) %s THEN ''Infinity'' ELSE pgsim._expected_bits(pg_catalog.max(%s), %s, %s) END AS h FROM pgsim_first), ',
-                  p.depth, CASE t.metric WHEN 'cosine' THEN 'd_1' ELSE 'a' END, t.dim, p.margin)
+        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<) %s THEN ''Infinity'' ELSE pgsim._expected_code_distance(pg_catalog.max(%s), %s, %L, %s) END AS h FROM pgsim_first), ',
+                  p.depth, CASE t.metric WHEN 'cosine' THEN 'd_1' ELSE 'a' END, t.codes_dims, t.codes_element, p.margin)
         || format('pgsim_ranked AS (SELECT d_1%s FROM pgsim_first UNION ALL SELECT d_1%1$s FROM (%s WHERE pgsim_listed.h <= (SELECT h FROM pgsim_bound)) AS l) ',
                   carried, format(ranked, 'OFFSET ' || first))
         -- A row of NULLs where none of those listed is there and matches, so that it is known how many were listed.
@@ -788,7 +945,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._codes_statement IS
-    'Candidates by their codes, ranked by their vectors: the best few at first, then all whose codes differ by no more bits than the farthest of the best is expected to, and a margin.';
+    'Candidates by their codes, ranked by their vectors: the best few at first, then all whose codes lie no farther than that of the farthest of the best is expected to, and a margin.';
 
 CREATE FUNCTION pgsim._codes_triggers(c pgsim._collection) RETURNS TABLE (relation regclass, name text, definition text, arguments bytea)
 LANGUAGE plpgsql STABLE
@@ -842,7 +999,7 @@ $$;
 COMMENT ON FUNCTION pgsim._codes_triggers IS
     'The triggers that keep the codes of a collection''s versions: on the base table for keys and filter columns, and where the vectors are for the codes themselves.';
 
-CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean) RETURNS regclass
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}') RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -853,7 +1010,10 @@ DECLARE
     codes regclass;
     x record;
     new_id int;
+    map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
 BEGIN
+    dims := coalesce(dims, t.dim);
+    element := coalesce(element, 'bit');
     SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
     columns := pgsim._codes_columns(c.key_columns, c.filter_columns);
     IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes') THEN
@@ -876,13 +1036,13 @@ BEGIN
     PERFORM pgsim._require_all_rows(t);
     table_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
     EXECUTE format(
-        'CREATE %s TABLE pgsim_data.%I (%s, code bit(%s), PRIMARY KEY (%s))',
+        'CREATE %s TABLE pgsim_data.%I (%s, code %s(%s), PRIMARY KEY (%s))',
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.base), table_name,
-        pgsim._codes_definitions(t.base, columns), t.dim, pgsim._key_list('', t.key_columns, false));
+        pgsim._codes_definitions(t.base, columns), CASE element WHEN 'bit' THEN 'bit' ELSE format('%s.halfvec', t.vector_schema) END, dims, pgsim._key_list('', t.key_columns, false));
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
-    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, complete)
-    VALUES (t.version_id, table_name, 'codes', t.dim, 'bit', '{}', codes, columns, fill) RETURNING id INTO new_id;
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete)
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill) RETURNING id INTO new_id;
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -894,13 +1054,13 @@ BEGIN
     END LOOP;
     PERFORM pgsim._sync_codes_privileges(c, codes);
     IF fill THEN
-        PERFORM pgsim._calibrate_margins(t);
+        PERFORM pgsim._calibrate_margins(t, dims, element, map_id);
     END IF;
     RETURN codes;
 END
 $$;
 COMMENT ON FUNCTION pgsim._create_codes IS
-    'Makes the codes of a version: a narrow table of key, filter columns and one bit a dimension, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
+    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
 
 CREATE FUNCTION pgsim._drop_codes(version_id int, codes regclass) RETURNS void
 LANGUAGE plpgsql
@@ -921,6 +1081,8 @@ BEGIN
         PERFORM pgsim._sync_triggers(c);
     END IF;
     EXECUTE format('DROP TABLE %s', codes);
+    -- Codes of another kind are measured anew.
+    UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
 END
 $$;
 COMMENT ON FUNCTION pgsim._drop_codes IS 'Drops the codes of a version, and the triggers that kept them.';
@@ -934,6 +1096,12 @@ RETURN (
 COMMENT ON FUNCTION pgsim._expected_bits IS
     'In how many signs two vectors at a cosine distance differ at most, but for a margin in standard deviations: of a random hyperplane, the chance to part them is their angle over pi (Charikar 2002, Similarity estimation techniques from rounding algorithms), and the signs are as many trials.';
 
+CREATE FUNCTION pgsim._expected_code_distance(cosine_distance float8, dims int, element text, margin float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE element WHEN 'bit' THEN pgsim._expected_bits(cosine_distance, dims, margin) ELSE cosine_distance - 1 + margin END;
+COMMENT ON FUNCTION pgsim._expected_code_distance IS
+    'How far apart the codes of two vectors at a cosine distance are at most, but for a margin: of bits in standard deviations, of directions in cosine distance.';
+
 CREATE FUNCTION pgsim._fill_codes(t pgsim._target, codes regclass, filter_columns text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -943,9 +1111,8 @@ DECLARE
 BEGIN
     -- In the order of the first filter column, so that its matches lie together.
     EXECUTE format(
-        'INSERT INTO %s (%s, code) SELECT %s, %s.binary_quantize(%s.%I) FROM %s AS b%s ORDER BY %s ON CONFLICT DO NOTHING',
-        codes, pgsim._key_list('', columns, false), pgsim._key_list('b.', columns, false), t.vector_schema,
-        CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name, t.base_sql,
+        'INSERT INTO %s (%s, code) SELECT %s, %s FROM %s AS b%s ORDER BY %s ON CONFLICT DO NOTHING',
+        codes, pgsim._key_list('', columns, false), pgsim._key_list('b.', columns, false), pgsim._codes_code(t, codes), t.base_sql,
         CASE WHEN t.adopted THEN '' ELSE format(' LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
         pgsim._key_list('b.', ARRAY(
             SELECT o.name FROM (SELECT f.name, 0 AS part, f.ordinal FROM unnest(filter_columns[1:1]) WITH ORDINALITY AS f (name, ordinal)
@@ -978,7 +1145,7 @@ BEGIN
     END IF;
     PERFORM pgsim._require_all_rows(t);
     PERFORM pgsim._repair_codes(t, i.relation, (pgsim._collection_row(of.collection)).filter_columns);
-    PERFORM pgsim._calibrate_margins(t);
+    PERFORM pgsim._calibrate_margins(t, i.dims, i.element, i.map_id);
     UPDATE pgsim._index AS s SET complete = true WHERE s.id = i.id;
     RETURN true;
 END
@@ -997,7 +1164,6 @@ DECLARE
     deepest int := CASE WHEN current_setting('pgsim.codes_depth', true) ~ '^\d{1,4}$' THEN current_setting('pgsim.codes_depth') ELSE '0' END;
     newer text := '';
     taken text[];
-    code_sql text;
     source_sql text;
 BEGIN
     IF TG_WHEN = 'BEFORE' THEN
@@ -1006,11 +1172,11 @@ BEGIN
         END IF;
         RETURN NULL;
     END IF;
-    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._vector_schema() AS vector_schema,
+    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._code_expression(format('r.%I', v.column_name), pgsim._vector_schema(), m.dim, i.dims, i.element, i.map_id) AS code_sql,
            -- A column that was renamed is not found by its old name.
            ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped) AS readable
     INTO codes
-    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id
     JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
     WHERE i.id = TG_ARGV[1]::int;
     IF NOT FOUND OR codes.relation ~ '^\d' THEN
@@ -1053,17 +1219,16 @@ BEGIN
         EXECUTE format(CASE WHEN own THEN 'UPDATE %s AS k SET code = NULL FROM pgsim_rows AS r WHERE %s' ELSE 'DELETE FROM %s AS k USING pgsim_rows AS r WHERE %s' END,
                        codes.relation, pgsim._key_join('k.', 'r.', codes.key_columns, own) || newer);
     ELSE
-        code_sql := format('%s.binary_quantize(r.%I)', codes.vector_schema, codes.column_name);
         source_sql := CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE '(SELECT ($1).*) AS r' END;
         -- Each side sets what is its own, whichever comes first. A key that was changed leaves a row behind that leads nowhere, and
         -- whose code is not that of a row which takes the key later.
         EXECUTE CASE
             WHEN own THEN format('INSERT INTO %s (%s, code) SELECT %s, %s FROM %s ON CONFLICT (%s) DO UPDATE SET code = excluded.code',
-                                 codes.relation, pgsim._key_list('', codes.key_columns, false), pgsim._key_list('r.', codes.key_columns, true), code_sql, source_sql,
+                                 codes.relation, pgsim._key_list('', codes.key_columns, false), pgsim._key_list('r.', codes.key_columns, true), codes.code_sql, source_sql,
                                  pgsim._key_list('', codes.key_columns, false))
             ELSE format('INSERT INTO %s AS k (%s%s) SELECT %s%s FROM %s ON CONFLICT (%s) DO UPDATE SET (%2$s, code) = ROW(%8$s, %9$s) WHERE true%10$s',
                                  codes.relation, pgsim._key_list('', taken, false), CASE WHEN codes.adopted THEN ', code' ELSE '' END,
-                                 pgsim._key_list('r.', taken, false), CASE WHEN codes.adopted THEN ', ' || code_sql ELSE '' END, source_sql,
+                                 pgsim._key_list('r.', taken, false), CASE WHEN codes.adopted THEN ', ' || codes.code_sql ELSE '' END, source_sql,
                                  pgsim._key_list('', codes.key_columns, false), pgsim._key_list('excluded.', taken, false),
                                  CASE WHEN codes.adopted THEN 'excluded.code' WHEN TG_OP = 'INSERT' THEN 'CASE WHEN age(k.xmin) <= 0 THEN k.code END' ELSE 'k.code' END, newer)
         END USING NEW;
@@ -1092,8 +1257,7 @@ DECLARE
     changed bigint := 0;
     step bigint;
 BEGIN
-    rows_sql := format('SELECT %s, %s.binary_quantize(%s.%I) AS code FROM %s AS b%s', pgsim._key_list('b.', columns, false), t.vector_schema,
-        CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name, t.base_sql,
+    rows_sql := format('SELECT %s, %s AS code FROM %s AS b%s', pgsim._key_list('b.', columns, false), pgsim._codes_code(t, codes), t.base_sql,
         CASE WHEN t.adopted THEN '' ELSE format(' LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
     EXECUTE format('DELETE FROM %s AS k WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)', codes, t.base_sql, pgsim._key_join('b.', 'k.', t.key_columns, false));
     GET DIAGNOSTICS changed = ROW_COUNT;
@@ -1297,12 +1461,12 @@ BEGIN
         RETURN c;
     END IF;
     -- Right within a factor of two or so on the machines of these years; recalls of an index with m 16, ef_construction 64.
-    c.margins := coalesce(c.margins, '{-0.65,0.12,0.48,0.75,1.1,1.32,1.55,2.2}');
+    c.margins := coalesce(c.margins, CASE t.codes_element WHEN 'halfvec' THEN '{0,0.03,0.05,0.07,0.1,0.12,0.15,0.25}' ELSE '{-0.65,0.12,0.48,0.75,1.1,1.32,1.55,2.2}' END::float8[]);
     c.ef_intercepts := coalesce(c.ef_intercepts, '{1.2,1.6,2.1,2.5,2.9}');
     c.ef_slope := coalesce(c.ef_slope, 1.1);
     c.scan_row := coalesce(c.scan_row, .3e-6);
     c.exact_row := coalesce(c.exact_row, .5e-6 + 3.5e-9 * t.dim);
-    c.code_row := coalesce(c.code_row, .1e-6 + .1e-9 * t.dim);
+    c.code_row := coalesce(c.code_row, .1e-6 + CASE t.codes_element WHEN 'halfvec' THEN 1.5e-9 ELSE .1e-9 END * coalesce(t.codes_dims, t.dim));
     c.keep_row := coalesce(c.keep_row, 2 * c.exact_row);
     c.ann_start := coalesce(c.ann_start, .3e-3);
     c.ann_candidate := coalesce(c.ann_candidate, 5.6e-6 + 18e-9 * t.dim);
@@ -1332,7 +1496,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted')
+        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit'
         ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
         IF FOUND THEN
             RETURN;
@@ -1351,7 +1515,7 @@ BEGIN
         SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(k.oid) AS p JOIN pg_class AS l ON l.oid = p.relid WHERE p.isleaf) END AS rows) AS held
     LEFT JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.name = k.relname
     WHERE x.indrelid = t.version AND x.indisvalid
-      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
+      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
                ELSE _usable_index.dims = t.dim AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
                     AND x.indkey[0] = (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name) END
     ORDER BY CASE WHEN i.where_filter IS NOT NULL THEN held.rows END, coalesce(i.element, t.element) <> t.element, m.amname, k.oid
@@ -1359,7 +1523,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._usable_index IS
-    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. rows is how many it holds, negative when not known.';
+    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. Bits alone rank too little: they serve in funnels. rows is how many it holds, negative when not known.';
 
 CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = NULL) RETURNS jsonb
 LANGUAGE plpgsql
@@ -1382,7 +1546,7 @@ queries: vectors to measure with, best those that your users ask; default a samp
 rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
 exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
-Returns what was measured. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._advise_calibrate(t pgsim._target, embedding text)
 RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, asked float8, before float8, after float8)
@@ -1428,7 +1592,7 @@ BEGIN
     RETURN QUERY
         WITH searched AS MATERIALIZED (
             SELECT i AS place, ARRAY(SELECT n FROM unnest(plans[i].columns) AS n WHERE n <> ALL (mirrored) ORDER BY n) AS lacking,
-                   pgsim._codes_seconds(c, least(plans[i].expected, plans[i].reachable), plans[i].depth, plans[i].margin) AS seconds
+                   pgsim._codes_seconds(c, least(plans[i].expected, plans[i].reachable), plans[i].depth, plans[i].margin, coalesce(t.codes_element, 'bit')) AS seconds
             FROM generate_series(1, cardinality(plans)) AS i
             WHERE plans[i].recall < 1 AND plans[i].margin < 'Infinity'
         )
@@ -2151,7 +2315,7 @@ DECLARE
     started CONSTANT timestamptz := clock_timestamp();
     distance CONSTANT text := format('%s OPERATOR(%s.%s) %s',
         pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, dims, element),
-        t.vector_schema, pgsim._distance_operator(t.metric),
+        t.vector_schema, pgsim._distance_operator(t.metric, element),
         pgsim._vector_expression('$2', t.vector_schema, t.prefix_metric, t.dim, 'vector', dims, element));
     index_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY %1$s LIMIT 10) AS n', distance, t.version_sql);
     exact_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY (%1$s) OPERATOR(pg_catalog.+) 0 LIMIT 10) AS n', distance, t.version_sql);
@@ -2364,7 +2528,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     -- hnsw.h of pgvector: an element has 72 bytes beside its vector, and on the lowest level 2 m neighbours of 6 bytes. The two lie on one page.
     SELECT CASE WHEN s.pair > 8160 THEN 16384.0 ELSE 8192.0 / floor(8160.0 / s.pair) END * _hnsw_bytes.rows
-    FROM (SELECT 8 * ceil((80 + _hnsw_bytes.dim * CASE _hnsw_bytes.element WHEN 'halfvec' THEN 2 ELSE 4 END) / 8.0) + 8 * ceil((4 + 12 * _hnsw_bytes.m) / 8.0) + 8 AS pair) AS s
+    FROM (SELECT 8 * ceil((80 + _hnsw_bytes.dim * CASE _hnsw_bytes.element WHEN 'bit' THEN 0.125 WHEN 'halfvec' THEN 2 ELSE 4 END) / 8.0) + 8 * ceil((4 + 12 * _hnsw_bytes.m) / 8.0) + 8 AS pair) AS s
 );
 COMMENT ON FUNCTION pgsim._hnsw_bytes IS 'How large an HNSW index of so many rows is, where no vector is stored twice.';
 
@@ -5071,7 +5235,7 @@ BEGIN
            v.id, v.relation, v.relation::text, v.column_name, v.adopted, v.state, n.source_columns,
            m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
            b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
-           k.relation::text, k.columns, s.record_share, s.audit_share, s.record_values,
+           k.relation::text, k.columns, k.dims, k.element, k.map_id, s.record_share, s.audit_share, s.record_values,
            m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END
     INTO t
     FROM pgsim._collection AS s
@@ -5328,12 +5492,14 @@ BEGIN
     BEGIN
         DELETE FROM pgsim._map AS d WHERE d.id = p.id;
     EXCEPTION WHEN foreign_key_violation THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('map %L is in use', name), DETAIL = format('By model %L.', (SELECT m.name FROM pgsim._model AS m WHERE m.map_id = p.id)),
-            HINT = 'Drop that model first, with pgsim.drop_model.';
+        RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('map %L is in use', name), DETAIL = 'By: ' || (SELECT string_agg(u.by, '; ') FROM (
+                SELECT format('model %L', m.name) AS by FROM pgsim._model AS m WHERE m.map_id = p.id
+                UNION ALL SELECT format('codes %s', i.name) FROM pgsim._index AS i WHERE i.map_id = p.id) AS u),
+            HINT = 'Drop that first, with pgsim.drop_model or pgsim.drop_index.';
     END;
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_map IS 'Forgets a map that no model is derived by. Errors: PS021, PS032, PS054.';
+COMMENT ON FUNCTION pgsim.drop_map IS 'Forgets a map that no model is derived by and no codes are made with. Errors: PS021, PS032, PS054.';
 
 CREATE FUNCTION pgsim.fill_version(collection text, model text, embedding text = 'default', size int = 1000, after text = NULL, OUT filled bigint, OUT last_key text)
 LANGUAGE plpgsql
@@ -5380,6 +5546,306 @@ $$Maps up to size rows that a derived version lacks, in the order of their keys,
 Give last_key as after to the next call, in a transaction of its own; when it is NULL the end is reached. A call from the start
 that fills none says that nothing is missing. It may be stopped at any moment, and readers never wait for it; who writes a row of the batch waits for the batch.
 Rows whose image a vector cannot hold (all zeros under cosine) have none. Errors: PS001 to PS004, PS010, PS016, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim._calibrate_funnels(t pgsim._target, query vector, truth float8[], asked boolean, timed boolean) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    efs CONSTANT int[] := '{40,80,160,320,640,1000}';
+    shares CONSTANT float8[] := '{1,0.5,0.25}';
+    x record;
+    statement text;
+    previous jsonb;
+    found float8[];
+    started timestamptz;
+    seconds float8;
+    ranked float8;
+    measured jsonb := '[]';
+BEGIN
+    FOR x IN SELECT DISTINCT i.dims, i.element FROM pgsim._index AS i
+             JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
+             WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
+        CONTINUE WHEN x.element = 'halfvec' AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL OR pgsim._prefix_is_zero(query, x.dims);
+        statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT %%s) AS n',
+            t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.version_sql,
+            pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, x.dims, x.element), pgsim._distance_operator(t.metric, x.element),
+            pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', x.dims, x.element));
+        FOR e IN 1 .. cardinality(efs) LOOP
+            previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', efs[e]::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
+            EXECUTE format(statement, efs[e]) INTO found USING query;
+            seconds := NULL;
+            ranked := NULL;
+            IF timed THEN
+                -- Ten of the candidates, and all: the difference is what ranking them costs.
+                started := clock_timestamp();
+                EXECUTE format(statement, 10) USING query;
+                seconds := extract(epoch FROM clock_timestamp() - started);
+                started := clock_timestamp();
+                EXECUTE format(statement, efs[e]) USING query;
+                ranked := extract(epoch FROM clock_timestamp() - started) - seconds;
+            END IF;
+            PERFORM pgsim._set(previous);
+            measured := measured || (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'dims', x.dims, 'element', x.element, 'share', s, 'ef', efs[e], 'depth', d, 'seconds', seconds, 'rank_row', ranked / (efs[e] - 10), 'distance', truth[d], 'asked', asked,
+                    'recall', pgsim._tie_recall(found[1:(efs[e] * s)::int], truth[1:d]))), '[]')
+                FROM unnest(shares) AS s CROSS JOIN unnest(pgsim._depths()) AS d WHERE d <= cardinality(truth) AND d <= efs[e] * s);
+        END LOOP;
+    END LOOP;
+    RETURN measured;
+END
+$$;
+COMMENT ON FUNCTION pgsim._calibrate_funnels IS
+    'How much of the rows nearest to a query, whose distances are known, is among the candidates that each index on a prefix or on bits gives, all of them or the first half or quarter, and in what time.';
+
+CREATE FUNCTION pgsim._check_dims(t pgsim._target, dims int, what text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF dims = t.dim OR dims = ANY (t.matryoshka) OR t.matryoshka = '{}' AND t.element <> 'sparsevec' AND dims BETWEEN 1 AND t.dim THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'PS010',
+        MESSAGE = CASE WHEN t.matryoshka <> '{}' THEN format('%s %s; model %L has %s dimensions and the prefixes %s', what, dims, t.model, t.dim, t.matryoshka)
+                       ELSE format('%s %s; model %L has %s dimensions', what, dims, t.model, t.dim) END,
+        HINT = CASE WHEN t.matryoshka <> '{}' THEN 'Take one of these. A model that declares others is another model: create_model(matryoshka => ...).'
+                    ELSE 'A prefix is at least one dimension long and no longer than the vector.' END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_dims IS 'Raises PS010 for a prefix length that a model does not have: one that declares prefixes has just these, another one any.';
+
+CREATE FUNCTION pgsim._check_reach(t pgsim._target, r pgsim._search_request) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    floor CONSTANT float8 := .8;
+    reached float8;
+BEGIN
+    IF r.dims[1] = t.dim OR r.dims[1] = ANY (t.matryoshka) THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims = r.dims[1] AND i.method <> 'codes') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010',
+            MESSAGE = format('dims begins with %s; model %L declares no prefixes, and no index of %L is on one of this length', r.dims[1], t.model, t.collection),
+            DETAIL = coalesce('Indexed: ' || (SELECT string_agg(DISTINCT i.dims::text, ', ') FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims < t.dim AND i.method <> 'codes'), 'No prefix is indexed.'),
+            HINT = format('Make one with pgsim.create_index(%L, %L, dims => %s), or declare prefixes with the model: create_model(matryoshka => ...).', t.collection, t.model, r.dims[1]);
+    END IF;
+    SELECT max(f.reached) INTO reached FROM pgsim._calibration AS k CROSS JOIN LATERAL unnest(k.funnels) AS f WHERE k.version_id = t.version_id AND f.dims = r.dims[1];
+    IF reached < floor AND r.mode = 'auto' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS050',
+            MESSAGE = format('the first %s of %s dimensions of model %L tell too little: even a thousand candidates hold %s%% of the nearest ten, and %s%% are the least', r.dims[1], t.dim, t.model, round(100 * reached::numeric, 1), 100 * floor),
+            HINT = 'Calibration measured it. Take a longer prefix, leave dims out, or say mode => ''ann'' to have it all the same.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_reach IS 'Refuses a search by a prefix that a model without declared prefixes has no index on (PS010), or that was measured to be worth too little (PS050).';
+
+CREATE FUNCTION pgsim._choose_funnel(p pgsim._search_plan, c pgsim._calibration, n float8, reachable float8) RETURNS pgsim._funnel_choice
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := p.target;
+    r pgsim._search_request := p.request;
+    by_hand boolean := coalesce(cardinality(r.dims) > 1, false);
+    best pgsim._funnel_choice;
+    x record;
+    f pgsim._funnel;
+    line pgsim._calibration := c;
+    held float8;
+    matches float8;
+    among float8;
+    ef float8;
+    keep float8;
+    seconds float8;
+BEGIN
+    FOR x IN SELECT * FROM pgsim._funnels(t, c, r.filter, CASE WHEN by_hand THEN r.dims[1] END, p.predicate IS NOT NULL) LOOP
+        f := x.funnel;
+        held := greatest(CASE WHEN x.covering AND x.rows >= 0 THEN x.rows ELSE reachable END, 1);
+        matches := least(n, held);
+        among := p.depth * greatest(1, held / greatest(matches, 1) * CASE WHEN p.predicate IS NULL THEN 1 ELSE 1.3 END);
+        line.ef_intercepts := f.ef_intercepts;
+        line.ef_slope := f.ef_slope;
+        ef := pgsim._expected_ef(line, p.recall, among);
+        keep := ceil(greatest(p.depth, f.share * ef * matches / held));
+        IF r.oversample IS NOT NULL THEN
+            keep := p.depth::float8 * r.oversample;
+            -- The index alone is left to miss something.
+            ef := greatest(keep, pgsim._expected_ef(c, p.recall, among));
+        ELSIF ef > 1000 AND NOT by_hand THEN
+            CONTINUE;
+        END IF;
+        -- A search by hand may ask of an index more than it gives at once; then it goes on from there.
+        seconds := CASE WHEN r.oversample IS NULL AND (ef > 20000 OR f.reached < p.recall) THEN 'Infinity'
+                        ELSE (f.start + CASE WHEN f.ef_far > 0 THEN 1.3 ELSE 1 END * ef * f.candidate) * p.parts + keep * f.rank_row END;
+        IF best.seconds IS NULL OR seconds < best.seconds THEN
+            best.ladder := coalesce(r.dims, CASE WHEN f.dims < t.dim THEN ARRAY[f.dims, t.dim] ELSE ARRAY[t.dim] END);
+            best.element := f.element;
+            best.index_name := x.name;
+            best.covering := x.covering;
+            best.reachable := held;
+            best.ef := least(ef, 1000);
+            best.keep := least(keep, 100000);
+            best.seconds := seconds;
+            best.candidate := f.candidate;
+            best.far := CASE WHEN f.ef_far > 0 AND r.oversample IS NULL AND best.ladder[cardinality(best.ladder)] = t.dim THEN f.ef_far END;
+            line.ef_typical := f.ef_typical;
+            best.typical := CASE WHEN f.ef_far > 0 THEN pgsim._typical_distance(line, among) END;
+            best.reason := format('%s of %s as %s, %s kept of ef %s%s', f.dims, t.dim, f.element, best.keep, best.ef, CASE WHEN f.reached IS NULL THEN ' (by default)' ELSE '' END);
+        END IF;
+    END LOOP;
+    IF best.seconds IS NULL AND by_hand THEN
+        -- Without an index the prefixes of all matches are compared.
+        f := pgsim._default_funnel(t, c, r.dims[1], t.element, 1);
+        line.ef_intercepts := f.ef_intercepts;
+        line.ef_slope := f.ef_slope;
+        best.ladder := r.dims;
+        best.ef := 1000;
+        best.keep := least(100000, p.depth::float8 * coalesce(r.oversample, ceil(pgsim._expected_ef(line, p.recall, p.depth) / p.depth)));
+        best.seconds := 'Infinity';
+    END IF;
+    RETURN best;
+END
+$$;
+COMMENT ON FUNCTION pgsim._choose_funnel IS 'The funnel that costs least at the recall asked for when n rows match; NULL where none serves. One that dims names is taken whatever it costs.';
+
+CREATE FUNCTION pgsim._default_funnel(t pgsim._target, c pgsim._calibration, dims int, element text, share float8) RETURNS pgsim._funnel
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f pgsim._funnel;
+    -- How much noise is in a distance by the prefix alone: the fewer dimensions, and the more are left out, the more. A sign tells about a third of a number.
+    -- Of narrow vectors each number tells more, and a sign no more.
+    noise float8 := greatest(1e-5, CASE element WHEN 'bit' THEN 3.0 / dims - 1.0 / t.dim ELSE (1.0 / dims - 1.0 / t.dim) * least(1, t.dim / 384.0) END);
+    -- Each e-fold of candidates misses so many e-folds less; a prefix that the model was trained for holds more.
+    slope float8 := least(3, power(.0052 / noise, .8) * CASE WHEN dims = ANY (t.matryoshka) THEN 1.7 ELSE 1 END);
+    near float8;
+    near_missed float8;
+    depths CONSTANT int[] := pgsim._depths();
+BEGIN
+    f.dims := dims;
+    f.element := element;
+    f.share := share;
+    f.start := c.ann_start;
+    f.candidate := 5.6e-6 + CASE element WHEN 'bit' THEN 2e-9 WHEN 'halfvec' THEN 9e-9 ELSE 18e-9 END * dims;
+    f.rank_row := .8e-6 + 2e-9 * t.dim + CASE WHEN t.dim * CASE t.element WHEN 'halfvec' THEN 2 ELSE 4 END > 2000 THEN 8e-6 ELSE 0 END;
+    f.ef_intercepts := '{}';
+    FOR i IN 1 .. cardinality(c.ef_intercepts) LOOP
+        -- A line through what both stages miss at four times the depth, and at a hundred times.
+        near := 4 * depths[i] / share;
+        near_missed := least(.9, exp(-slope * (1 + ln(4)))) + exp(c.ef_intercepts[i] - c.ef_slope * ln(near));
+        IF i = 1 THEN
+            f.ef_slope := ln(near_missed / (exp(-slope * (1 + ln(100))) + exp(c.ef_intercepts[i] - c.ef_slope * ln(25 * near)))) / ln(25);
+        END IF;
+        f.ef_intercepts := f.ef_intercepts || (ln(near_missed) + f.ef_slope * ln(near));
+    END LOOP;
+    RETURN f;
+END
+$$;
+COMMENT ON FUNCTION pgsim._default_funnel IS
+    'What a funnel is expected to find and to cost where nothing was measured. (Fitted to the Debian corpus: prefixes of 32 to 192 of 384 dimensions as they are and after a rotation, bits; the slope is within a half of what was measured.)';
+
+CREATE FUNCTION pgsim._fit_funnels(measured jsonb[]) RETURNS pgsim._funnel[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fitted pgsim._funnel[];
+    x record;
+    f pgsim._funnel;
+BEGIN
+    FOR x IN
+        SELECT (m ->> 'dims')::int AS dims, m ->> 'element' AS element, (m ->> 'share')::float8 AS share, array_agg(m) AS measured,
+               avg((m ->> 'recall')::float8) FILTER (WHERE m ->> 'depth' = '10' AND m ->> 'ef' = '1000' AND (m ->> 'asked')::boolean) AS reached,
+               percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'rank_row')::float8) FILTER (WHERE m ->> 'depth' = '10' AND (m ->> 'ef')::int >= 320 AND m ->> 'rank_row' IS NOT NULL) AS rank_row
+        FROM unnest(measured) AS m GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 DESC
+    LOOP
+        SELECT x.dims, x.element, x.share, i.ef_intercepts, i.ef_slope, i.ef_far, i.ef_typical, i.ann_start, i.ann_candidate, greatest(x.rank_row, 1e-7), x.reached
+        INTO f FROM pgsim._fit_index(x.measured) AS i;
+        CONTINUE WHEN f.ef_intercepts IS NULL OR f.start IS NULL OR f.rank_row IS NULL;
+        fitted := fitted || f;
+    END LOOP;
+    RETURN fitted;
+END
+$$;
+COMMENT ON FUNCTION pgsim._fit_funnels IS 'From what funnels were measured to find: a line of what each misses over ef_search, by the index and the prefix together, and what it costs.';
+
+CREATE FUNCTION pgsim._funnel_warnings(t pgsim._target, funnels pgsim._funnel[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+RETURN (SELECT coalesce(pg_catalog.array_agg(pg_catalog.format('the first %s of %s dimensions as %s: a thousand candidates hold %s%% of the nearest ten', f.dims, t.dim, f.element, pg_catalog.round(100 * f.reached::numeric, 1)) ORDER BY f.dims, f.element), '{}')
+        FROM pg_catalog.unnest(funnels) AS f WHERE f.share = 1 AND f.reached < .98);
+COMMENT ON FUNCTION pgsim._funnel_warnings IS 'Which prefixes were measured to tell too little for a high recall.';
+
+CREATE FUNCTION pgsim._funnels(t pgsim._target, c pgsim._calibration, filter jsonb, dims int, filtered boolean) RETURNS TABLE (name text, covering boolean, rows float8, funnel pgsim._funnel)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x record;
+    f pgsim._funnel;
+    known boolean;
+BEGIN
+    FOR x IN
+        SELECT i.name, i.dims, i.element, i.where_filter IS NOT NULL AS covering, held.rows
+        FROM pgsim._index AS i
+        JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
+        JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
+        CROSS JOIN LATERAL (SELECT CASE WHEN k.relkind = 'i' THEN k.reltuples ELSE -1 END AS rows) AS held
+        WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = coalesce(_funnels.dims, i.dims) AND (i.dims < t.dim OR i.element = 'bit')
+          AND (i.where_filter IS NULL OR pgsim._filter_covers(_funnels.filter, i.where_filter))
+        ORDER BY i.id
+    LOOP
+        name := x.name;
+        covering := x.covering;
+        rows := x.rows;
+        known := false;
+        FOREACH f IN ARRAY coalesce(c.funnels, '{}') LOOP
+            IF f.dims = x.dims AND f.element = x.element THEN
+                known := true;
+                -- Of rows that do not match the index gives the next ones, where too few are among the first: a limit that is just met would have it look on half of the time.
+                CONTINUE WHEN filtered AND f.share > .5;
+                funnel := f;
+                RETURN NEXT;
+            END IF;
+        END LOOP;
+        IF NOT known THEN
+            funnel := pgsim._default_funnel(t, c, x.dims, x.element, CASE WHEN filtered THEN .5 ELSE 1 END);
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._funnels IS 'The indexes on a prefix or on bits that serve a search, each with the shares of its candidates that may be ranked, as they were measured or are expected. dims: those on a prefix of this length alone. filtered: not every row matches.';
+
+CREATE FUNCTION pgsim._has_funnel(version_id int) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id
+               WHERE i.version_id = _has_funnel.version_id AND i.method = 'hnsw' AND (i.dims < m.dim OR i.element = 'bit'));
+COMMENT ON FUNCTION pgsim._has_funnel IS 'Whether a version has an index on a prefix or on bits.';
+
+CREATE FUNCTION pgsim._no_prefix(v vector, dims int) RETURNS vector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s; the vector has %s dimensions', dims, cardinality(v::real[])),
+        HINT = 'A prefix is at least one dimension long and no longer than the vector.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._no_prefix IS 'Raises PS010 for a prefix that a vector does not have.';
+
+CREATE FUNCTION pgsim.prefix(v vector, dims int) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN v IS NULL OR dims IS NULL THEN NULL WHEN dims BETWEEN 1 AND vector_dims(v) THEN l2_normalize(subvector(v, 1, dims)) ELSE pgsim._no_prefix(v, dims) END;
+COMMENT ON FUNCTION pgsim.prefix IS
+$$The first dims dimensions of a vector, brought to unit length: its Matryoshka embedding of that width.
+
+Cosine distances need no such length, the inner product and l2 do. Of a halfvec write prefix(v::vector, 64). It refuses dims that the vector does
+not have, where subvector gives a shorter one without a word. Errors: PS010.$$;
 
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -5670,6 +6136,7 @@ BEGIN
         'FOREIGN KEY (%4$s) REFERENCES %5$s (%6$s) ON UPDATE CASCADE ON DELETE CASCADE)',
         table_name, key_definitions, vector_type, pgsim._key_list('', c.key_columns, true), c.relation, pgsim._key_list('', c.key_columns, false),
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = c.relation));
+    EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON pgsim_data.%I FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', table_name);
     RETURN format('pgsim_data.%I', table_name)::regclass;
 END
 $$;
@@ -5767,20 +6234,20 @@ BEGIN
     IF t.element = 'sparsevec' THEN
         kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
         full_element := 'sparsevec';
-    ELSIF full_element NOT IN ('vector', 'halfvec') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector or halfvec elements', left(element, 80)),
+    ELSIF full_element NOT IN ('vector', 'halfvec', 'bit') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector, halfvec or bit elements', left(element, 80)),
             HINT = 'Leave it out for the element of the model.';
     END IF;
     full_dims := coalesce(dims, t.dim);
-    IF full_dims <> t.dim AND NOT full_dims = ANY (t.matryoshka) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010',
-            MESSAGE = format('dims is %s; model %L has %s dimensions and the prefixes %s', full_dims, t.model, t.dim, t.matryoshka),
-            HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
+    PERFORM pgsim._check_dims(t, full_dims, 'dims is');
+    IF full_element = 'bit' AND method <> 'hnsw' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is bit and method is %s; bits are indexed by hnsw', method), HINT = 'Leave method out.';
     END IF;
-    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'halfvec' THEN 4000 ELSE 2000 END;
+    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'bit' THEN 64000 WHEN 'halfvec' THEN 4000 ELSE 2000 END;
     IF full_dims > widest THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('an index of %s elements has at most %s dimensions, not %s', full_element, widest, full_dims),
-            HINT = 'Index halfvec elements (element => ''halfvec'', up to 4000), or a prefix that the model declares (dims => ...).';
+            HINT = concat('What can be indexed: ', CASE WHEN full_dims <= 4000 THEN 'half precision (element => ''halfvec''), ' END, 'one bit a dimension (element => ''bit''), or a prefix (dims => ...',
+                          CASE WHEN t.matryoshka <> '{}' THEN format(', of %s', t.matryoshka) END, '). Searches rank what it finds by the full vectors.');
     END IF;
 
     IF jsonb_typeof(given_options) <> 'object' THEN
@@ -5838,7 +6305,7 @@ BEGIN
     relation := t.version;
     definition := format('USING %s (%s %s.%I)%s%s', method,
         CASE WHEN stored = format('%I', t.column_name) THEN stored ELSE format('(%s)', stored) END,
-        t.vector_schema, format('%s_%s_ops', full_element, t.metric),
+        t.vector_schema, CASE full_element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', full_element, t.metric) END,
         coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options - 'top_weights') AS o
                   HAVING count(*) > 0), ''),
         coalesce(' WHERE ' || predicate, ''));
@@ -6238,6 +6705,7 @@ BEGIN
                 LEFT JOIN (pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid) ON x.indrelid = v.relation AND k.relname = i.name
                 WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._version_problems(v.id, object);
             RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
             RETURN QUERY SELECT * FROM pgsim._map_problems(c, v.id, object);
             RETURN QUERY
@@ -6253,7 +6721,7 @@ $$Says what is wrong with one collection, or with all: nothing, when it returns 
 
 It compares the registry with the catalogue: dropped tables and columns, change capture that is missing or disabled, owners,
 grants and row-level security of version tables and codes that differ from the base table's, indexes and codes that are gone or
-invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
+invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains, an embedding without an active version, and newest vectors (of a sample) that look like those of another model. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
 do. Errors: PS001, PS032.$$;
 
 CREATE FUNCTION pgsim.create_collection(
@@ -6404,7 +6872,7 @@ BEGIN
     PERFORM FROM pgsim._version AS v WHERE v.id = t.version_id FOR NO KEY UPDATE;
     IF method = 'codes' THEN
         PERFORM pgsim._check_codes(t, dims, element, where_filter, options);
-        RETURN pgsim._create_codes(t, true);
+        RETURN pgsim._create_codes(t, true, dims, element, options);
     END IF;
     IF method = 'inverted' THEN
         RETURN pgsim._finish_inverted(t, pgsim._create_inverted(t, dims, element, where_filter, options, true));
@@ -6422,10 +6890,11 @@ COMMENT ON FUNCTION pgsim.create_index IS
 $$Builds a vector index for a version and returns it. model NULL: the active version.
 
 method: hnsw (options m 2 to 100, ef_construction 4 to 1000), ivfflat (option lists; default by the number of rows; build it
-after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast.
+after the rows are in) or codes: a narrow table of key, filter columns and one bit a dimension, which makes filtered searches fast; or, by dims and
+element halfvec, of the first dimensions themselves, after a map of the model (option map, its name).
 inverted, of sparse vectors under ip or cosine, is exact for any number of them.
-The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions) or halfvec (up to 4000, half the bytes); default the
-model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix that the model declares. where_filter: index only rows that match, for an adopted column.
+The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions), halfvec (up to 4000, half the bytes) or bit (one bit for each sign, up to 64000); default the
+model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
 Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
 
@@ -6552,6 +7021,7 @@ BEGIN
         PERFORM pgsim._sync_version_privileges(c, version_relation);
     END IF;
     PERFORM pgsim._sync_triggers(c);
+    PERFORM pgsim._record_transition(new_id, 'create', NULL, (SELECT v.state FROM pgsim._version AS v WHERE v.id = new_id));
     RETURN new_id;
 END
 $$;
@@ -6672,7 +7142,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim.drop_model IS 'Forgets a model that no version is under. Errors: PS002, PS021, PS032.';
 
-CREATE FUNCTION pgsim.drop_version(collection text, model text, embedding text = 'default', force boolean = false) RETURNS void
+CREATE FUNCTION pgsim.drop_version(collection text, model text, embedding text = 'default', force boolean = false, reason text = NULL) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -6682,9 +7152,8 @@ DECLARE
     v pgsim._version;
     followers regclass[];
 BEGIN
-    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._lock_embedding(collection, embedding);
     c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
     e := pgsim._embedding_row(c, embedding);
     SELECT * INTO v FROM pgsim._version AS s WHERE s.embedding_id = e.id AND s.model_id = (pgsim._model_row(model)).id;
     IF v.id IS NULL THEN
@@ -6696,6 +7165,7 @@ BEGIN
             HINT = 'Drop it all the same with force => true.';
     END IF;
     followers := pgsim._release_followers(v.id, force);
+    PERFORM pgsim._record_transition(v.id, 'drop', v.state, NULL, reason, v.state = 'active');
     PERFORM pgsim._drop_version(v.id);
     PERFORM pgsim._sync_triggers(c);
     PERFORM pgsim._sync_version_privileges(c, f) FROM unnest(followers) AS f;
@@ -6705,7 +7175,7 @@ COMMENT ON FUNCTION pgsim.drop_version IS
 $$Drops a version: its table and indexes; of an adopted column only the indexes that pgsim made, the column stays.
 
 force: drop it even when it is active, or when a derived version follows it: that stays, and from then on takes vectors itself, mapped on their
-way (which takes all rows to be mapped). Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
+way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default') RETURNS bigint
 LANGUAGE plpgsql
@@ -6999,11 +7469,11 @@ AS $$
 DECLARE
     depths CONSTANT int[] := pgsim._depths();
     efs CONSTANT int[] := '{40,80,160,320,640,1000}';
-    element text := (pgsim._usable_index(t, t.dim, NULL)).element;
+    element text := (SELECT u.element FROM pgsim._usable_index(t, t.dim, NULL) AS u WHERE u.method = 'hnsw');
     distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
     indexed text := format('%s OPERATOR(%s.%s) %s',
-        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, element), t.vector_schema,
-        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, element));
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
+        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
     index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
     previous jsonb;
@@ -7012,6 +7482,7 @@ DECLARE
     started timestamptz;
     seconds float8;
     measured jsonb := '[]';
+    funnels jsonb := '[]';
     of_query jsonb;
     ef int;
 BEGIN
@@ -7020,7 +7491,7 @@ BEGIN
         EXECUTE exact_sql INTO truth USING queries[q];
         truth := array_remove(array_remove(truth, NULL), 'NaN');
         of_query := '[]';
-        FOREACH ef IN ARRAY efs LOOP
+        FOREACH ef IN ARRAY CASE WHEN element IS NULL THEN '{}' ELSE efs END LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
             EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
             -- One in four is timed, and that tells enough.
@@ -7039,8 +7510,11 @@ BEGIN
         IF turned IS NULL OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
             measured := measured || of_query;
         END IF;
+        IF turned IS NULL OR element IS NULL OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
+            funnels := funnels || pgsim._calibrate_funnels(t, queries[q], truth, coalesce(turned[q], 0) < 1, q % 4 = 1);
+        END IF;
     END LOOP;
-    RETURN jsonb_build_object('index', measured);
+    RETURN jsonb_build_object('index', measured, 'funnels', funnels);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, how far the last of them lies, and in what time. turned: by how much each query was turned, where nobody asked it; what is turned by 1 or more lies farther than most that is asked.';
@@ -7062,7 +7536,7 @@ BEGIN
         taken := pgsim._mapped_queries(t, taken);
     END IF;
     IF part = 'codes' THEN
-        PERFORM pgsim._calibrate_margins(t);
+        PERFORM pgsim._calibrate_margins(t, coalesce(t.codes_dims, t.dim), coalesce(t.codes_element, 'bit'), t.codes_map);
         RETURN '{}';
     ELSIF part = 'rows' THEN
         RETURN pgsim._calibrate_rows(t, taken[1:8]);
@@ -7110,7 +7584,8 @@ BEGIN
                format('(SELECT * FROM %s AS b WHERE %s LIMIT 1) AS b', t.base_sql, pgsim._key_join('b.', 'k.', t.key_columns, false)), own, ' ORDER BY d LIMIT 10) AS n'),
         format('SELECT count(*) FROM (%s) AS k', drawn),
         CASE WHEN t.codes_sql IS NOT NULL THEN
-            format('SELECT count(*) FROM (SELECT c.code OPERATOR(%s.<~>) %1$s.binary_quantize($1) AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', t.vector_schema, t.codes_sql, part) END];
+            format('SELECT count(*) FROM (SELECT c.code %s %s AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', pgsim._code_distance(t.vector_schema, t.codes_element),
+                   pgsim._code_expression('$1', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map), t.codes_sql, part) END];
     FOR s IN 1 .. cardinality(statements) LOOP
         best := NULL;
         FOR q IN 1 .. CASE WHEN statements[s] IS NULL THEN 0 ELSE cardinality(queries) END LOOP
@@ -7154,7 +7629,7 @@ BEGIN
     RETURN QUERY
         SELECT 'codes', 1, given WHERE t.codes_sql IS NOT NULL
         UNION ALL SELECT 'rows', 1, given
-        UNION ALL SELECT 'index', q, least(q + 4, given) FROM generate_series(1, given, 5) AS q WHERE (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw';
+        UNION ALL SELECT 'index', q, least(q + 4, given) FROM generate_series(1, given, 5) AS q WHERE (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw' OR pgsim._has_funnel(t.version_id);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibration_parts IS 'The steps of a calibration, each a call of pgsim._calibrate_part, for those who want to show how far it is.';
@@ -7230,23 +7705,20 @@ BEGIN
                 HINT = 'One length searches that prefix alone; several rank what the shorter found by the longer: dims => ''{64,384}''.';
         END IF;
         FOREACH d IN ARRAY r.dims LOOP
-            IF d <> t.dim AND NOT d = ANY (t.matryoshka) THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010',
-                    MESSAGE = format('dims holds %s; model %L has %s dimensions and the prefixes %s', d, t.model, t.dim, t.matryoshka),
-                    HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
-            END IF;
+            PERFORM pgsim._check_dims(t, d, 'dims holds');
         END LOOP;
         IF r.mode = 'codes' OR r.mode = 'exact' AND cardinality(r.dims) > 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s and dims is %s; only an index finds candidates by a prefix', r.mode, r.dims),
                 HINT = 'Leave out one of them.';
         END IF;
+        PERFORM pgsim._check_reach(t, r);
     END IF;
     IF r.oversample IS NOT NULL AND (r.dims IS NULL OR cardinality(r.dims) < 2) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s, but there are no candidates to keep more of', r.oversample),
             HINT = 'It goes with dims of two lengths or more.';
     END IF;
     IF r.oversample NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'The default is 8.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'Left out, as many candidates are kept as the recall asks for.';
     END IF;
     IF r.where_sql IS NOT NULL AND btrim(r.where_sql) = '' OR r.where_sql IS NULL AND (r.where_values IS NOT NULL OR r.where_columns IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values or where_columns without an expression in where_sql',
@@ -7292,12 +7764,18 @@ DECLARE
     ann_seconds float8 := 'Infinity';
     cheapest float8;
     index record;
+    funnel pgsim._funnel_choice;
+    -- Of all rows, before a partial index narrows them.
+    reachable CONSTANT float8 := p.reachable;
+    funnel_seconds float8 := 'Infinity';
     covering boolean := false;
     interval_of float8[];
 BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
     p.far := NULL;
+    p.ladder := NULL;
+    p.keep := NULL;
     IF p.no_codes IS NULL THEN
         p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
         IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
@@ -7310,7 +7788,7 @@ BEGIN
     p.shortlist := pgsim._last_shortlist(p.depth, 1 - .4 * (1 - p.recall), n);
     p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
     IF p.codes_second THEN
-        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
+        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin, t.codes_element);
     END IF;
     -- No index answers before its first forty candidates.
     cheapest := least(exact_seconds, codes_seconds);
@@ -7319,7 +7797,7 @@ BEGIN
     END IF;
     -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
     IF r.mode = 'ann' OR p.doubtful AND n * 10 > p.reachable / 20
-       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id)) THEN
+       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id) OR pgsim._has_funnel(t.version_id)) THEN
         index := pgsim._usable_index(t, coalesce(r.dims[1], t.dim), r.filter);
         p.index_name := index.name;
         p.element := index.element;
@@ -7329,15 +7807,15 @@ BEGIN
             p.reachable := greatest(index.rows, 1);
             n := least(n, p.reachable);
         ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND cheapest > .004
-              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
-                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
+              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin, t.codes_element))
+                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin, t.codes_element)) THEN
             -- Statistics of single columns may be off by ten where several meet, and here that would decide.
             interval_of := pgsim._sampled_share(CASE WHEN p.codes_second THEN t.codes_sql ELSE t.base_sql END, t.base, p.predicate, p.given, p.settings);
             IF n / p.reachable NOT BETWEEN interval_of[1] AND interval_of[2] THEN
                 n := p.reachable * (interval_of[1] + interval_of[2]) / 2;
                 p.expected := n;
                 exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
-                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin) ELSE 'Infinity' END;
+                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin, t.codes_element) ELSE 'Infinity' END;
             END IF;
         END IF;
         p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
@@ -7353,12 +7831,38 @@ BEGIN
                 p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
             END IF;
         END IF;
+        IF r.dims IS NULL OR cardinality(r.dims) > 1 THEN
+            funnel := pgsim._choose_funnel(p, c, least(p.expected, reachable), reachable);
+            funnel_seconds := coalesce(funnel.seconds, 'Infinity');
+        END IF;
+        IF cardinality(r.dims) > 1 OR funnel_seconds < ann_seconds THEN
+            -- Of one by hand over ivfflat only the candidates are reckoned; how that index is read stands above.
+            IF index.method = 'ivfflat' AND funnel.index_name IS NULL THEN
+                funnel.element := index.element;
+                funnel_seconds := ann_seconds + funnel.keep * c.keep_row;
+            ELSE
+                p.method := 'hnsw';
+                p.index_name := funnel.index_name;
+                covering := coalesce(funnel.covering, false);
+            END IF;
+            p.ladder := funnel.ladder;
+            p.keep := funnel.keep;
+            p.element := funnel.element;
+            p.ef := funnel.ef;
+            p.far := funnel.far;
+            p.typical := funnel.typical;
+            p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / funnel.candidate END;
+            p.reachable := coalesce(funnel.reachable, reachable);
+            n := least(p.expected, p.reachable);
+            ann_seconds := CASE WHEN cardinality(r.dims) > 1 THEN 'Infinity' ELSE ann_seconds END;
+        END IF;
+        p.covering := covering;
     END IF;
     p.ef := greatest(40, least(p.ef, 1000));
     -- Fewer matches among the nearest than a third of the expected ones say that the filter and the query disagree.
-    p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND ann_seconds < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
+    p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND least(ann_seconds, funnel_seconds) < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
     -- Each candidate brings some fourteen others to be looked at. When they have cost what the next best would, that takes over.
-    p.tuples := least(1e9, greatest(20 * p.ef, 14 * least(exact_seconds, codes_seconds) / c.ann_candidate));
+    p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, 14 * least(exact_seconds, codes_seconds) / coalesce(funnel.candidate, c.ann_candidate)));
     IF r.mode = 'codes' AND NOT p.codes_second THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is codes, and codes cannot answer: %s', coalesce(p.no_codes, 'they tell the rows of this table apart too little')),
             HINT = 'Leave mode out. Codes are made by pgsim.create_index(..., method => ''codes'') and mirror the columns named in filter_columns.';
@@ -7371,7 +7875,7 @@ BEGIN
         -- After a place without a rank, any number of rows may come before.
         p.strategy := 'exact';
     ELSE
-        p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds) THEN 'exact' WHEN codes_seconds <= ann_seconds THEN 'codes'
+        p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds, funnel_seconds) THEN 'exact' WHEN codes_seconds <= least(ann_seconds, funnel_seconds) THEN 'codes'
                            ELSE pgsim._index_strategy(p, covering) END;
         -- An estimate may be far too low. Then the search stops at so many matches, and what is made for many takes over.
         IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND r.after IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
@@ -7383,7 +7887,7 @@ BEGIN
         RETURN pgsim._choose_strategy(p, thorough);
     END IF;
     IF thorough THEN
-        p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity')));
+        p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity'), 'funnel', nullif(funnel_seconds, 'Infinity')));
         p.reason := CASE
             WHEN r.mode <> 'auto' THEN format('mode is %s', r.mode)
             WHEN p.few THEN format('about %s rows match: so few are ranked before anything else has begun', n::bigint)
@@ -7391,7 +7895,8 @@ BEGIN
             WHEN r.after IS NOT NULL AND NOT r.after ? 'rank' THEN 'after has no rank, so any number of rows may come before'
             ELSE format('about %s of %s rows match%s; milliseconds expected: exact %s, codes %s, index %s', n::bigint, p.reachable::bigint, CASE WHEN interval_of IS NOT NULL THEN ' (sampled)' END,
                         pgsim._milliseconds(exact_seconds), CASE WHEN p.no_codes IS NULL THEN pgsim._milliseconds(codes_seconds) ELSE format('no (%s)', p.no_codes) END,
-                        pgsim._milliseconds(ann_seconds)) END;
+                        pgsim._milliseconds(ann_seconds))
+                 || CASE WHEN funnel.reason IS NOT NULL THEN format(', funnel %s (%s)', pgsim._milliseconds(funnel_seconds), funnel.reason) ELSE '' END END;
     END IF;
     RETURN p;
 END
@@ -7472,23 +7977,26 @@ BEGIN
             HINT = 'Search by a longer prefix, or leave dims out.';
     END IF;
     LOOP
-        IF p.strategy = 'codes' AND t.metric <> 'cosine' AND pgsim._prefix_is_zero(query, t.dim) THEN
-            fallbacks := fallbacks || 'the query is all zeros: it has no direction, and codes tell of nothing else'::text;
+        IF p.strategy = 'codes' AND (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) THEN
+            fallbacks := fallbacks || 'what codes compare is all zeros in the query: it has no direction, and they tell of nothing else'::text;
             p.strategy := 'exact';
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND p.element <> t.element THEN
-            p.rungs := pgsim._search_rungs(t, p.depth, r.dims, r.oversample, p.strategy = 'exact', p.element);
+        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+            fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
+            p.strategy := 'exact';
+        END IF;
+        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
+            p.rungs := pgsim._search_rungs(t, p.depth, coalesce(p.ladder, r.dims), p.keep, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
                 IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
                     fallbacks := fallbacks || 'the query does not fit the half precision of the index'::text;
                     p.strategy := 'exact';
                     CONTINUE;
                 END IF;
-                IF r.dims IS NOT NULL THEN
-                    p.ef := greatest(p.ef, 100, least(1000, greatest(2 * r.k, (p.rungs).keep[1])));
-                END IF;
+                -- pgvector gives no more than ef_search candidates at once.
+                p.ef := greatest(p.ef, least(1000, CASE WHEN p.ladder IS NOT NULL THEN p.keep WHEN r.dims IS NOT NULL THEN greatest(100, 2 * r.k) END));
             END IF;
         ELSE
             p.rungs := NULL;
@@ -7500,7 +8008,7 @@ BEGIN
         IF settings <> '{}' THEN
             previous := pgsim._set(settings);
         END IF;
-        IF p.strategy = 'partial' AND r.mode = 'auto' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
+        IF p.covering AND p.strategy IN ('partial', 'funnel') AND r.mode = 'auto' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
             -- By another index the rows that match lie farther apart than was reckoned with.
             PERFORM pgsim._set(previous);
             fallbacks := fallbacks || format('PostgreSQL does not take the partial index %s', p.index_name);
@@ -7547,6 +8055,7 @@ BEGIN
             -- The neighbours of a query that lies far from all are harder to find. How far it lies is known only now, and most need no second look.
             needed := p.ef * exp(least(10, p.far * (distances[cardinality(distances)] - p.typical)));
             p.far := NULL;
+            p.keep := least(100000, p.keep * needed / p.ef);
             p.ef := least(1000, needed);
             p.tuples := greatest(p.tuples, 20 * p.ef);
             IF r.mode = 'auto' AND needed > p.worth_ef AND pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN
@@ -7576,7 +8085,7 @@ BEGIN
     END IF;
 
     details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
-    IF r.dims IS NOT NULL THEN
+    IF r.dims IS NOT NULL OR p.strategy = 'funnel' THEN
         details := details || jsonb_build_object('dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])));
     END IF;
     IF fallbacks <> '{}' THEN
@@ -7587,7 +8096,7 @@ BEGIN
             'collection', t.collection, 'version', t.version_id, 'dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])),
             'reason', p.reason, 'recall', p.recall, 'rows', coalesce(cardinality(keys), 0),
             'estimated_matches', p.estimated, 'matches', pgsim._count(t.base_sql, p.predicate, p.given), 'filter', p.predicate, 'values', p.given,
-            'costs', p.costs, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
+            'costs', p.costs, 'rungs', CASE WHEN p.strategy = 'funnel' THEN to_jsonb(p.rungs) END, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
             'tuples', stages -> -1 -> 'tuples', 'statement', statement, 'settings', settings, 'complete', complete,
             'calibration', pgsim._calibration_state(t),
             'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));
@@ -7637,7 +8146,7 @@ BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'index', pgsim._plan_indexes(plan),
         'ef', CASE WHEN p.strategy NOT IN ('exact', 'codes') THEN (settings ->> 'hnsw.ef_search')::int END,
-        'keep', CASE WHEN p.strategy = 'codes' THEN p.shortlist WHEN p.strategy <> 'exact' THEN p.wanted END,
+        'keep', CASE WHEN p.strategy = 'codes' THEN p.shortlist WHEN p.strategy = 'funnel' THEN greatest(p.wanted, (p.rungs).keep[1]) WHEN p.strategy <> 'exact' THEN p.wanted END,
         'margin', CASE WHEN p.strategy = 'codes' THEN round(p.margin::numeric, 2) END,
         'tuples', CASE WHEN counted THEN (
             SELECT round(sum((n ->> 'Actual Loops')::numeric * ((n ->> 'Actual Rows')::numeric + coalesce((n ->> 'Rows Removed by Filter')::numeric, 0)
@@ -7690,7 +8199,7 @@ BEGIN
         det := h.growth_growth * h.slope_slope - h.growth_slope * h.growth_slope;
         EXIT WHEN abs(h.to_growth) + abs(h.to_slope) < 1e-9;
         growth := least(5, greatest(0, growth + least(1, greatest(-1, (h.slope_slope * h.to_growth - h.growth_slope * h.to_slope) / det))));
-        slope := least(2.5, greatest(.5, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
+        slope := least(2.5, greatest(.2, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
     END LOOP;
 
     -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries
@@ -7735,7 +8244,7 @@ COMMENT ON FUNCTION pgsim._index_settings IS 'pgvector''s settings for a search 
 
 CREATE FUNCTION pgsim._index_strategy(p pgsim._search_plan, covering boolean) RETURNS text
 LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN cardinality((p.request).dims) > 1 THEN 'funnel' WHEN covering THEN 'partial' WHEN p.pruned THEN 'partition' ELSE 'ann' END;
+RETURN CASE WHEN p.ladder IS NOT NULL THEN 'funnel' WHEN covering THEN 'partial' WHEN p.pruned THEN 'partition' ELSE 'ann' END;
 COMMENT ON FUNCTION pgsim._index_strategy IS 'What a search by a vector index is called: a funnel, by a covering partial index, by the one partition that is needed, or plain ann.';
 
 CREATE FUNCTION pgsim._milliseconds(seconds float8) RETURNS text
@@ -7777,6 +8286,9 @@ DECLARE
 BEGIN
     IF t.element = 'sparsevec' THEN
         PERFORM pgsim._require_dense(t, 'query is');
+    END IF;
+    IF t.state = 'retired' THEN
+        PERFORM pgsim._refuse_retired(t);
     END IF;
     IF NOT has_table_privilege(t.base, 'SELECT') OR NOT has_schema_privilege(t.base_schema, 'USAGE') OR NOT has_table_privilege(t.version, 'SELECT') THEN
         PERFORM pgsim._require_select(t.base, t.version);
@@ -7977,32 +8489,28 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._sampled_share IS 'Between which shares of a table''s rows match a predicate, by a thousand rows drawn at random (95% interval).';
 
-CREATE FUNCTION pgsim._search_rungs(t pgsim._target, k int, wanted int[], oversample int, exact boolean, first_element text) RETURNS pgsim._rungs
+CREATE FUNCTION pgsim._search_rungs(t pgsim._target, k int, ladder int[], keep int, exact boolean, first_element text) RETURNS pgsim._rungs
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     r pgsim._rungs;
-    candidates int := least(100000, k * coalesce(oversample, 8));
+    candidates int := greatest(k, coalesce(keep, k + 10));
     rungs int;
 BEGIN
-    r.dims := coalesce(wanted, ARRAY[t.dim]);
+    r.dims := coalesce(ladder, ARRAY[t.dim]);
+    IF exact THEN
+        -- Whoever ranks every match has no use for the shorter ones.
+        r.dims := r.dims[cardinality(r.dims):];
+    END IF;
     rungs := cardinality(r.dims);
     r.elements := array_fill(t.element, ARRAY[rungs]);
     IF NOT exact THEN
-        -- A rung takes the element type of the index made for it, if there is one, and that of the model otherwise.
-        FOR i IN 1 .. rungs LOOP
-            r.elements[i] := coalesce(CASE WHEN i = 1 THEN first_element END, (
-                SELECT x.element FROM pgsim._index AS x WHERE x.version_id = t.version_id AND x.dims = r.dims[i] AND x.where_filter IS NULL AND x.method <> 'codes'
-                ORDER BY x.element <> t.element, x.id LIMIT 1), t.element);
-        END LOOP;
+        r.elements[1] := coalesce(first_element, t.element);
         IF r.elements[rungs] <> t.element THEN
             -- What an index of narrower elements found is ranked by the stored ones.
             r.dims := r.dims || r.dims[rungs];
             r.elements := r.elements || t.element;
-            IF rungs = 1 THEN
-                candidates := k + 10;
-            END IF;
             rungs := rungs + 1;
         END IF;
     END IF;
@@ -8014,7 +8522,7 @@ BEGIN
     RETURN r;
 END
 $$;
-COMMENT ON FUNCTION pgsim._search_rungs IS 'The rungs of a search for k rows: the model''s full width, or the prefix lengths wanted.';
+COMMENT ON FUNCTION pgsim._search_rungs IS 'The rungs of a search for k rows: the model''s full width, or the prefix lengths of a ladder, of which the first keeps so many candidates.';
 
 CREATE FUNCTION pgsim._search_statement(p pgsim._search_plan) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -8077,7 +8585,7 @@ BEGIN
                                                              coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.prefix_metric, t.dim, t.element, r.dims[i], r.elements[i]),
-                    t.vector_schema, pgsim._distance_operator(t.metric),
+                    t.vector_schema, pgsim._distance_operator(t.metric, r.elements[i]),
                     coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.prefix_metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
@@ -8096,8 +8604,6 @@ BEGIN
             statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
             statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
-        ELSIF rungs > 1 THEN
-            statement := format('%s ORDER BY %s LIMIT %s', statement, first_order || key_order, r.keep[1]);
         END IF;
         FOR i IN 2 .. rungs LOOP
             statement := format('SELECT * FROM (%s) AS r_%s ORDER BY d_%s LIMIT %s', statement, i - 1, i || key_order, r.keep[i]);
@@ -8155,7 +8661,7 @@ BEGIN
     t := pgsim._target(collection, model, embedding);
     rows := CASE WHEN t.rows < 0 THEN pgsim._rows_estimate(t.base) ELSE t.rows END;
     FOREACH part IN ARRAY parts LOOP
-        costs := costs || (part - 'index');
+        costs := costs || (part - 'index' - 'funnels');
     END LOOP;
     INSERT INTO pgsim._calibration AS k (version_id, rows, queries) VALUES (t.version_id, rows, 0) ON CONFLICT DO NOTHING;
     SELECT * INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id FOR UPDATE;
@@ -8168,9 +8674,10 @@ BEGIN
     SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
     INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
     FROM pgsim._fit_index((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'index') AS m)) AS f;
+    c.funnels := pgsim._fit_funnels((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'funnels') AS m));
     DELETE FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
     INSERT INTO pgsim._calibration SELECT c.*;
-    RETURN to_jsonb(c) || jsonb_build_object('collection', t.collection, 'model', t.model, 'recall_levels', pgsim._recall_levels());
+    RETURN to_jsonb(c) || jsonb_build_object('collection', t.collection, 'model', t.model, 'recall_levels', pgsim._recall_levels(), 'warnings', pgsim._funnel_warnings(t, c.funnels));
 END
 $$;
 COMMENT ON FUNCTION pgsim._store_calibration IS 'Puts the parts of a calibration together and stores it, for the searches that follow.';
@@ -8212,12 +8719,12 @@ END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
 
-strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), estimated_matches and matches (counted);
+strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), rungs (of a funnel: dims, elements and how many each keeps), estimated_matches and matches (counted);
 stages: each that was run, with what it read (index, tuples), its settings (ef, keep, margin), its seconds, and the fallback taken after it;
 complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
 $1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
 Of several legs: fusion (name, method, rank_constant, candidates), and legs: the kind, weight, rows, seconds and details of each, the details of a vector
-being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.fetch(collection text, keys text[], columns text[] = NULL) RETURNS TABLE (key text, data jsonb)
 LANGUAGE plpgsql STABLE
@@ -8291,8 +8798,9 @@ users type; where_columns: the columns it reads, if you want codes to serve it. 
 recall: the share of the exact answer that is to be found, on average, .5 to 1 (default .95). mode: auto takes what costs least at
 that recall; exact ranks every match; codes and ann use just these, and exact when they give too few. max_distance: rows farther away
 are left out. after: the last row of the page before, {"distance": ..., "key": ..., "rank": ...}. distinct_on: a column, of whose every
-value only the best row comes, or the best per_group. dims: prefix lengths that the model declares;
-one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
+value only the best row comes, or the best per_group. dims: prefix lengths that the model declares, or
+that an index has; one searches that prefix alone, of several each ranks what the shorter kept: at first oversample times k, or as many as the
+recall asks for. Left out, a funnel is one of the ways that auto compares.
 
 sparse_query: a sparse vector, one more leg (sparse), of the collection's sparse embedding. Under ip and cosine rows that share nothing with
 it do not match.
@@ -8301,7 +8809,7 @@ legs, each gives candidates rows (200, or twice k where that is more), and these
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
 one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
 "recent": {"column": "published", "half_life": "30 days"}}; docs/hybrid.md tells all.
-Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.search_batch(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
@@ -8327,7 +8835,7 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows. text_queries, sparse_queries: one for each vector, or in
 their place; NULL in either leaves that one out. legs are the same for all.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim._check_sparse(v sparsevec, what text, model text, dim int, metric text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -8716,6 +9224,9 @@ DECLARE
     fallbacks text[] := '{}';
 BEGIN
     PERFORM pgsim._require_select(t.base, t.version);
+    IF t.state = 'retired' THEN
+        PERFORM pgsim._refuse_retired(t);
+    END IF;
     BEGIN
         PERFORM pgsim._check_sparse(pgsim._sparse_of(query), 'the query', t.model, t.dim, t.metric);
         vector := pgsim._sparse_of(query);
@@ -10800,10 +11311,10 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_vector IS 'Raises PS012 or PS013 for a vector that a model cannot have made.';
 
-CREATE FUNCTION pgsim._distance_operator(metric text) RETURNS text
+CREATE FUNCTION pgsim._distance_operator(metric text, element text = 'vector') RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE metric WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' WHEN 'l1' THEN '<+>' END;
-COMMENT ON FUNCTION pgsim._distance_operator IS 'pgvector''s operator of a metric. <#> is the negative inner product, so that less is nearer for all of them.';
+RETURN CASE WHEN element = 'bit' THEN '<~>' ELSE CASE metric WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' WHEN 'l1' THEN '<+>' END END;
+COMMENT ON FUNCTION pgsim._distance_operator IS 'pgvector''s operator of a metric, and of bits, which differ in so many places. <#> is the negative inner product, so that less is nearer for all of them.';
 
 CREATE FUNCTION pgsim._half_problem(v vector, metric text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -10847,6 +11358,11 @@ BEGIN
     END IF;
     IF dims < dim THEN
         operand := format('%s.subvector(%s, 1, %s)', vector_schema, operand, dims);
+    END IF;
+    IF element = 'bit' THEN
+        RETURN format('(%s.binary_quantize(%s))::pg_catalog.bit(%s)', vector_schema, operand, dims);
+    END IF;
+    IF dims < dim THEN
         -- Cosine measures direction alone. The other metrics need the length that the full vector had.
         IF metric <> 'cosine' THEN
             operand := format('%s.l2_normalize(%s)', vector_schema, operand);
@@ -10856,7 +11372,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._vector_expression IS
-    'A vector, or its first dims dimensions, as an element type; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';
+    'A vector, or its first dims dimensions, as an element type, bit being one bit for each sign; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';
 
 CREATE FUNCTION pgsim._vector_of(given text) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -10879,6 +11395,194 @@ SET search_path = pg_catalog, pg_temp
 RETURN coalesce(nullif(left(pg_typeof(NULL::vector)::text, -length('.vector')), ''), 'pg_catalog');
 COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL.';
 
+CREATE FUNCTION pgsim._activation_reasons(t pgsim._target, OUT reasons text[], OUT gates jsonb)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    compared record;
+    quality record;
+    waiting bigint;
+    -- Counting on beyond this would tell nothing more.
+    most CONSTANT int := 100001;
+BEGIN
+    reasons := '{}';
+    IF t.state = 'retired' THEN
+        reasons := reasons || format('it is retired, and changes were not followed since: pgsim.revive(%L, %L, %L), then embed what is missing', t.collection, t.model,
+                                     (SELECT v.embedding FROM pgsim.versions AS v WHERE v.id = t.version_id))::text;
+    END IF;
+    compared := pgsim._compare_version(t);
+    IF compared.missing > 0 THEN
+        reasons := reasons || format('%s rows have no vector%s', compared.missing, CASE WHEN t.source_columns = '{}' THEN ', which the active version has' ELSE ' of their text' END)::text;
+    END IF;
+    waiting := pgsim._waiting_rows(t, most);
+    IF waiting > 0 THEN
+        reasons := reasons || format('%s rows wait in the queue to be embedded', CASE WHEN waiting = most THEN 'more than ' || most - 1 ELSE waiting::text END)::text;
+    END IF;
+    reasons := reasons || pgsim._index_reasons(t);
+    quality := pgsim._gate_reasons(t);
+    reasons := reasons || quality.reasons;
+    gates := jsonb_strip_nulls(jsonb_build_object('missing', compared.missing, 'compared', compared.compared, 'waiting', waiting, 'quality', nullif(quality.results, '{}'),
+                               'refused', CASE WHEN reasons <> '{}' THEN to_jsonb(reasons) END));
+END
+$$;
+COMMENT ON FUNCTION pgsim._activation_reasons IS 'Every reason why a version should not become the active one, and what was found, for the record.';
+
+CREATE FUNCTION pgsim._change_marks(t pgsim._target) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    noted bigint;
+    base jsonb;
+BEGIN
+    -- An adopted column is written by the application, which nothing here sees. And under an older snapshot what is seen and what is counted are of two times.
+    IF t.adopted OR current_setting('track_counts') <> 'on' OR current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN NULL;
+    END IF;
+    -- Moved by capture whenever rows of a base table are queued, and whenever vectors are deleted.
+    SELECT s.last_value + s.is_called::int INTO noted FROM pgsim._queue_id_seq AS s;
+    -- What passes triggers by (replication, disabled triggers) is counted, some seconds late.
+    SELECT jsonb_build_array(count(*), sum(pg_stat_get_tuples_inserted(p.relid)), sum(pg_stat_get_tuples_updated(p.relid))) INTO base
+    FROM (SELECT s.relid FROM pg_partition_tree(t.base) AS s UNION SELECT t.base) AS p (relid);
+    RETURN jsonb_build_object('noted', noted, 'base', base, 'file', pg_relation_filenode(t.version));
+END
+$$;
+COMMENT ON FUNCTION pgsim._change_marks IS
+    'Marks that stay as they are as long as no row of the base table was written and no vector deleted; NULL where there are none that can be trusted.';
+
+CREATE FUNCTION pgsim._check_probes(m pgsim._model, texts text[], vectors vector[], kind text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    probe record;
+BEGIN
+    IF m.element = 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('model %L makes sparse vectors, of which no probes are kept', m.name), HINT = 'Probes are of models of dense vectors.';
+    END IF;
+    IF kind IS NULL OR kind NOT IN ('document', 'query') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('kind is %s; it is document or query', coalesce(quote_literal(left(kind, 80)), 'NULL')), HINT = 'A model may embed queries in another way than documents.';
+    END IF;
+    IF texts IS NULL OR vectors IS NULL OR cardinality(texts) = 0 OR cardinality(texts) <> cardinality(vectors) OR array_ndims(texts) > 1 OR array_ndims(vectors) > 1
+       OR array_position(texts, NULL) IS NOT NULL OR cardinality(texts) <> (SELECT count(DISTINCT u) FROM unnest(texts) AS u) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s texts, %s vectors; there must be as many of each, at least one, and no text twice or NULL',
+                coalesce(cardinality(texts)::text, 'NULL'), coalesce(cardinality(vectors)::text, 'NULL')),
+            HINT = 'The i-th vector is what the model gives for the i-th text.';
+    END IF;
+    FOR probe IN SELECT p.text, p.vector FROM unnest(texts, vectors) AS p (text, vector) WHERE pgsim._vector_problem(p.vector, m.dim, m.metric, 'vector') IS NOT NULL LIMIT 1 LOOP
+        PERFORM pgsim._check_vector(probe.vector, format('the vector of %L', left(probe.text, 80)), m.name, m.dim, m.metric, 'vector');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_probes IS 'Raises PS010, PS012 or PS013 for what cannot be the probes of a model.';
+
+CREATE FUNCTION pgsim._check_vector_column(t pgsim._target, column_name text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text := format('%s.%I(%s)', t.vector_schema, t.element, t.dim);
+    given text;
+BEGIN
+    PERFORM pgsim._check_columns(t.base, 'column_name', ARRAY[column_name]);
+    SELECT format('%s.%I%s', y.typnamespace::regnamespace, y.typname, CASE WHEN a.atttypmod > 0 THEN format('(%s)', a.atttypmod) ELSE '' END) INTO given
+    FROM pg_attribute AS a JOIN pg_type AS y ON y.oid = a.atttypid
+    WHERE a.attrelid = t.base AND a.attname = _check_vector_column.column_name AND NOT a.attisdropped;
+    IF given <> wanted THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('column %I of %s is %s; model %L has %s', column_name, t.base_sql, given, t.model, wanted),
+            HINT = format('Add one: ALTER TABLE %s ADD COLUMN embedding %s.', t.base_sql, wanted);
+    END IF;
+    IF EXISTS (SELECT FROM pgsim._version AS v WHERE v.adopted AND v.relation = t.base AND v.column_name = _check_vector_column.column_name AND v.id <> t.version_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('column %I of %s holds the vectors of another version', column_name, t.base_sql), HINT = 'Name a column of its own.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
+
+CREATE FUNCTION pgsim.chores(grace interval = '30 days') RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expired jsonb;
+    ready jsonb := '{}';
+    v record;
+BEGIN
+    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
+    -- Versions that were filled by hand are found ready, and then are activated without comparing them again.
+    FOR v IN
+        SELECT s.collection, s.embedding, s.model FROM pgsim.versions AS s JOIN pgsim.collections AS c ON c.name = s.collection
+        JOIN pg_class AS b ON b.oid = c.relation JOIN pg_class AS r ON r.oid = s.relation
+        WHERE s.state IN ('building', 'ready') AND NOT row_security_active(b.oid::regclass) AND pg_has_role(current_user, b.relowner, 'USAGE') ORDER BY s.id
+    LOOP
+        ready := ready || jsonb_build_object(format('%s, %s, %s', v.collection, v.embedding, v.model), pgsim.mark_ready(v.collection, v.model, v.embedding));
+    END LOOP;
+    RETURN jsonb_build_object('expired', expired, 'missing', ready);
+END
+$$;
+COMMENT ON FUNCTION pgsim.chores IS
+$$Does what should be done now and then: drops versions retired longer than the grace, and compares those that are being built or ready with their tables.
+
+Returns what was dropped, and how many rows each of the others lacks. Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it.
+Errors: PS010, PS032.$$;
+
+CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+RETURN pg_catalog.format('SELECT cron.schedule(%L, %L, %L)', 'pgsim chores', schedule, pg_catalog.format('SELECT pgsim.chores(grace => %L)', grace));
+COMMENT ON FUNCTION pgsim._chores_statement IS 'The statement that has pg_cron do the chores; one of that name is replaced.';
+
+CREATE FUNCTION pgsim._compare_version(t pgsim._target, OUT missing bigint, OUT compared boolean)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v pgsim._version;
+    marks jsonb;
+    running jsonb;
+BEGIN
+    SELECT * INTO v FROM pgsim._version AS s WHERE s.id = t.version_id;
+    compared := v.lapsed OR NOT pgsim._is_verified(t, v.verified);
+    missing := 0;
+    IF NOT compared THEN
+        RETURN;
+    END IF;
+    -- In this order: what is written from here on moves the marks.
+    marks := pgsim._change_marks(t);
+    SELECT jsonb_agg(x::text) INTO running FROM pg_snapshot_xip(pg_current_snapshot()) AS x;
+    missing := pgsim._missing_vectors(t, v.lapsed);
+    UPDATE pgsim._version AS s
+    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', coalesce(running, '[]')) END,
+        lapsed = s.lapsed AND missing > 0
+    WHERE s.id = t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._compare_version IS
+    'How many rows of a version lack their vector. Compares base table and version table, unless they were compared before and nothing was written since.';
+
+CREATE FUNCTION pgsim._detach_version(t pgsim._target) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    index_sql text;
+BEGIN
+    PERFORM pgsim._drop_codes(i.version_id, i.relation) FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation WHERE i.version_id = t.version_id AND i.method = 'codes';
+    PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'inverted';
+    FOR index_sql IN
+        SELECT x.indexrelid::regclass FROM pg_index AS x
+        WHERE x.indrelid = t.version AND obj_description(x.indexrelid, 'pg_class') = pgsim._index_comment(t.version_id)
+    LOOP
+        EXECUTE format('COMMENT ON INDEX %s IS NULL', index_sql);
+    END LOOP;
+    DELETE FROM pgsim._version AS v WHERE v.id = t.version_id;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id;
+    DELETE FROM pgsim._search_log AS l WHERE l.version_id = t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._detach_version IS 'Takes a version out of the registry and leaves its vectors and their plain indexes where they are.';
+
 CREATE FUNCTION pgsim._forget_vectors(t pgsim._target, keys text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -10898,6 +11602,787 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._forget_vectors IS 'Removes from a version table the vectors of those keys whose rows are gone or have no text any more.';
+
+CREATE FUNCTION pgsim._gate_reasons(t pgsim._target, OUT reasons text[], OUT results jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    g record;
+BEGIN
+    reasons := '{}';
+    results := '{}';
+    FOR g IN
+        SELECT s.name, s.minimum, s.max_age, q.value, q.measured_at FROM pgsim._gate AS s
+        LEFT JOIN LATERAL (SELECT m.value, m.measured_at FROM pgsim._quality AS m
+                           WHERE m.version_id = t.version_id AND m.name = s.name ORDER BY m.id DESC LIMIT 1) AS q ON true
+        WHERE s.embedding_id = (SELECT v.embedding_id FROM pgsim._version AS v WHERE v.id = t.version_id) ORDER BY s.name
+    LOOP
+        results := results || jsonb_build_object(g.name, jsonb_build_object('minimum', g.minimum, 'value', g.value, 'measured_at', g.measured_at));
+        IF g.value IS NULL THEN
+            reasons := reasons || format('gate %L asks for %s, and it was not measured: pgsim.measure_quality or pgsim.record_quality', g.name, g.minimum);
+        ELSIF g.value < g.minimum THEN
+            reasons := reasons || format('gate %L asks for %s, and %s was measured at %s', g.name, g.minimum, g.value, g.measured_at::timestamptz(0));
+        ELSIF g.measured_at < now() - g.max_age THEN
+            reasons := reasons || format('gate %L asks for a measurement not older than %s, and the last is of %s', g.name, g.max_age, g.measured_at::timestamptz(0));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._gate_reasons IS 'Which quality gates a version does not pass, by its last recorded measurements, and what those are.';
+
+CREATE FUNCTION pgsim._have_vectors(t pgsim._target, keys text[]) RETURNS boolean[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    flags boolean[];
+BEGIN
+    -- OFFSET 0 has the keys read once, and looked up one by one.
+    EXECUTE format(
+        'SELECT array_agg(EXISTS (SELECT FROM %s AS b WHERE %s) ORDER BY i.place) FROM (SELECT %s, g.place FROM unnest($1) WITH ORDINALITY AS g (given, place) OFFSET 0) AS i',
+        CASE WHEN t.adopted THEN t.base_sql ELSE t.version_sql END,
+        CASE WHEN t.adopted THEN format('%s AND b.%I IS NOT NULL', pgsim._key_join('b.', 'i.', t.key_columns, true), t.column_name)
+             ELSE (SELECT string_agg(format('b.%1$I OPERATOR(pg_catalog.=) i.%1$I', pgsim._key_column(n, cardinality(t.key_columns))), ' AND ') FROM generate_series(1, cardinality(t.key_columns)) AS n) END,
+        pgsim._key_parse(t.base, 'g.given', t.key_columns, true))
+    INTO flags USING keys;
+    RETURN coalesce(flags, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._have_vectors IS 'Of each of some keys, whether its row has a vector in a version.';
+
+CREATE FUNCTION pgsim._index_reasons(t pgsim._target) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reasons text[];
+    active_name text;
+BEGIN
+    SELECT array_agg(CASE WHEN i.method IN ('codes', 'inverted') AND k.oid IS NOT NULL THEN format('%s %s are not complete', CASE i.method WHEN 'codes' THEN 'codes' ELSE 'the inverted lists' END, i.name)
+                          WHEN k.oid IS NULL THEN format('index %s is gone: pgsim.drop_index, or pgsim.create_index again', i.name)
+                          ELSE format('index %s is invalid: its build failed or is under way', i.name) END ORDER BY i.id)
+    INTO reasons
+    FROM pgsim._index AS i
+    LEFT JOIN pg_class AS k ON CASE WHEN i.method = 'codes' THEN k.oid = i.relation ELSE k.relname = i.name AND k.relnamespace = t.version_schema AND k.relkind IN ('i', 'I') END
+    LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version
+    WHERE i.version_id = t.version_id AND (k.oid IS NULL OR NOT i.complete OR i.method <> 'codes' AND x.indisvalid IS NOT TRUE);
+    SELECT min(i.name) INTO active_name
+    FROM pgsim._version AS v JOIN pgsim._index AS i ON i.version_id = v.id
+    WHERE v.state = 'active' AND i.method <> 'codes' AND v.embedding_id = (SELECT s.embedding_id FROM pgsim._version AS s WHERE s.id = t.version_id);
+    IF active_name IS NOT NULL AND NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method <> 'codes') THEN
+        reasons := reasons || format('it has no vector index, and the active version has %s: pgsim.create_index(%L, %L)', active_name, t.collection, t.model);
+    END IF;
+    RETURN coalesce(reasons, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._index_reasons IS 'What is wrong with the indexes of a version that is to take the place of the active one.';
+
+CREATE FUNCTION pgsim._is_verified(t pgsim._target, verified jsonb) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(verified -> 'marks' = pgsim._change_marks(t), false)
+       -- What was under way when it was compared, and was not seen, may have been of these tables.
+       AND NOT EXISTS (
+           SELECT FROM jsonb_array_elements_text(verified -> 'running') AS r (id)
+           WHERE CASE WHEN r.id::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN coalesce(pg_xact_status(r.id::xid8), 'committed') = 'committed' ELSE true END);
+END
+$$;
+COMMENT ON FUNCTION pgsim._is_verified IS 'Whether nothing was written since every row of a version was found to have a vector. In doubt it is false, and the tables are compared again.';
+
+CREATE FUNCTION pgsim._lock_embedding(collection text, embedding text) RETURNS int
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    e pgsim._embedding;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    e := pgsim._embedding_row(c, embedding);
+    PERFORM FROM pgsim._embedding AS s WHERE s.id = e.id FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM pgsim._embedding_row(c, embedding);
+    END IF;
+    RETURN e.id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._lock_embedding IS 'Lets one operator at a time change the versions of an embedding: others wait until the transaction ends. Searches do not.';
+
+CREATE FUNCTION pgsim._missing_vectors(t pgsim._target, stale boolean) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    a record;
+    has_text text;
+    has_vector text := format('EXISTS (SELECT FROM %s AS v WHERE %s)', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true));
+    missing bigint;
+BEGIN
+    IF t.source_columns = '{}' THEN
+        -- Without a text nothing says which rows should have a vector, but those that have one now.
+        SELECT v.relation, v.column_name, v.adopted INTO a FROM pgsim._version AS v
+        WHERE v.state = 'active' AND v.embedding_id = (SELECT s.embedding_id FROM pgsim._version AS s WHERE s.id = t.version_id) AND v.id <> t.version_id;
+        IF NOT FOUND THEN
+            RETURN 0;
+        END IF;
+        EXECUTE format(
+            'SELECT count(*) FROM %s AS b WHERE %s AND %s', t.base,
+            CASE WHEN a.adopted THEN format('b.%I IS NOT NULL', a.column_name)
+                 ELSE format('EXISTS (SELECT FROM %s AS a WHERE %s)', a.relation, pgsim._key_join('b.', 'a.', t.key_columns, true)) END,
+            CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE 'NOT ' || has_vector END)
+        INTO missing;
+        RETURN missing;
+    END IF;
+    has_text := pgsim._source_text('b.', t.source_columns) || ' IS NOT NULL';
+    IF t.adopted THEN
+        EXECUTE format('SELECT count(*) FROM %s AS b WHERE b.%I IS NULL AND %s', t.base_sql, t.column_name, has_text) INTO missing;
+    ELSIF stale THEN
+        EXECUTE format('SELECT count(*) FROM %s AS b LEFT JOIN %s AS v ON %s WHERE %s AND coalesce(v.source_hash <> pgsim._source_hash(%s), v.embedding IS NULL)',
+                       t.base_sql, t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), has_text, pgsim._source_text('b.', t.source_columns)) INTO missing;
+    ELSE
+        -- Keys first, by their indexes: the texts are read of those rows alone that lack a vector.
+        EXECUTE format('WITH lacking AS MATERIALIZED (SELECT %s FROM %s AS b WHERE NOT %s) SELECT count(*) FROM lacking AS l JOIN %s AS b ON %s WHERE %s',
+                       pgsim._key_list('b.', t.key_columns, false), t.base_sql, has_vector, t.base_sql, pgsim._key_join('b.', 'l.', t.key_columns, false), has_text) INTO missing;
+    END IF;
+    RETURN missing;
+END
+$$;
+COMMENT ON FUNCTION pgsim._missing_vectors IS
+    'How many rows of a version should have a vector and have none; of one whose changes were not followed (stale) also those whose text is another now.';
+
+CREATE FUNCTION pgsim._not_moved(t pgsim._target) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE WHEN t.adopted THEN format('%s.%I IS NULL', t.base_sql, t.column_name)
+                ELSE format('NOT EXISTS (SELECT FROM %s AS pgsim_moved WHERE %s)', t.version_sql, pgsim._key_join(t.base_sql || '.', 'pgsim_moved.', t.key_columns, true)) END;
+END;
+COMMENT ON FUNCTION pgsim._not_moved IS 'The condition over the base table, under its full name, that a row has no vector in a version.';
+
+CREATE FUNCTION pgsim._note_removal() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A sequence waits for nobody, and whoever looks sees it move at once.
+    PERFORM nextval('pgsim._queue_id_seq');
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._note_removal IS
+    'Trigger: lets it be seen that vectors went from a version table, so that it is not taken for whole because it once was. Of a cascade it fires once a statement.';
+REVOKE ALL ON FUNCTION pgsim._note_removal FROM PUBLIC;
+
+CREATE FUNCTION pgsim._plain_indexes(collection text, embedding text, column_name text) RETURNS TABLE (name text, definition text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    t pgsim._target := pgsim._target(_plain_indexes.collection, NULL, _plain_indexes.embedding);
+BEGIN
+    RETURN QUERY
+        SELECT format('%s_%s_%s', left(r.relname, 25), left(_plain_indexes.column_name, 20), i.method) || CASE WHEN i.dims < t.dim THEN '_' || i.dims ELSE '' END || CASE WHEN i.element <> t.element THEN '_' || i.element ELSE '' END,
+               format('USING %s (%s %s.%I)%s', i.method, CASE WHEN i.dims = t.dim AND i.element = t.element THEN x.expression ELSE format('(%s)', x.expression) END,
+                      t.vector_schema, format('%s_%s_ops', i.element, t.metric),
+                      (SELECT ' WITH (' || string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key) || ')' FROM jsonb_each(i.options) AS o))
+        FROM pgsim._index AS i
+        JOIN pg_class AS r ON r.oid = t.base
+        CROSS JOIN LATERAL (SELECT pgsim._vector_expression(quote_ident(_plain_indexes.column_name), t.vector_schema, t.metric, t.dim, t.element, i.dims, i.element) AS expression) AS x
+        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ? 'top_weights' ORDER BY i.id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._plain_indexes IS 'The indexes of the active version as a plain column of the base table would have them: a name, and what comes after ON in CREATE INDEX. Those that need a function of pgsim''s are left out.';
+
+CREATE FUNCTION pgsim._record_transition(
+    version_id int, action text, from_state text, to_state text, reason text = NULL, forced boolean = false, gates jsonb = '{}', previous_version int = NULL
+) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO pgsim._transition (embedding_id, version_id, model, action, from_state, to_state, previous_version, previous_model, forced, reason, gates)
+    SELECT v.embedding_id, v.id, m.name, action, from_state, to_state, previous_version,
+           (SELECT o.name FROM pgsim._version AS p JOIN pgsim._model AS o ON o.id = p.model_id WHERE p.id = previous_version), forced, reason, gates
+    FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
+    WHERE v.id = version_id;
+END;
+COMMENT ON FUNCTION pgsim._record_transition IS 'Notes a step in the life of a version, with who took it and when.';
+
+CREATE FUNCTION pgsim._refuse_retired(t pgsim._target) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named text := (SELECT v.embedding FROM pgsim.versions AS v WHERE v.id = t.version_id);
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L is retired: its vectors were not kept up with changes', t.collection, t.model),
+        HINT = format('Leave model out for the active version. To bring it back: pgsim.revive(%L, %L, %L), embed what is missing, pgsim.activate.', t.collection, t.model, named);
+END
+$$;
+COMMENT ON FUNCTION pgsim._refuse_retired IS 'Raises PS035 for a search of a retired version, and says how it comes back.';
+
+CREATE FUNCTION pgsim._run_version(r pgsim._search_request, query jsonb, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT s.keys, s.distances, s.metric, s.details INTO keys, distances, metric, details
+    FROM pgsim._run_search(r, ARRAY[pgsim._vector_of(query #>> '{}')], ROW(NULL, 'any', NULL, NULL, NULL, NULL, NULL, 1, NULL)::pgsim._fusion_request, false) AS s;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_version IS 'The plain search of one version, by a query vector in JSON that was checked.';
+
+CREATE FUNCTION pgsim._search_versions(r pgsim._search_request, queries jsonb, target text, OUT keys text[], OUT distances float8[], OUT scores float8[], OUT row_details jsonb[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    models text[] := pgsim._versions_given(r, queries, target);
+    -- A row of pgsim._run_search each: of the version that rows move to, and of the one that they leave.
+    moved record;
+    left_behind record;
+    t pgsim._target;
+    request pgsim._search_request := r;
+    single record;
+    has_moved boolean[];
+    missing text;
+    place int;
+    share float8;
+    depth int;
+    single_model text;
+BEGIN
+    request.model := models[1];
+    moved := pgsim._run_version(request, queries -> models[1]);
+    IF cardinality(models) = 1 OR coalesce(cardinality(moved.keys), 0) = 0 THEN
+        -- Where no row that matches has moved, the old version's answer is the whole one.
+        single_model := models[cardinality(models)];
+        IF cardinality(models) = 1 THEN
+            single := moved;
+        ELSE
+            request.model := single_model;
+            single := pgsim._run_version(request, queries -> single_model);
+        END IF;
+    ELSE
+        t := pgsim._target(r.collection, models[1], r.embedding);
+        request.model := models[2];
+        depth := least(greatest(100, 2 * r.k), 10000);
+        LOOP
+            request.k := depth;
+            left_behind := pgsim._run_version(request, queries -> models[2]);
+            has_moved := pgsim._have_vectors(t, left_behind.keys);
+            EXIT WHEN coalesce(cardinality(left_behind.keys), 0) < depth OR depth = 10000
+                   OR (SELECT count(*) FROM unnest(has_moved) AS m WHERE NOT m) + cardinality(moved.keys) >= r.k;
+            depth := least(4 * depth, 10000);
+        END LOOP;
+        IF coalesce(cardinality(left_behind.keys), 0) = depth AND (SELECT count(*) FROM unnest(has_moved) AS m WHERE NOT m) + cardinality(moved.keys) < r.k THEN
+            -- So few are left behind that they do not show among the nearest: looked for by themselves.
+            request.k := r.k;
+            request.where_sql := concat_ws(' AND ', format(E'(%s\n)', request.where_sql), pgsim._not_moved(t));
+            request.where_values := coalesce(request.where_values, '{}');
+            request.where_columns := NULL;
+            single := pgsim._run_version(request, queries -> models[2]);
+            SELECT array_agg(n.key ORDER BY n.part, n.place), array_agg(n.distance ORDER BY n.part, n.place), array_agg(n.flag ORDER BY n.part, n.place)
+            INTO left_behind.keys, left_behind.distances, has_moved
+            FROM (SELECT 1 AS part, u.key, u.distance, u.flag, u.place FROM unnest(left_behind.keys, left_behind.distances, has_moved) WITH ORDINALITY AS u (key, distance, flag, place)
+                  UNION ALL
+                  SELECT 2, u.key, u.distance, false, u.place FROM unnest(single.keys, single.distances) WITH ORDINALITY AS u (key, distance, place)
+                  WHERE u.key <> ALL (left_behind.keys)) AS n;
+        END IF;
+        IF true <> ANY (has_moved) THEN
+            -- How far apart similarities lie says nothing across models (by z-score the mixed answer was worse than the old model's alone); places do. Of two
+            -- rows that stand for one place the new model's comes first: its best row leads.
+            share := ((SELECT count(*) FROM unnest(has_moved) AS m WHERE m) + .5) / (cardinality(has_moved) + 1);
+            SELECT array_agg(b.key ORDER BY b.n), array_agg(b.distance ORDER BY b.n), array_agg(1 / (1 + b.expected) ORDER BY b.n),
+                   array_agg(jsonb_build_object('strategy', 'versions', 'model', models[b.side], 'place', b.place, 'moved', round(share::numeric, 3)) ORDER BY b.n)
+            INTO keys, distances, scores, row_details
+            FROM (SELECT p.*, row_number() OVER (ORDER BY p.expected, p.side, p.place) AS n FROM (
+                      SELECT 1 AS side, u.key, u.distance, u.place, (u.place - 1) / share AS expected
+                      FROM unnest(moved.keys, moved.distances) WITH ORDINALITY AS u (key, distance, place)
+                      UNION ALL
+                      SELECT 2, u.key, u.distance, u.place, u.place - 1
+                      FROM unnest(left_behind.keys, left_behind.distances, has_moved) WITH ORDINALITY AS u (key, distance, flag, place) WHERE NOT u.flag) AS p
+                  ORDER BY n LIMIT r.k) AS b;
+            RETURN;
+        END IF;
+        -- Whatever the old version finds has moved.
+        single := moved;
+        single_model := models[1];
+    END IF;
+    keys := single.keys;
+    distances := single.distances;
+    scores := ARRAY(SELECT pgsim.score(single.metric, d.distance) FROM unnest(single.distances) WITH ORDINALITY AS d (distance, n) ORDER BY d.n);
+    row_details := array_fill(single.details, ARRAY[coalesce(cardinality(keys), 0)]);
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_versions IS
+    'A search of two versions, the one that rows move to first. Both are searched as they are; what the old one found and has moved is left out, and tells what share of the rows around this query has.';
+
+CREATE FUNCTION pgsim._switch(embedding_id int, version_id int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- In this order, which the unique index on active versions asks for. Both are seen at once, when the transaction commits.
+    UPDATE pgsim._version AS v SET state = 'ready' WHERE v.embedding_id = _switch.embedding_id AND v.state = 'active';
+    UPDATE pgsim._version AS v SET state = 'active' WHERE v.id = _switch.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._switch IS 'Moves the pointer: the active version becomes ready, and the other one active.';
+
+CREATE FUNCTION pgsim._vector_drift(t pgsim._target) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rows float8 := (SELECT r.reltuples FROM pg_class AS r WHERE r.oid = t.version);
+    told record;
+BEGIN
+    IF t.adopted OR t.element = 'sparsevec' OR rows < 70 THEN
+        RETURN NULL;
+    END IF;
+    -- The newest rows beside those before them, for several ideas of what is new: where most of the newest are of another model, one of these is clean.
+    FOR told IN EXECUTE format(
+        'WITH drawn AS MATERIALIZED ('
+        '  SELECT s.embedding::%1$s.vector AS v, s.embedded_at AS at, row_number() OVER () AS n FROM %2$s AS s %3$s LIMIT 4000), '
+        'split AS (SELECT q, percentile_disc(1 - q) WITHIN GROUP (ORDER BY d.at) AS cut FROM drawn AS d CROSS JOIN unnest(''{.03,.06,.12,.25,.5}''::float8[]) AS q GROUP BY q), '
+        'sides AS (SELECT c.cut, count(*) FILTER (WHERE d.at > c.cut) AS newer, avg(%1$s.vector_norm(d.v)) FILTER (WHERE d.at > c.cut) AS new_norm, '
+        '                 avg(%1$s.vector_norm(d.v)) FILTER (WHERE d.at <= c.cut) AS old_norm, stddev(%1$s.vector_norm(d.v)) FILTER (WHERE d.at <= c.cut) AS old_spread '
+        '          FROM (SELECT DISTINCT s.cut FROM split AS s) AS c CROSS JOIN drawn AS d GROUP BY c.cut '
+        '          HAVING count(*) FILTER (WHERE d.at > c.cut) >= 20 AND count(*) FILTER (WHERE d.at <= c.cut) >= 50) '
+        'SELECT s.newer, s.cut, s.new_norm, s.old_norm, s.old_spread, f.new_nearest, f.old_nearest, f.old_far FROM sides AS s CROSS JOIN LATERAL ('
+        '  SELECT percentile_cont(.5) WITHIN GROUP (ORDER BY p.nearest) FILTER (WHERE p.newer) AS new_nearest, '
+        '         percentile_cont(.5) WITHIN GROUP (ORDER BY p.nearest) FILTER (WHERE NOT p.newer) AS old_nearest, '
+        '         percentile_cont(.99) WITHIN GROUP (ORDER BY p.nearest) FILTER (WHERE NOT p.newer) AS old_far '
+        '  FROM (SELECT g.newer, (SELECT min(r.v OPERATOR(%1$s.%4$s) g.v) FROM ('
+        '            SELECT d.v FROM drawn AS d WHERE d.at <= s.cut AND d.n %% 5 > 0 LIMIT 400) AS r) AS nearest '
+        '        FROM ((SELECT true AS newer, d.v FROM drawn AS d WHERE d.at > s.cut LIMIT 100) UNION ALL '
+        '              (SELECT false, d.v FROM drawn AS d WHERE d.at <= s.cut AND d.n %% 5 = 0 LIMIT 100)) AS g) AS p) AS f '
+        'ORDER BY s.cut DESC',
+        t.vector_schema, t.version_sql, CASE WHEN rows > 4000 THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', least(100, 100 * 4000 / rows)) END, pgsim._distance_operator(t.metric))
+    LOOP
+        IF told.old_spread < .01 * told.old_norm AND abs(told.new_norm - told.old_norm) > .02 * told.old_norm THEN
+            RETURN format('vectors stored after %s have length %s, and those before %s', told.cut::timestamptz(0), round(told.new_norm::numeric, 3), round(told.old_norm::numeric, 3));
+        ELSIF told.new_nearest > told.old_far THEN
+            RETURN format('vectors stored after %s lie farther from the others than these do from one another: the nearest at %s, where %s is usual',
+                          told.cut::timestamptz(0), round(told.new_nearest::numeric, 3), round(told.old_nearest::numeric, 3));
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._vector_drift IS
+    'What speaks for vectors of another model among those stored last, in a sample of up to 4000: another length where all had one, or no near neighbour where nearly all had one (the median beyond the 99th percentile).';
+
+CREATE FUNCTION pgsim._version_problems(version_id int, shown text) RETURNS TABLE (severity text, object text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    v record;
+    drift text;
+BEGIN
+    SELECT s.* INTO v FROM pgsim.versions AS s WHERE s.id = _version_problems.version_id;
+    IF v.state <> 'retired' AND NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.embedding_id = (SELECT o.embedding_id FROM pgsim._version AS o WHERE o.id = v.id) AND (s.state = 'active' OR s.state <> 'retired' AND s.id < v.id)) THEN
+        RETURN QUERY SELECT 'error', _version_problems.shown, 'no version of this embedding is active: searches that name no model fail', format('SELECT pgsim.activate(%L, %L, %L)', v.collection, v.model, v.embedding);
+    END IF;
+    IF NOT v.adopted AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) THEN
+        RETURN QUERY SELECT 'error', _version_problems.shown, format('the trigger note_removal of %s is missing or disabled: that vectors were deleted would not be noticed', v.relation),
+            CASE WHEN EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc)
+                 THEN format('ALTER TABLE %s ENABLE TRIGGER note_removal', v.relation)
+                 ELSE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', v.relation) END;
+    END IF;
+    -- Where policies hide rows, a sample of the others tells nothing.
+    IF v.state <> 'retired' AND NOT row_security_active(v.relation) AND has_table_privilege(v.relation, 'SELECT') THEN
+        drift := pgsim._vector_drift(pgsim._target(v.collection, v.model, v.embedding));
+    END IF;
+    IF drift IS NOT NULL THEN
+        RETURN QUERY SELECT 'warning', _version_problems.shown, drift,
+            'Another model, prefix or normalization made them, or their rows are of another kind. Compare the embedder: pgsim check --embedder module:object; store what is wrong again.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._version_problems IS 'What pgsim.check says of the life of a version: whether one of its embedding is active, and whether its newest vectors look like the others.';
+
+CREATE FUNCTION pgsim._versions_given(r pgsim._search_request, queries jsonb, target text) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    models text[];
+    wrong text;
+    given int;
+BEGIN
+    IF queries IS NULL OR jsonb_typeof(queries) <> 'object' OR (SELECT count(*) FROM jsonb_object_keys(queries)) NOT BETWEEN 1 AND 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries is %s; it is an object of one or two models, each with the query''s vector by it', coalesce(left(queries::text, 120), 'NULL')),
+            HINT = 'For instance: {"old": [0.1, 0.2], "new": [0.3, 0.4, 0.5]}. Rows move from one version to another; search others by themselves.';
+    END IF;
+    FOR wrong IN SELECT q.key FROM jsonb_each(queries) AS q LOOP
+        PERFORM pgsim._target(r.collection, wrong, r.embedding);
+        IF jsonb_typeof(queries -> wrong) NOT IN ('array', 'string') THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the query of model %L is %s, not a vector', wrong, left((queries -> wrong)::text, 80)), HINT = 'Give an array of numbers.';
+        END IF;
+        BEGIN
+            PERFORM pgsim._vector_of(queries ->> wrong);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the query of model %L is no vector: %s', wrong, SQLERRM), HINT = 'Give an array of finite numbers.';
+        END;
+    END LOOP;
+    IF target IS NOT NULL AND NOT queries ? target THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('target is %L, of which queries has no vector', left(target, 80)), HINT = 'Name one of the models in queries; by default it is that of the younger version.';
+    END IF;
+    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC), count(*) INTO models, given
+    FROM pgsim.versions AS v WHERE v.collection = r.collection AND v.embedding = r.embedding AND queries ? v.model;
+    RETURN models;
+END
+$$;
+COMMENT ON FUNCTION pgsim._versions_given IS 'The models whose versions are searched at once, the one that rows move to first. Raises PS010 or PS013 for queries that are not a vector of each.';
+
+CREATE FUNCTION pgsim._waiting_rows(t pgsim._target, most int) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    waiting bigint;
+BEGIN
+    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert') THEN
+        RETURN 0;
+    END IF;
+    -- What is queued may have been settled since, by vectors that came another way.
+    EXECUTE format(
+        'SELECT count(*) FROM (SELECT FROM (SELECT DISTINCT k FROM pgsim._queue AS q CROSS JOIN unnest(q.keys) AS k WHERE q.version_id = $1 AND q.operation = ''upsert'') AS n (given) '
+        'CROSS JOIN LATERAL (SELECT %s OFFSET 0) AS i JOIN %s AS b ON %s %s LIMIT %s) AS w',
+        pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+        CASE WHEN t.adopted THEN format('WHERE b.%I IS NULL AND %s IS NOT NULL', t.column_name, pgsim._source_text('b.', t.source_columns))
+             ELSE format('LEFT JOIN %s AS v ON %s WHERE %s IS NOT NULL AND v.source_hash IS DISTINCT FROM pgsim._source_hash(%3$s)',
+                         t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._source_text('b.', t.source_columns)) END,
+        most)
+    INTO waiting USING t.version_id;
+    RETURN waiting;
+END
+$$;
+COMMENT ON FUNCTION pgsim._waiting_rows IS
+    'How many of the rows that are queued for a version really wait for a vector (those settled otherwise do not count), up to so many. Of an adopted column: those that are NULL.';
+
+CREATE FUNCTION pgsim.activate(collection text, model text, embedding text = 'default', force boolean = false, reason text = NULL) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+    previous record;
+    checked record;
+BEGIN
+    PERFORM pgsim._model_row(model);
+    t := pgsim._target(collection, model, embedding);
+    SELECT v.id, m.name INTO previous FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
+    WHERE v.embedding_id = of_embedding AND v.state = 'active';
+    IF previous.id = t.version_id THEN
+        RETURN NULL;
+    END IF;
+    PERFORM pgsim._require_all_rows(t);
+    checked := pgsim._activation_reasons(t);
+    IF checked.reasons <> '{}' AND NOT coalesce(force, false) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS043',
+            MESSAGE = format('the version of %L under model %L is not ready to be activated, for %s', collection, model,
+                             CASE cardinality(checked.reasons) WHEN 1 THEN 'one reason' ELSE cardinality(checked.reasons) || ' reasons' END),
+            DETAIL = array_to_string(checked.reasons, E'\n'),
+            HINT = format('%s Or activate it as it is with force => true, which is put on record.',
+                          CASE WHEN t.source_columns = '{}' THEN 'Store what is missing with pgsim.upsert.'
+                               ELSE format('Queue what is missing with pgsim.enqueue_missing(%L, %L, %L), and embed it: pgsim embed, or a worker of yours.', collection, model, embedding) END);
+    END IF;
+    PERFORM pgsim._switch(of_embedding, t.version_id);
+    PERFORM pgsim._record_transition(t.version_id, 'activate', t.state, 'active', reason, checked.reasons <> '{}', checked.gates, previous.id);
+    IF t.state = 'retired' THEN
+        PERFORM pgsim._sync_triggers(pgsim._collection_row(collection));
+    END IF;
+    RETURN previous.name;
+END
+$$;
+COMMENT ON FUNCTION pgsim.activate IS
+$$Makes a version the one that answers searches, and returns the model it takes the place of; NULL where it is active already.
+
+It moves one pointer: a search that runs meanwhile sees the old version or the new one. Refused with all reasons in DETAIL while rows
+that have a text lack a vector or wait in the queue for one, while the active version has a vector index and this one none, while an
+index is invalid or codes are not complete, and while a gate (pgsim.set_gate) is not passed. force => true activates it all the same; that, and
+reason, stand in pgsim.history. The version before stays ready, is kept up with changes, and pgsim.rollback returns to it.
+Rows and vectors are compared for this, which blocks nobody; where pgsim.mark_ready found every vector there and nothing was written since,
+that is not done again. Errors: PS001 to PS004, PS006, PS032, PS043.$$;
+
+CREATE FUNCTION pgsim.check_probes(model text, texts text[], vectors vector[], kind text = 'document', tolerance float8 = 0.05) RETURNS float8
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m pgsim._model := pgsim._model_row(model);
+    known text[];
+    told text;
+    farthest float8;
+    beyond bigint;
+BEGIN
+    PERFORM pgsim._check_probes(m, texts, vectors, kind);
+    IF tolerance IS NULL OR tolerance NOT BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('tolerance is %s; it is a share of a vector''s length from 0 to 1', coalesce(tolerance::text, 'NULL')), HINT = 'The default is 0.05.';
+    END IF;
+    EXECUTE format(
+        'SELECT array_agg(d.text), max(d.difference), count(*) FILTER (WHERE d.difference > $4), '
+        '       string_agg(format(''%%L: %%s of its length'', left(d.text, 80), round(d.difference::numeric, 3)), E''\n'' ORDER BY d.difference DESC) FILTER (WHERE d.difference > $4) '
+        'FROM (SELECT p.text, (p.vector OPERATOR(%1$s.<->) g.vector) / greatest(%1$s.vector_norm(p.vector), 1e-30) AS difference '
+        '      FROM pgsim._probe AS p JOIN unnest($1, $2) AS g (text, vector) ON g.text = p.text WHERE p.model_id = $3 AND p.kind = $5) AS d', pgsim._vector_schema())
+    INTO known, farthest, beyond, told USING texts, vectors, m.id, tolerance, kind;
+    IF known IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('model %L has no %s probes of these texts', model, kind),
+            HINT = 'Keep some with pgsim.set_probes; pgsim embed does it by itself when a model embeds its first rows.';
+    END IF;
+    IF beyond > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS044',
+            MESSAGE = format('this is not model %L as it was: for %s of %s %s probes it gives other vectors', model, beyond, cardinality(known), kind),
+            DETAIL = told,
+            HINT = 'Another model or revision, or another prefix or instruction, made them. Register it under a name of its own with pgsim.create_model, and give it a version; or keep these vectors as the model''s with pgsim.set_probes.';
+    END IF;
+    RETURN farthest;
+END
+$$;
+COMMENT ON FUNCTION pgsim.check_probes IS
+$$Compares the vectors that an embedder gives for a model's probe texts with those kept, and refuses it where they differ: a model that was changed, a wrong prefix or instruction, another model of the same width.
+
+Returns the greatest difference, as a share of the vector's length. tolerance: what may lie between two runs of one model; of 0.05 the cosine is
+.99875. Half precision stays below .001. kind: document or query.
+Errors: PS002, PS010, PS012, PS013, PS035, PS044.$$;
+
+CREATE FUNCTION pgsim.copy_vectors(collection text, column_name text, embedding text = 'default', after text = NULL, size int = 10000) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    own_keys text;
+    last_key text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, NULL, embedding);
+    PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_vector_column(t, column_name);
+    IF size IS NULL OR size < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; it is a number of rows above 0', coalesce(size::text, 'NULL')), HINT = 'The default is 10000.';
+    END IF;
+    IF t.adopted THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the vectors of %L are in column %I of %s already', collection, t.column_name, t.base_sql), HINT = 'pgsim.eject leaves them there.';
+    END IF;
+    own_keys := pgsim._key_list('v.', t.key_columns, true);
+    EXECUTE format(
+        'WITH batch AS MATERIALIZED (SELECT %1$s, v.embedding FROM %2$s AS v, (SELECT %3$s) AS i %4$s ORDER BY %1$s LIMIT %5$s), '
+        'changed AS (UPDATE %6$s AS b SET %7$I = v.embedding FROM batch AS v WHERE %8$s AND record_image_ne(ROW(b.%7$I), ROW(v.embedding))) '
+        'SELECT %9$s FROM %6$s AS b JOIN (SELECT * FROM batch AS v ORDER BY %10$s LIMIT 1) AS v ON %8$s',
+        own_keys, t.version_sql, coalesce(CASE WHEN after IS NOT NULL THEN pgsim._key_parse(t.base, '$1', t.key_columns, true) END, '1'),
+        CASE WHEN after IS NOT NULL THEN format('WHERE (%s) > (%s)', own_keys, pgsim._key_list('i.', t.key_columns, true)) ELSE '' END, size,
+        t.base_sql, column_name, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._key_text(t.base, 'b.', t.key_columns), replace(own_keys, ', ', ' DESC, ') || ' DESC')
+    INTO last_key USING after;
+    RETURN last_key;
+END
+$$;
+COMMENT ON FUNCTION pgsim.copy_vectors IS
+$$Copies the active version's vectors into a column of the base table, up to size rows in the order of their keys, and returns the last key; NULL when no row is left.
+
+Give that key as after in the next call, each in a transaction of its own: so a large table is filled while it is read and written. Rows that have the
+vector already are left alone. pgsim.eject ends it. "pgsim eject --column" does all of it.
+Errors: PS001, PS003 to PS006, PS010, PS012, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.eject(collection text, embedding text = 'default', column_name text = NULL, table_name text = NULL, reason text = NULL) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    c pgsim._collection;
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+    others text;
+    given_name text;
+    place text;
+    result regclass;
+BEGIN
+    c := pgsim._collection_row(collection);
+    t := pgsim._target(collection, NULL, embedding);
+    SELECT string_agg(quote_literal(m.name), ', ' ORDER BY v.id) INTO others
+    FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id WHERE v.embedding_id = of_embedding AND v.id <> t.version_id;
+    IF others IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of %L has more versions than the active one', embedding, collection),
+            DETAIL = 'Under: ' || others, HINT = 'Drop them with pgsim.drop_version first: they would be lost without a word.';
+    END IF;
+    IF t.adopted AND (table_name IS NOT NULL OR column_name <> t.column_name) OR num_nonnulls(column_name, table_name) = 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = CASE WHEN t.adopted THEN format('the vectors of %L are in column %I of %s, and stay there', collection, t.column_name, t.base_sql)
+                                                                ELSE 'column_name and table_name are both given' END,
+            HINT = 'Name a column of the table for the vectors to go to, or a table of their own, or neither.';
+    END IF;
+    PERFORM pgsim._record_transition(t.version_id, 'eject', t.state, NULL, reason);
+
+    IF t.adopted THEN
+        PERFORM pgsim._detach_version(t);
+        result := t.base;
+    ELSIF column_name IS NOT NULL THEN
+        PERFORM pgsim._check_vector_column(t, column_name);
+        PERFORM pgsim._require_all_rows(t);
+        -- No vector is stored from here on that would be lost; searches go on.
+        EXECUTE format('LOCK TABLE %s IN SHARE MODE', t.version_sql);
+        EXECUTE format('UPDATE %s AS b SET %I = v.embedding FROM %s AS v WHERE %s AND record_image_ne(ROW(b.%2$I), ROW(v.embedding))',
+                       t.base_sql, column_name, t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true));
+        PERFORM pgsim._drop_version(t.version_id);
+        result := t.base;
+    ELSE
+        given_name := table_name;
+        IF given_name IS NULL THEN
+            SELECT left(r.relname, 40) || CASE embedding WHEN 'default' THEN '' ELSE '_' || left(embedding, 12) END || '_vectors' INTO given_name FROM pg_class AS r WHERE r.oid = t.base;
+        END IF;
+        place := format('%s.%I', t.base_schema, given_name);
+        IF EXISTS (SELECT FROM pg_class AS r WHERE r.relnamespace = t.base_schema AND r.relname = given_name) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('there is a relation %s already', place), HINT = 'Name the table for the vectors: table_name => ''...''.';
+        END IF;
+        PERFORM pgsim._detach_version(t);
+        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %s', t.version_sql);
+        EXECUTE format('ALTER TABLE %s DROP COLUMN provisional, DROP COLUMN source_hash', t.version_sql);
+        BEGIN
+            EXECUTE format('ALTER TABLE %s RENAME TO %I', t.version_sql, given_name);
+            EXECUTE format('ALTER TABLE pgsim_data.%I SET SCHEMA %s', given_name, t.base_schema);
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make a table in schema %s: %s', current_user, t.base_schema, SQLERRM),
+                    HINT = format('GRANT CREATE ON SCHEMA %s TO %I, or copy the vectors into a column: column_name => ''...''.', t.base_schema, current_user);
+            WHEN duplicate_table THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('%s cannot be made: %s', place, SQLERRM), HINT = 'Name the table for the vectors: table_name => ''...''.';
+        END;
+        result := t.version;
+    END IF;
+    PERFORM pgsim._sync_triggers(c);
+    IF NOT EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = c.id)
+       AND NOT EXISTS (SELECT FROM pgsim._text AS x WHERE x.collection_id = c.id) AND NOT EXISTS (SELECT FROM pgsim._text_backend AS x WHERE x.collection_id = c.id) THEN
+        PERFORM pgsim.drop_collection(eject.collection);
+    END IF;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION pgsim.eject IS
+$$Gives the vectors of the active version back as plain pgvector, and takes them out of pgsim's care; returns the table where they are.
+
+An adopted column stays where it is, with its indexes. A version's own table moves beside the base table as it stands, indexes, grants and foreign key
+included, as table_name (default the base table's name and _vectors): a change of the catalogue, whatever its size. column_name: its vectors go into that
+column of the base table instead, of which it copies what pgsim.copy_vectors has not; index the column yourself, best before, CONCURRENTLY.
+Nothing is changed when it fails. Other versions of the embedding have to be dropped first. When nothing else is left of the collection, that is forgotten, too, with
+its triggers. Errors: PS001, PS003 to PS006, PS010, PS012, PS020, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.expire(grace interval = '30 days') RETURNS TABLE (collection text, embedding text, model text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due record;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    END IF;
+    FOR due IN
+        SELECT v.id, v.collection, v.embedding, v.model FROM pgsim.versions AS v
+        WHERE v.state = 'retired' AND v.state_since <= clock_timestamp() - grace ORDER BY v.id
+    LOOP
+        PERFORM pgsim._lock_embedding(due.collection, due.embedding);
+        -- It may have been revived while this waited.
+        CONTINUE WHEN NOT EXISTS (SELECT FROM pgsim._version AS v WHERE v.id = due.id AND v.state = 'retired');
+        PERFORM pgsim.drop_version(due.collection, due.model, due.embedding, reason => format('retired longer than %s', grace));
+        collection := due.collection;
+        embedding := due.embedding;
+        model := due.model;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim.expire IS
+$$Drops the versions that were retired longer than a grace ago, and returns them. An adopted column stays, as pgsim.drop_version leaves it.
+
+"pgsim chores" does it from cron, pgsim.schedule_chores from within the database. Errors: PS010, PS032.$$;
+
+CREATE FUNCTION pgsim.mark_ready(collection text, model text, embedding text = 'default') RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    compared record;
+    now_state text;
+BEGIN
+    PERFORM pgsim._lock_embedding(collection, embedding);
+    PERFORM pgsim._model_row(model);
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_all_rows(t);
+    IF t.state = 'retired' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L is retired, and changes were not followed since', collection, model),
+            HINT = format('Take it up again with pgsim.revive(%L, %L, %L), and embed what is missing.', collection, model, embedding);
+    END IF;
+    compared := pgsim._compare_version(t);
+    now_state := CASE WHEN t.state = 'active' THEN 'active' WHEN compared.missing = 0 THEN 'ready' ELSE 'building' END;
+    IF now_state <> t.state THEN
+        UPDATE pgsim._version AS v SET state = now_state WHERE v.id = t.version_id;
+        PERFORM pgsim._record_transition(t.version_id, now_state, t.state, now_state, gates => jsonb_build_object('missing', compared.missing));
+    END IF;
+    RETURN compared.missing;
+END
+$$;
+COMMENT ON FUNCTION pgsim.mark_ready IS
+$$Compares a version with its table, and returns how many rows lack a vector; at 0 it is ready, and is activated without comparing again.
+
+pgsim embed does it at its end. One that was ready and lacks rows is being built again. It reads the keys of both tables and blocks nobody.
+Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.measure_quality(collection text, model text, labelled jsonb = NULL, embedding text = 'default', k int = 10, sample int = 100) RETURNS float8
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    label record;
+    queries int := 0;
+    total float8 := 0;
+    measured float8;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_owner(t.base);
+    IF labelled IS NULL THEN
+        measured := (SELECT r.mean_recall FROM pgsim.recall(measure_quality.collection, k => measure_quality.k, model => t.model, embedding => measure_quality.embedding, sample => measure_quality.sample) AS r);
+        IF measured IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L has no vectors whose recall could be measured', collection, t.model), HINT = 'Fill it first.';
+        END IF;
+        PERFORM pgsim.record_quality(measure_quality.collection, t.model, 'recall', measured, measure_quality.embedding, jsonb_build_object('k', k, 'sample', sample));
+        RETURN measured;
+    END IF;
+    IF jsonb_typeof(labelled) <> 'array' OR jsonb_array_length(labelled) = 0
+       OR EXISTS (SELECT FROM jsonb_array_elements(labelled) AS q
+                  WHERE jsonb_typeof(q) <> 'object' OR jsonb_typeof(q -> 'query') IS DISTINCT FROM 'array' OR jsonb_typeof(q -> 'keys') IS DISTINCT FROM 'array') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('labelled is %s; it is an array of queries with the keys that answer them', left(labelled::text, 120)),
+            HINT = 'For instance: [{"query": [0.1, 0.2], "keys": ["7", "12"]}].';
+    END IF;
+    FOR label IN SELECT (q -> 'query')::text AS query, ARRAY(SELECT jsonb_array_elements_text(q -> 'keys')) AS keys FROM jsonb_array_elements(labelled) AS q LOOP
+        queries := queries + 1;
+        total := total + coalesce((SELECT 1.0 / min(s.rank) FROM pgsim.search(measure_quality.collection, pgsim._vector_of(label.query), measure_quality.k, model => t.model, embedding => measure_quality.embedding) AS s
+                                   WHERE s.key = ANY (label.keys)), 0);
+    END LOOP;
+    measured := total / queries;
+    PERFORM pgsim.record_quality(measure_quality.collection, t.model, 'mrr', measured, measure_quality.embedding, jsonb_build_object('k', k, 'queries', queries));
+    RETURN measured;
+END
+$$;
+COMMENT ON FUNCTION pgsim.measure_quality IS
+$$Measures a version and records the result for pgsim.set_gate: recall of its own searches, or with labelled queries their mean reciprocal rank (mrr).
+
+labelled: [{"query": [...], "keys": ["7"]}], vectors that this model made of queries, and the keys that answer them. Without it sample rows are
+searched for, and compared with the exact answer. Returns the value. model NULL: the active version.
+Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.next_batch(collection text, model text = NULL, embedding text = 'default', size int = 64)
 RETURNS TABLE (key text, source text, source_hash bytea)
@@ -10971,6 +12456,234 @@ commits the rows are done, and when anything fails they are in the queue again. 
 pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted are settled here.
 No rows: nothing is left that another worker has not taken. model NULL: the active version.
 Errors: PS001 to PS004, PS010, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.record_quality(collection text, model text, name text, value float8, embedding text = 'default', details jsonb = '{}') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._check_name('gate', name);
+    IF value IS NULL OR value IN ('NaN', 'Infinity', '-Infinity') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('value is %s; it is a finite number', coalesce(value::text, 'NULL')), HINT = 'Record what was measured.';
+    END IF;
+    INSERT INTO pgsim._quality (version_id, name, value, details) VALUES (t.version_id, record_quality.name, record_quality.value, coalesce(record_quality.details, '{}'));
+END
+$$;
+COMMENT ON FUNCTION pgsim.record_quality IS
+$$Notes what was measured of a version, for the gates of pgsim.set_gate: higher is better.
+
+model NULL: the active version. details: whatever tells how it was measured. Errors: PS001 to PS004, PS006, PS010, PS011, PS032.$$;
+
+CREATE FUNCTION pgsim.retire(collection text, model text, embedding text = 'default', reason text = NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._lock_embedding(collection, embedding);
+    PERFORM pgsim._model_row(model);
+    t := pgsim._target(collection, model, embedding);
+    IF t.state = 'retired' THEN
+        RETURN;
+    ELSIF t.state = 'active' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L is active: searches are answered from it', collection, model),
+            HINT = 'Activate another one first, or roll back.';
+    END IF;
+    UPDATE pgsim._version AS v SET state = 'retired', lapsed = true, verified = NULL WHERE v.id = t.version_id;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id;
+    PERFORM pgsim._record_transition(t.version_id, 'retire', t.state, 'retired', reason);
+    PERFORM pgsim._sync_triggers(pgsim._collection_row(collection));
+END
+$$;
+COMMENT ON FUNCTION pgsim.retire IS
+$$Puts a version out of use: changes of rows are not queued for it any more, and searches that name it are refused. Its vectors stay.
+
+pgsim.revive takes it up again; pgsim.expire drops it when its grace is over, pgsim.drop_version at once. The active version is not retired.
+Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.revive(collection text, model text, embedding text = 'default', reason text = NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._lock_embedding(collection, embedding);
+    PERFORM pgsim._model_row(model);
+    t := pgsim._target(collection, model, embedding);
+    IF t.state <> 'retired' THEN
+        RETURN;
+    END IF;
+    -- Writers that began before would not know that their changes are to be queued again: until they are done, it waits.
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', t.base_sql);
+    UPDATE pgsim._version AS v SET state = 'building' WHERE v.id = t.version_id;
+    PERFORM pgsim._record_transition(t.version_id, 'revive', 'retired', 'building', reason);
+    PERFORM pgsim._sync_triggers(pgsim._collection_row(collection));
+END
+$$;
+COMMENT ON FUNCTION pgsim.revive IS
+$$Takes a retired version up again: changes are queued for it from here on, and it is being built.
+
+Then embed what came or changed while it was retired: pgsim.enqueue_missing, and a worker. pgsim.activate compares vectors with texts and refuses it
+until that is done. Writers of the table wait for a moment, as when a version is created. A version that is not retired is left as it is.
+Errors: PS001 to PS004, PS006, PS032.$$;
+
+CREATE FUNCTION pgsim.rollback(collection text, embedding text = 'default', reason text = NULL) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+    current_version record;
+    step record;
+    earlier record;
+    waiting bigint;
+BEGIN
+    SELECT v.id, m.name INTO current_version FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
+    WHERE v.embedding_id = of_embedding AND v.state = 'active';
+    SELECT s.previous_version, s.previous_model INTO step FROM pgsim._transition AS s
+    WHERE s.version_id = current_version.id AND s.action = 'activate' ORDER BY s.id DESC LIMIT 1;
+    IF step.previous_version IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035',
+            MESSAGE = CASE WHEN current_version.id IS NULL THEN format('embedding %L of collection %L has no active version to roll back', embedding, collection)
+                           ELSE format('the version under model %L is the first that was active: there is none to go back to', current_version.name) END,
+            HINT = 'Name the version that is to answer: pgsim.activate(collection, model).';
+    END IF;
+    SELECT v.id, v.state INTO earlier FROM pgsim._version AS v WHERE v.id = step.previous_version;
+    IF earlier.id IS NULL OR earlier.state = 'retired' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035',
+            MESSAGE = format('the version that was active before, under model %L, was %s', step.previous_model, CASE WHEN earlier.id IS NULL THEN 'dropped' ELSE 'retired, and changes were not followed since' END),
+            HINT = CASE WHEN earlier.id IS NULL THEN format('Activate one that is there, or make that one again: pgsim.create_version(%L, %L, %L).', collection, step.previous_model, embedding)
+                        ELSE format('Take it up again with pgsim.revive(%L, %L, %L), embed what is missing, and activate it.', collection, step.previous_model, embedding) END;
+    END IF;
+    t := pgsim._target(collection, step.previous_model, embedding);
+    -- The way back is open whatever the gates say; but nobody should find out later.
+    IF NOT row_security_active(t.base) THEN
+        waiting := pgsim._waiting_rows(t, 100001);
+    END IF;
+    IF waiting > 0 THEN
+        RAISE WARNING USING MESSAGE = format('%s rows wait to be embedded under model %L, and are found late or by their old text until they are', waiting, step.previous_model),
+            HINT = format('Run a worker for it: pgsim embed %s --model %s.', collection, step.previous_model);
+    END IF;
+    PERFORM pgsim._switch(of_embedding, t.version_id);
+    PERFORM pgsim._record_transition(t.version_id, 'rollback', t.state, 'active', reason, false, jsonb_strip_nulls(jsonb_build_object('waiting', waiting)), current_version.id);
+    RETURN step.previous_model;
+END
+$$;
+COMMENT ON FUNCTION pgsim.rollback IS
+$$Goes back to the version that was active before the active one was activated, and returns its model.
+
+No gate stands in the way. That version was kept up with changes since, as long as a worker embedded them; a WARNING tells how many rows
+still wait. Called again it goes back one further. Refused when that version was retired or dropped since. reason stands in pgsim.history.
+Errors: PS001, PS003, PS006, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.schedule_chores(schedule text = '17 3 * * *', grace interval = '30 days') RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF schedule IS NULL OR grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 or more', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
+            HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('database %I has no extension pg_cron, which runs jobs inside the database', current_database()),
+            HINT = 'Run "pgsim chores" from the cron of any machine that reaches the database; or have an administrator create pg_cron.';
+    END IF;
+    EXECUTE pgsim._chores_statement(schedule, grace) INTO job;
+    RETURN job;
+END
+$$;
+COMMENT ON FUNCTION pgsim.schedule_chores IS
+$$Has pg_cron run pgsim.chores on a schedule, as the calling role, and returns the job's id; a schedule made before is replaced.
+
+schedule: as cron has it, minute hour day month weekday; the default is every night. Without pg_cron run "pgsim chores" from outside.
+Errors: PS010, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.search_versions(
+    collection text, queries jsonb, k int = 10, filter jsonb = NULL, embedding text = 'default', recall float8 = NULL, mode text = 'auto',
+    target text = NULL, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
+LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+    SELECT n.key, n.score, n.distance, n.rank::int, n.details
+    FROM pgsim._search_versions(
+        ROW(search_versions.collection, search_versions.k, search_versions.filter, NULL, search_versions.embedding, search_versions.recall, search_versions.mode, NULL,
+            NULL, NULL, NULL, NULL, search_versions.where_sql, search_versions.where_values, search_versions.where_columns,
+            pg_catalog.current_setting('search_path'))::pgsim._search_request,
+        search_versions.queries, search_versions.target) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances, r.scores, r.row_details) WITH ORDINALITY AS n (key, distance, score, details, rank)
+    ORDER BY n.rank;
+END;
+COMMENT ON FUNCTION pgsim.search_versions IS
+$$Searches two versions at once while rows move from one to the other: a row that has a vector of the new model is ranked by that, every other one by its old vector.
+
+queries: the query's vector by each model, {"old": [...], "new": [...]}. target: the model that rows move to; by default that of the younger version.
+Distances of two models cannot be compared, so places are: of the rows that have moved, the one found n places below the best stands for n divided by the share
+that has moved, as the old model's own list tells for this query. With no row moved, or all, the answer is that of pgsim.search in the one version, to the last digit.
+k rows come whenever k rows match. score is 1 / (1 + the places expected above it), or of an answer from one version alone that version's own; details names the model that
+ranked each row, and distance is that model's. Filters, where_sql, row-level security and grants hold as in pgsim.search.
+Errors: PS001 to PS006, PS010, PS012 to PS015, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.set_gate(collection text, name text, minimum float8, embedding text = 'default', max_age interval = '7 days') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_embedding int := pgsim._lock_embedding(collection, embedding);
+BEGIN
+    PERFORM pgsim._check_name('gate', name);
+    IF minimum IN ('NaN', 'Infinity', '-Infinity') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('minimum is %s; it is a finite number', minimum), HINT = 'Give what has to be measured at least; NULL takes the gate away.';
+    END IF;
+    IF max_age IS NULL OR max_age <= interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('max_age is %s; it is a time span above 0', coalesce(max_age::text, 'NULL')), HINT = 'The default is 7 days.';
+    END IF;
+    IF minimum IS NULL THEN
+        DELETE FROM pgsim._gate AS g WHERE g.embedding_id = of_embedding AND g.name = set_gate.name;
+        RETURN;
+    END IF;
+    INSERT INTO pgsim._gate AS g (embedding_id, name, minimum, max_age) VALUES (of_embedding, set_gate.name, set_gate.minimum, set_gate.max_age)
+    ON CONFLICT ON CONSTRAINT _gate_pkey DO UPDATE SET minimum = excluded.minimum, max_age = excluded.max_age;
+END
+$$;
+COMMENT ON FUNCTION pgsim.set_gate IS
+$$Asks of every version of an embedding that it reached a quality before it is activated: the last value recorded under that name, not older than max_age.
+
+name: recall and mrr are measured by pgsim.measure_quality; any other is recorded by pgsim.record_quality. minimum: NULL takes the gate away.
+Errors: PS001, PS003, PS006, PS010, PS011, PS032.$$;
+
+CREATE FUNCTION pgsim.set_probes(model text, texts text[], vectors vector[], kind text = 'document') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m pgsim._model := pgsim._model_row(model);
+BEGIN
+    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._check_probes(m, texts, vectors, kind);
+    -- One at a time for a model: two workers may begin at once.
+    PERFORM FROM pgsim._model AS s WHERE s.id = m.id FOR NO KEY UPDATE;
+    DELETE FROM pgsim._probe AS p WHERE p.model_id = m.id AND p.kind = set_probes.kind;
+    INSERT INTO pgsim._probe (model_id, kind, text, vector)
+    SELECT m.id, set_probes.kind, p.text, p.vector FROM unnest(texts, vectors) AS p (text, vector);
+END
+$$;
+COMMENT ON FUNCTION pgsim.set_probes IS
+$$Keeps the vectors that a model gives for some texts, by which it is known again: pgsim.check_probes. Replaces those of that kind.
+
+texts: without the model's prefix; vectors: of the prefix and the text, as the embedder gives them. kind: document or query. pgsim embed
+does it with texts of its own when a model embeds its first rows. Errors: PS002, PS010, PS012, PS013, PS032.$$;
 
 -- Closes the script.
 DO $$

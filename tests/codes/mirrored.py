@@ -31,6 +31,7 @@ class Layout:
     element: str = "vector"
     metric: str = "cosine"
     persistence: str = ""
+    code: tuple[int, str] = (8, "bit")
 
     @property
     def key_columns(self) -> str:
@@ -62,7 +63,10 @@ class Layout:
         mirror = Mirror(connection, self)
         mirror.add(f"generate_series(1, {rows})")
         if codes:
-            connection.execute("SELECT pgsim.create_index('items', 'm', method => 'codes')")
+            dims, element = self.code
+            connection.execute(
+                "SELECT pgsim.create_index('items', 'm', method => 'codes', dims => %s, element => %s)", [dims, element]
+            )
         return mirror
 
 
@@ -110,19 +114,21 @@ class Mirror:
 
 def differing(connection: Connection, base: str, key: list[str], filter_columns: list[str]) -> list[tuple[Any, ...]]:
     """Rows of a table, as a fresh build of codes gives them, that its codes hold otherwise or not at all."""
-    codes, version, adopted, column = connection.execute(
-        "SELECT i.relation::text, v.relation::text, v.adopted, v.column_name "
+    codes, version, adopted, column, dims, element = connection.execute(
+        "SELECT i.relation::text, v.relation::text, v.adopted, v.column_name, i.dims, i.element "
         "FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.method = 'codes'"
     ).fetchall()[0]
     own = ["key"] if len(key) == 1 else [f"key_{i}" for i in range(1, len(key) + 1)]
     join = " AND ".join(f'v.{mine} = b."{name}"' for mine, name in zip(own, key, strict=True))
     mirrored = ", ".join(f'b."{name}"' for name in [*key, *filter_columns])
     on = " AND ".join(f'k."{name}" = b."{name}"' for name in key)
+    prefix = f'subvector({"b" if adopted else "v"}."{column}", 1, {dims})'
+    code = f"binary_quantize({prefix})" if element == "bit" else f"l2_normalize({prefix})::halfvec({dims})"
     query = f"""
         SELECT ROW({mirrored})::text, k::text
         FROM {base} AS b {"" if adopted else f"LEFT JOIN {version} AS v ON {join}"}
         LEFT JOIN {codes} AS k ON {on}
-        WHERE k.code IS DISTINCT FROM binary_quantize({"b" if adopted else "v"}."{column}")
+        WHERE k.code IS DISTINCT FROM {code}
            OR k.ctid IS NULL OR record_image_ne(ROW({mirrored}, k.code)::{codes}, k)
     """
     return connection.execute(sql.SQL(query)).fetchall()  # type: ignore[arg-type]

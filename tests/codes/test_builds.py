@@ -173,8 +173,9 @@ def test_the_first_index_of_the_full_width_brings_codes_where_filter_columns_are
 
 
 WRONG = {
-    "another width": ("dims => 4", "PS010"),
-    "another element": ("element => 'halfvec'", "PS010"),
+    "more than there is": ("dims => 9", "PS010"),
+    "nothing": ("dims => 0", "PS010"),
+    "another element": ("element => 'vector'", "PS010"),
     "a part of the rows": ("""where_filter => '{"size": 1}'""", "PS010"),
     "options": ("""options => '{"m": 4}'""", "PS010"),
     "a second time": ("", "PS020"),

@@ -26,6 +26,9 @@ LAYOUTS = {
     "uuid key": Layout(key={"id": ("uuid", "md5(({n})::text)::uuid")}, metric="l2"),
     "text key in a version table": Layout(adopted=False, key={"select": ("text", "'k\"' || {n}")}, metric="ip"),
     "halfvec": Layout(element="halfvec", metric="l1"),
+    "directions of a prefix": Layout(code=(4, "halfvec")),
+    "directions in a version table of halfvec": Layout(adopted=False, element="halfvec", code=(8, "halfvec")),
+    "signs of a prefix": Layout(metric="ip", code=(5, "bit")),
     "halfvec in a version table, unlogged": Layout(adopted=False, element="halfvec", persistence="UNLOGGED"),
 }
 

@@ -135,13 +135,13 @@ def test_a_partial_index_brings_none(few: Docs) -> None:
     assert few.indexes() == [("hnsw", True)]
 
 
-def test_codes_take_no_dims_or_options_and_come_once(few: Docs) -> None:
+def test_codes_take_no_options_and_come_once(few: Docs) -> None:
     with pytest.raises(errors.InvalidArgument, match="do not go with codes"):
         create_index_concurrently(few.connection, "docs", method="codes", options={"m": 8})
-    with pytest.raises(errors.InvalidArgument, match="codes are one bit"):
-        create_index_concurrently(few.connection, "docs", method="codes", dims=8)
+    with pytest.raises(errors.InvalidArgument, match="codes hold the first dimensions, 1 to 16"):
+        create_index_concurrently(few.connection, "docs", method="codes", dims=17)
     assert few.indexes() == []
-    create_index_concurrently(few.connection, "docs", method="codes")
+    create_index_concurrently(few.connection, "docs", method="codes", dims=8, element="halfvec")
     with pytest.raises(errors.AlreadyExists):
         create_index_concurrently(few.connection, "docs", method="codes")
     assert few.indexes() == [("codes", True)]

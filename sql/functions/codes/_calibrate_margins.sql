@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target) RETURNS void
+CREATE FUNCTION pgsim._calibrate_margins(t pgsim._target, dims int, element text, map_id int) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -11,9 +11,9 @@ DECLARE
 BEGIN
     -- Rows are their own queries; a zero vector, which has no direction, is none.
     -- Each is compared with a sample of the others, exactly and by its code.
-    sample := format('SELECT %s AS id, %I AS v FROM %s %s WHERE %2$I OPERATOR(%5$s.<=>) %2$I <> ''NaN''',
+    sample := format('SELECT %s AS id, %I AS v, %s AS code FROM %s %s WHERE %2$I OPERATOR(%6$s.<=>) %2$I <> ''NaN''',
         CASE WHEN t.adopted THEN pgsim._key_text(t.base, '', t.key_columns) ELSE pgsim._key_text(t.version, '', pgsim._key_names(t.key_columns, true)) END,
-        t.column_name, t.version_sql,
+        t.column_name, pgsim._code_expression(format('%I', t.column_name), t.vector_schema, t.dim, dims, element, map_id), t.version_sql,
         CASE WHEN t.rows > sampled THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (0)', round((100.0 * sampled / t.rows)::numeric, 4)) ELSE '' END, t.vector_schema);
     EXECUTE format($sql$
         WITH s AS MATERIALIZED (%1$s LIMIT %6$s),
@@ -23,9 +23,9 @@ BEGIN
             SELECT q.id, o.excess, o.all_excess
             FROM q CROSS JOIN LATERAL (
                 WITH r AS MATERIALIZED (
-                    SELECT %3$s.binary_quantize(s.v) OPERATOR(%3$s.<~>) %3$s.binary_quantize(q.v) AS h, s.v OPERATOR(%3$s.%4$s) q.v AS d, s.v OPERATOR(%3$s.<=>) q.v AS a FROM s WHERE s.id <> q.id
+                    SELECT s.code %9$s q.code AS h, s.v OPERATOR(%3$s.%4$s) q.v AS d, s.v OPERATOR(%3$s.<=>) q.v AS a FROM s WHERE s.id <> q.id
                 ), m AS (
-                    SELECT pgsim._expected_bits(max(y.a), %8$s, 0) AS best, pgsim._expected_bits(max(y.a), %8$s, 1) - pgsim._expected_bits(max(y.a), %8$s, 0) AS deviation FROM (SELECT x.a FROM (SELECT * FROM r ORDER BY h LIMIT %5$s) AS x ORDER BY x.d LIMIT %7$s) AS y
+                    SELECT pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 0) AS best, pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 1) - pgsim._expected_code_distance(max(y.a), %8$s, %10$L, 0) AS deviation FROM (SELECT x.a FROM (SELECT * FROM r ORDER BY h LIMIT %5$s) AS x ORDER BY x.d LIMIT %7$s) AS y
                 )
                 SELECT ARRAY(SELECT (z.h - m.best) / nullif(m.deviation, 0) FROM (SELECT r.h FROM r ORDER BY r.d LIMIT %7$s) AS z) AS excess,
                        ARRAY(SELECT (r.h - m.best) / nullif(m.deviation, 0) FROM r) AS all_excess
@@ -38,7 +38,7 @@ BEGIN
         SELECT m.margins, (SELECT count(*) FROM q) AS queries, n.sampled,
                (SELECT avg((u.e <= m.margins[6])::int) FROM excess CROSS JOIN LATERAL unnest(excess.all_excess) AS u (e)) AS kept
         FROM margins AS m CROSS JOIN n
-    $sql$, sample, queries, t.vector_schema, pgsim._distance_operator(t.metric), pgsim._first_shortlist(k), 2 * sampled, k, t.dim)
+    $sql$, sample, queries, t.vector_schema, pgsim._distance_operator(t.metric), pgsim._first_shortlist(k), 2 * sampled, k, dims, pgsim._code_distance(t.vector_schema, element), element)
     INTO found;
     IF found.queries < 10 OR found.sampled < 1000 THEN
         RETURN;
@@ -51,4 +51,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_margins IS
-    'Measures by how many standard deviations more than expected the codes of true neighbours differ, on a sample of rows against one another; without a thousand rows the defaults stay.';
+    'Measures how much farther apart than expected the codes of true neighbours are, on a sample of rows against one another; without a thousand rows the defaults stay.';

@@ -2,14 +2,24 @@ CREATE FUNCTION pgsim._check_codes(t pgsim._target, dims int, element text, wher
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    p pgsim._map;
 BEGIN
     PERFORM pgsim._require_owner(t.base);
     PERFORM pgsim._require_dense(t, 'codes are');
-    IF coalesce(dims, t.dim) <> t.dim OR coalesce(element, 'bit') <> 'bit' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes are one bit for each of the %s dimensions of model %L', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
-            HINT = 'Leave dims and element out.';
-    ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') <> '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options do not go with codes, which hold every row', HINT = 'Leave them out.';
+    IF coalesce(dims, t.dim) NOT BETWEEN 1 AND t.dim OR coalesce(element, 'bit') NOT IN ('bit', 'halfvec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes hold the first dimensions, 1 to %s of model %L, as bit or halfvec', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
+            HINT = 'Leave both out for one bit a dimension. Where a short prefix says most (a Matryoshka model, a rotated one), some 128 dimensions as halfvec list far fewer rows.';
+    ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') - 'map' <> '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options other than map do not go with codes, which hold every row', HINT = 'Leave them out.';
+    END IF;
+    IF options ? 'map' THEN
+        p := pgsim._map_row(options ->> 'map');
+        IF p.query_components IS NOT NULL OR p.bias IS NOT NULL OR p.dim_out < coalesce(dims, t.dim) OR t.model <> (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('map %L is of kind %s, from model %L to %s dimensions; codes of model %L take one from that model to %s dimensions or more, without query_matrix and bias', p.name, p.kind,
+                                                                      (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id), p.dim_out, t.model, coalesce(dims, t.dim)),
+                HINT = 'Codes of rows and queries are compared, so that both are mapped alike. Fit one with "pgsim ladder fit --method pca".';
+        END IF;
     END IF;
 END
 $$;

@@ -16,8 +16,8 @@ BEGIN
         key_match := key_match || format('%I OPERATOR(pg_catalog.=) pgsim_listed.k_%s AND ', t.key_columns[i], i);
         key_order := key_order || format(', k_%s', i);
     END LOOP;
-    listed := format('SELECT %sc.code OPERATOR(%s.<~>) %2$s.binary_quantize($2) AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
-        keys, t.vector_schema,
+    listed := format('SELECT %sc.code %s %s AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
+        keys, pgsim._code_distance(t.vector_schema, t.codes_element), pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map),
         CASE WHEN p.predicate IS NULL THEN t.codes_sql
              -- Under the base table's name, by which a condition in SQL may call its columns.
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
@@ -32,8 +32,8 @@ BEGIN
         CASE WHEN t.adopted THEN '' ELSE format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
     RETURN format('WITH pgsim_codes AS MATERIALIZED (%s), ', listed)
         || format('pgsim_first AS MATERIALIZED (%s ORDER BY d_1%s LIMIT %s), ', format(ranked, 'LIMIT ' || first), key_order, p.depth)
-        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<) %s THEN ''Infinity'' ELSE pgsim._expected_bits(pg_catalog.max(%s), %s, %s) END AS h FROM pgsim_first), ',
-                  p.depth, CASE t.metric WHEN 'cosine' THEN 'd_1' ELSE 'a' END, t.dim, p.margin)
+        || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<) %s THEN ''Infinity'' ELSE pgsim._expected_code_distance(pg_catalog.max(%s), %s, %L, %s) END AS h FROM pgsim_first), ',
+                  p.depth, CASE t.metric WHEN 'cosine' THEN 'd_1' ELSE 'a' END, t.codes_dims, t.codes_element, p.margin)
         || format('pgsim_ranked AS (SELECT d_1%s FROM pgsim_first UNION ALL SELECT d_1%1$s FROM (%s WHERE pgsim_listed.h <= (SELECT h FROM pgsim_bound)) AS l) ',
                   carried, format(ranked, 'OFFSET ' || first))
         -- A row of NULLs where none of those listed is there and matches, so that it is known how many were listed.
@@ -41,4 +41,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._codes_statement IS
-    'Candidates by their codes, ranked by their vectors: the best few at first, then all whose codes differ by no more bits than the farthest of the best is expected to, and a margin.';
+    'Candidates by their codes, ranked by their vectors: the best few at first, then all whose codes lie no farther than that of the farthest of the best is expected to, and a margin.';

@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean) RETURNS regclass
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}') RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -9,7 +9,10 @@ DECLARE
     codes regclass;
     x record;
     new_id int;
+    map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
 BEGIN
+    dims := coalesce(dims, t.dim);
+    element := coalesce(element, 'bit');
     SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
     columns := pgsim._codes_columns(c.key_columns, c.filter_columns);
     IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes') THEN
@@ -32,13 +35,13 @@ BEGIN
     PERFORM pgsim._require_all_rows(t);
     table_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
     EXECUTE format(
-        'CREATE %s TABLE pgsim_data.%I (%s, code bit(%s), PRIMARY KEY (%s))',
+        'CREATE %s TABLE pgsim_data.%I (%s, code %s(%s), PRIMARY KEY (%s))',
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.base), table_name,
-        pgsim._codes_definitions(t.base, columns), t.dim, pgsim._key_list('', t.key_columns, false));
+        pgsim._codes_definitions(t.base, columns), CASE element WHEN 'bit' THEN 'bit' ELSE format('%s.halfvec', t.vector_schema) END, dims, pgsim._key_list('', t.key_columns, false));
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
-    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, complete)
-    VALUES (t.version_id, table_name, 'codes', t.dim, 'bit', '{}', codes, columns, fill) RETURNING id INTO new_id;
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete)
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill) RETURNING id INTO new_id;
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -50,10 +53,10 @@ BEGIN
     END LOOP;
     PERFORM pgsim._sync_codes_privileges(c, codes);
     IF fill THEN
-        PERFORM pgsim._calibrate_margins(t);
+        PERFORM pgsim._calibrate_margins(t, dims, element, map_id);
     END IF;
     RETURN codes;
 END
 $$;
 COMMENT ON FUNCTION pgsim._create_codes IS
-    'Makes the codes of a version: a narrow table of key, filter columns and one bit a dimension, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
+    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';

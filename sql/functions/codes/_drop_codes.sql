@@ -17,6 +17,8 @@ BEGIN
         PERFORM pgsim._sync_triggers(c);
     END IF;
     EXECUTE format('DROP TABLE %s', codes);
+    -- Codes of another kind are measured anew.
+    UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
 END
 $$;
 COMMENT ON FUNCTION pgsim._drop_codes IS 'Drops the codes of a version, and the triggers that kept them.';

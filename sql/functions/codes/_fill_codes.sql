@@ -7,9 +7,8 @@ DECLARE
 BEGIN
     -- In the order of the first filter column, so that its matches lie together.
     EXECUTE format(
-        'INSERT INTO %s (%s, code) SELECT %s, %s.binary_quantize(%s.%I) FROM %s AS b%s ORDER BY %s ON CONFLICT DO NOTHING',
-        codes, pgsim._key_list('', columns, false), pgsim._key_list('b.', columns, false), t.vector_schema,
-        CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name, t.base_sql,
+        'INSERT INTO %s (%s, code) SELECT %s, %s FROM %s AS b%s ORDER BY %s ON CONFLICT DO NOTHING',
+        codes, pgsim._key_list('', columns, false), pgsim._key_list('b.', columns, false), pgsim._codes_code(t, codes), t.base_sql,
         CASE WHEN t.adopted THEN '' ELSE format(' LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
         pgsim._key_list('b.', ARRAY(
             SELECT o.name FROM (SELECT f.name, 0 AS part, f.ordinal FROM unnest(filter_columns[1:1]) WITH ORDINALITY AS f (name, ordinal)

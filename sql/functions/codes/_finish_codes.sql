@@ -19,7 +19,7 @@ BEGIN
     END IF;
     PERFORM pgsim._require_all_rows(t);
     PERFORM pgsim._repair_codes(t, i.relation, (pgsim._collection_row(of.collection)).filter_columns);
-    PERFORM pgsim._calibrate_margins(t);
+    PERFORM pgsim._calibrate_margins(t, i.dims, i.element, i.map_id);
     UPDATE pgsim._index AS s SET complete = true WHERE s.id = i.id;
     RETURN true;
 END

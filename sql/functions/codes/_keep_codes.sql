@@ -10,7 +10,6 @@ DECLARE
     deepest int := CASE WHEN current_setting('pgsim.codes_depth', true) ~ '^\d{1,4}$' THEN current_setting('pgsim.codes_depth') ELSE '0' END;
     newer text := '';
     taken text[];
-    code_sql text;
     source_sql text;
 BEGIN
     IF TG_WHEN = 'BEFORE' THEN
@@ -19,11 +18,11 @@ BEGIN
         END IF;
         RETURN NULL;
     END IF;
-    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._vector_schema() AS vector_schema,
+    SELECT i.id, i.relation::text AS relation, i.complete, v.adopted, v.column_name, c.key_columns, c.filter_columns, pgsim._code_expression(format('r.%I', v.column_name), pgsim._vector_schema(), m.dim, i.dims, i.element, i.map_id) AS code_sql,
            -- A column that was renamed is not found by its old name.
            ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped) AS readable
     INTO codes
-    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id
+    FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id
     JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
     WHERE i.id = TG_ARGV[1]::int;
     IF NOT FOUND OR codes.relation ~ '^\d' THEN
@@ -66,17 +65,16 @@ BEGIN
         EXECUTE format(CASE WHEN own THEN 'UPDATE %s AS k SET code = NULL FROM pgsim_rows AS r WHERE %s' ELSE 'DELETE FROM %s AS k USING pgsim_rows AS r WHERE %s' END,
                        codes.relation, pgsim._key_join('k.', 'r.', codes.key_columns, own) || newer);
     ELSE
-        code_sql := format('%s.binary_quantize(r.%I)', codes.vector_schema, codes.column_name);
         source_sql := CASE TG_OP WHEN 'INSERT' THEN 'pgsim_rows AS r' ELSE '(SELECT ($1).*) AS r' END;
         -- Each side sets what is its own, whichever comes first. A key that was changed leaves a row behind that leads nowhere, and
         -- whose code is not that of a row which takes the key later.
         EXECUTE CASE
             WHEN own THEN format('INSERT INTO %s (%s, code) SELECT %s, %s FROM %s ON CONFLICT (%s) DO UPDATE SET code = excluded.code',
-                                 codes.relation, pgsim._key_list('', codes.key_columns, false), pgsim._key_list('r.', codes.key_columns, true), code_sql, source_sql,
+                                 codes.relation, pgsim._key_list('', codes.key_columns, false), pgsim._key_list('r.', codes.key_columns, true), codes.code_sql, source_sql,
                                  pgsim._key_list('', codes.key_columns, false))
             ELSE format('INSERT INTO %s AS k (%s%s) SELECT %s%s FROM %s ON CONFLICT (%s) DO UPDATE SET (%2$s, code) = ROW(%8$s, %9$s) WHERE true%10$s',
                                  codes.relation, pgsim._key_list('', taken, false), CASE WHEN codes.adopted THEN ', code' ELSE '' END,
-                                 pgsim._key_list('r.', taken, false), CASE WHEN codes.adopted THEN ', ' || code_sql ELSE '' END, source_sql,
+                                 pgsim._key_list('r.', taken, false), CASE WHEN codes.adopted THEN ', ' || codes.code_sql ELSE '' END, source_sql,
                                  pgsim._key_list('', codes.key_columns, false), pgsim._key_list('excluded.', taken, false),
                                  CASE WHEN codes.adopted THEN 'excluded.code' WHEN TG_OP = 'INSERT' THEN 'CASE WHEN age(k.xmin) <= 0 THEN k.code END' ELSE 'k.code' END, newer)
         END USING NEW;

@@ -10,8 +10,7 @@ DECLARE
     changed bigint := 0;
     step bigint;
 BEGIN
-    rows_sql := format('SELECT %s, %s.binary_quantize(%s.%I) AS code FROM %s AS b%s', pgsim._key_list('b.', columns, false), t.vector_schema,
-        CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name, t.base_sql,
+    rows_sql := format('SELECT %s, %s AS code FROM %s AS b%s', pgsim._key_list('b.', columns, false), pgsim._codes_code(t, codes), t.base_sql,
         CASE WHEN t.adopted THEN '' ELSE format(' LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
     EXECUTE format('DELETE FROM %s AS k WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)', codes, t.base_sql, pgsim._key_join('b.', 'k.', t.key_columns, false));
     GET DIAGNOSTICS changed = ROW_COUNT;

@@ -28,7 +28,7 @@ BEGIN
     RETURN QUERY
         WITH searched AS MATERIALIZED (
             SELECT i AS place, ARRAY(SELECT n FROM unnest(plans[i].columns) AS n WHERE n <> ALL (mirrored) ORDER BY n) AS lacking,
-                   pgsim._codes_seconds(c, least(plans[i].expected, plans[i].reachable), plans[i].depth, plans[i].margin) AS seconds
+                   pgsim._codes_seconds(c, least(plans[i].expected, plans[i].reachable), plans[i].depth, plans[i].margin, coalesce(t.codes_element, 'bit')) AS seconds
             FROM generate_series(1, cardinality(plans)) AS i
             WHERE plans[i].recall < 1 AND plans[i].margin < 'Infinity'
         )

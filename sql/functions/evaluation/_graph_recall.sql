@@ -11,7 +11,7 @@ DECLARE
     started CONSTANT timestamptz := clock_timestamp();
     distance CONSTANT text := format('%s OPERATOR(%s.%s) %s',
         pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, dims, element),
-        t.vector_schema, pgsim._distance_operator(t.metric),
+        t.vector_schema, pgsim._distance_operator(t.metric, element),
         pgsim._vector_expression('$2', t.vector_schema, t.prefix_metric, t.dim, 'vector', dims, element));
     index_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY %1$s LIMIT 10) AS n', distance, t.version_sql);
     exact_statement CONSTANT text := format('SELECT array_agg(n.d) FROM (SELECT %1$s AS d FROM %2$s AS v ORDER BY (%1$s) OPERATOR(pg_catalog.+) 0 LIMIT 10) AS n', distance, t.version_sql);

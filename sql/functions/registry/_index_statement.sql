@@ -31,20 +31,20 @@ BEGIN
     IF t.element = 'sparsevec' THEN
         kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
         full_element := 'sparsevec';
-    ELSIF full_element NOT IN ('vector', 'halfvec') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector or halfvec elements', left(element, 80)),
+    ELSIF full_element NOT IN ('vector', 'halfvec', 'bit') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector, halfvec or bit elements', left(element, 80)),
             HINT = 'Leave it out for the element of the model.';
     END IF;
     full_dims := coalesce(dims, t.dim);
-    IF full_dims <> t.dim AND NOT full_dims = ANY (t.matryoshka) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010',
-            MESSAGE = format('dims is %s; model %L has %s dimensions and the prefixes %s', full_dims, t.model, t.dim, t.matryoshka),
-            HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
+    PERFORM pgsim._check_dims(t, full_dims, 'dims is');
+    IF full_element = 'bit' AND method <> 'hnsw' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is bit and method is %s; bits are indexed by hnsw', method), HINT = 'Leave method out.';
     END IF;
-    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'halfvec' THEN 4000 ELSE 2000 END;
+    widest := CASE full_element WHEN 'sparsevec' THEN t.dim WHEN 'bit' THEN 64000 WHEN 'halfvec' THEN 4000 ELSE 2000 END;
     IF full_dims > widest THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('an index of %s elements has at most %s dimensions, not %s', full_element, widest, full_dims),
-            HINT = 'Index halfvec elements (element => ''halfvec'', up to 4000), or a prefix that the model declares (dims => ...).';
+            HINT = concat('What can be indexed: ', CASE WHEN full_dims <= 4000 THEN 'half precision (element => ''halfvec''), ' END, 'one bit a dimension (element => ''bit''), or a prefix (dims => ...',
+                          CASE WHEN t.matryoshka <> '{}' THEN format(', of %s', t.matryoshka) END, '). Searches rank what it finds by the full vectors.');
     END IF;
 
     IF jsonb_typeof(given_options) <> 'object' THEN
@@ -102,7 +102,7 @@ BEGIN
     relation := t.version;
     definition := format('USING %s (%s %s.%I)%s%s', method,
         CASE WHEN stored = format('%I', t.column_name) THEN stored ELSE format('(%s)', stored) END,
-        t.vector_schema, format('%s_%s_ops', full_element, t.metric),
+        t.vector_schema, CASE full_element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', full_element, t.metric) END,
         coalesce((SELECT format(' WITH (%s)', string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key)) FROM jsonb_each(given_options - 'top_weights') AS o
                   HAVING count(*) > 0), ''),
         coalesce(' WHERE ' || predicate, ''));

@@ -76,6 +76,7 @@ BEGIN
                 LEFT JOIN (pg_index AS x JOIN pg_class AS k ON k.oid = x.indexrelid) ON x.indrelid = v.relation AND k.relname = i.name
                 WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._version_problems(v.id, object);
             RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
             RETURN QUERY SELECT * FROM pgsim._map_problems(c, v.id, object);
             RETURN QUERY
@@ -91,5 +92,5 @@ $$Says what is wrong with one collection, or with all: nothing, when it returns 
 
 It compares the registry with the catalogue: dropped tables and columns, change capture that is missing or disabled, owners,
 grants and row-level security of version tables and codes that differ from the base table's, indexes and codes that are gone or
-invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
+invalid, a text index that is not open to the same roles or does not agree with the table, a queue that nobody drains, an embedding without an active version, and newest vectors (of a sample) that look like those of another model. Each row has severity (error, warning), object, problem, and a hint: SQL to be run, or what to
 do. Errors: PS001, PS032.$$;

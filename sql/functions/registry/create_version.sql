@@ -64,6 +64,7 @@ BEGIN
         PERFORM pgsim._sync_version_privileges(c, version_relation);
     END IF;
     PERFORM pgsim._sync_triggers(c);
+    PERFORM pgsim._record_transition(new_id, 'create', NULL, (SELECT v.state FROM pgsim._version AS v WHERE v.id = new_id));
     RETURN new_id;
 END
 $$;

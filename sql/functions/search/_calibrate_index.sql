@@ -5,11 +5,11 @@ AS $$
 DECLARE
     depths CONSTANT int[] := pgsim._depths();
     efs CONSTANT int[] := '{40,80,160,320,640,1000}';
-    element text := (pgsim._usable_index(t, t.dim, NULL)).element;
+    element text := (SELECT u.element FROM pgsim._usable_index(t, t.dim, NULL) AS u WHERE u.method = 'hnsw');
     distance text := format('v.%I OPERATOR(%s.%s) $1', t.column_name, t.vector_schema, pgsim._distance_operator(t.metric));
     indexed text := format('%s OPERATOR(%s.%s) %s',
-        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, element), t.vector_schema,
-        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, element));
+        pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
+        pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
     index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
     previous jsonb;
@@ -18,6 +18,7 @@ DECLARE
     started timestamptz;
     seconds float8;
     measured jsonb := '[]';
+    funnels jsonb := '[]';
     of_query jsonb;
     ef int;
 BEGIN
@@ -26,7 +27,7 @@ BEGIN
         EXECUTE exact_sql INTO truth USING queries[q];
         truth := array_remove(array_remove(truth, NULL), 'NaN');
         of_query := '[]';
-        FOREACH ef IN ARRAY efs LOOP
+        FOREACH ef IN ARRAY CASE WHEN element IS NULL THEN '{}' ELSE efs END LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
             EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
             -- One in four is timed, and that tells enough.
@@ -45,8 +46,11 @@ BEGIN
         IF turned IS NULL OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
             measured := measured || of_query;
         END IF;
+        IF turned IS NULL OR element IS NULL OR pgsim._tie_recall(found, truth[1:10]) = 1 THEN
+            funnels := funnels || pgsim._calibrate_funnels(t, queries[q], truth, coalesce(turned[q], 0) < 1, q % 4 = 1);
+        END IF;
     END LOOP;
-    RETURN jsonb_build_object('index', measured);
+    RETURN jsonb_build_object('index', measured, 'funnels', funnels);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibrate_index IS 'How much of the nearest ten to two hundred rows the index finds at some values of hnsw.ef_search, how far the last of them lies, and in what time. turned: by how much each query was turned, where nobody asked it; what is turned by 1 or more lies farther than most that is asked.';

@@ -15,7 +15,7 @@ BEGIN
         taken := pgsim._mapped_queries(t, taken);
     END IF;
     IF part = 'codes' THEN
-        PERFORM pgsim._calibrate_margins(t);
+        PERFORM pgsim._calibrate_margins(t, coalesce(t.codes_dims, t.dim), coalesce(t.codes_element, 'bit'), t.codes_map);
         RETURN '{}';
     ELSIF part = 'rows' THEN
         RETURN pgsim._calibrate_rows(t, taken[1:8]);

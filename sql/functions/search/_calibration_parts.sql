@@ -17,7 +17,7 @@ BEGIN
     RETURN QUERY
         SELECT 'codes', 1, given WHERE t.codes_sql IS NOT NULL
         UNION ALL SELECT 'rows', 1, given
-        UNION ALL SELECT 'index', q, least(q + 4, given) FROM generate_series(1, given, 5) AS q WHERE (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw';
+        UNION ALL SELECT 'index', q, least(q + 4, given) FROM generate_series(1, given, 5) AS q WHERE (pgsim._usable_index(t, t.dim, NULL)).method = 'hnsw' OR pgsim._has_funnel(t.version_id);
 END
 $$;
 COMMENT ON FUNCTION pgsim._calibration_parts IS 'The steps of a calibration, each a call of pgsim._calibrate_part, for those who want to show how far it is.';

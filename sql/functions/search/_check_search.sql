@@ -20,23 +20,20 @@ BEGIN
                 HINT = 'One length searches that prefix alone; several rank what the shorter found by the longer: dims => ''{64,384}''.';
         END IF;
         FOREACH d IN ARRAY r.dims LOOP
-            IF d <> t.dim AND NOT d = ANY (t.matryoshka) THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010',
-                    MESSAGE = format('dims holds %s; model %L has %s dimensions and the prefixes %s', d, t.model, t.dim, t.matryoshka),
-                    HINT = 'A prefix that is to be searched is declared with the model: create_model(matryoshka => ...).';
-            END IF;
+            PERFORM pgsim._check_dims(t, d, 'dims holds');
         END LOOP;
         IF r.mode = 'codes' OR r.mode = 'exact' AND cardinality(r.dims) > 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is %s and dims is %s; only an index finds candidates by a prefix', r.mode, r.dims),
                 HINT = 'Leave out one of them.';
         END IF;
+        PERFORM pgsim._check_reach(t, r);
     END IF;
     IF r.oversample IS NOT NULL AND (r.dims IS NULL OR cardinality(r.dims) < 2) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s, but there are no candidates to keep more of', r.oversample),
             HINT = 'It goes with dims of two lengths or more.';
     END IF;
     IF r.oversample NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'The default is 8.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'Left out, as many candidates are kept as the recall asks for.';
     END IF;
     IF r.where_sql IS NOT NULL AND btrim(r.where_sql) = '' OR r.where_sql IS NULL AND (r.where_values IS NOT NULL OR r.where_columns IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values or where_columns without an expression in where_sql',

@@ -12,12 +12,18 @@ DECLARE
     ann_seconds float8 := 'Infinity';
     cheapest float8;
     index record;
+    funnel pgsim._funnel_choice;
+    -- Of all rows, before a partial index narrows them.
+    reachable CONSTANT float8 := p.reachable;
+    funnel_seconds float8 := 'Infinity';
     covering boolean := false;
     interval_of float8[];
 BEGIN
     c := pgsim._calibrated(t);
     p.bound := NULL;
     p.far := NULL;
+    p.ladder := NULL;
+    p.keep := NULL;
     IF p.no_codes IS NULL THEN
         p.no_codes := pgsim._codes_serve(t, p.predicate, p.columns);
         IF p.no_codes IS NULL AND r.where_sql IS NOT NULL THEN
@@ -30,7 +36,7 @@ BEGIN
     p.shortlist := pgsim._last_shortlist(p.depth, 1 - .4 * (1 - p.recall), n);
     p.codes_second := p.no_codes IS NULL AND p.margin < 'Infinity' AND r.dims IS NULL;
     IF p.codes_second THEN
-        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin);
+        codes_seconds := pgsim._codes_seconds(c, n, p.depth, p.margin, t.codes_element);
     END IF;
     -- No index answers before its first forty candidates.
     cheapest := least(exact_seconds, codes_seconds);
@@ -39,7 +45,7 @@ BEGIN
     END IF;
     -- What index there is, is looked up only where a plain one would be the better choice, or a partial one may be.
     IF r.mode = 'ann' OR p.doubtful AND n * 10 > p.reachable / 20
-       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id)) THEN
+       OR p.recall < 1 AND cheapest > c.ann_start + 40 * c.ann_candidate AND (cheapest > c.ann_start + p.ef * c.ann_candidate OR pgsim._has_partial(t.version_id) OR pgsim._has_funnel(t.version_id)) THEN
         index := pgsim._usable_index(t, coalesce(r.dims[1], t.dim), r.filter);
         p.index_name := index.name;
         p.element := index.element;
@@ -49,15 +55,15 @@ BEGIN
             p.reachable := greatest(index.rows, 1);
             n := least(n, p.reachable);
         ELSIF p.doubtful AND r.mode = 'auto' AND index.name IS NOT NULL AND cheapest > .004
-              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin))
-                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin)) THEN
+              AND (pgsim._ann_seconds(c, p, least(10 * n, p.reachable)) < pgsim._codes_seconds(c, least(10 * n, p.reachable), p.depth, p.margin, t.codes_element))
+                  <> (pgsim._ann_seconds(c, p, n / 10) < pgsim._codes_seconds(c, n / 10, p.depth, p.margin, t.codes_element)) THEN
             -- Statistics of single columns may be off by ten where several meet, and here that would decide.
             interval_of := pgsim._sampled_share(CASE WHEN p.codes_second THEN t.codes_sql ELSE t.base_sql END, t.base, p.predicate, p.given, p.settings);
             IF n / p.reachable NOT BETWEEN interval_of[1] AND interval_of[2] THEN
                 n := p.reachable * (interval_of[1] + interval_of[2]) / 2;
                 p.expected := n;
                 exact_seconds := p.scanned * c.scan_row + n * c.exact_row;
-                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin) ELSE 'Infinity' END;
+                codes_seconds := CASE WHEN p.codes_second THEN pgsim._codes_seconds(c, n, p.depth, p.margin, t.codes_element) ELSE 'Infinity' END;
             END IF;
         END IF;
         p.ef := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
@@ -73,12 +79,38 @@ BEGIN
                 p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
             END IF;
         END IF;
+        IF r.dims IS NULL OR cardinality(r.dims) > 1 THEN
+            funnel := pgsim._choose_funnel(p, c, least(p.expected, reachable), reachable);
+            funnel_seconds := coalesce(funnel.seconds, 'Infinity');
+        END IF;
+        IF cardinality(r.dims) > 1 OR funnel_seconds < ann_seconds THEN
+            -- Of one by hand over ivfflat only the candidates are reckoned; how that index is read stands above.
+            IF index.method = 'ivfflat' AND funnel.index_name IS NULL THEN
+                funnel.element := index.element;
+                funnel_seconds := ann_seconds + funnel.keep * c.keep_row;
+            ELSE
+                p.method := 'hnsw';
+                p.index_name := funnel.index_name;
+                covering := coalesce(funnel.covering, false);
+            END IF;
+            p.ladder := funnel.ladder;
+            p.keep := funnel.keep;
+            p.element := funnel.element;
+            p.ef := funnel.ef;
+            p.far := funnel.far;
+            p.typical := funnel.typical;
+            p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / funnel.candidate END;
+            p.reachable := coalesce(funnel.reachable, reachable);
+            n := least(p.expected, p.reachable);
+            ann_seconds := CASE WHEN cardinality(r.dims) > 1 THEN 'Infinity' ELSE ann_seconds END;
+        END IF;
+        p.covering := covering;
     END IF;
     p.ef := greatest(40, least(p.ef, 1000));
     -- Fewer matches among the nearest than a third of the expected ones say that the filter and the query disagree.
-    p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND ann_seconds < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
+    p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND least(ann_seconds, funnel_seconds) < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
     -- Each candidate brings some fourteen others to be looked at. When they have cost what the next best would, that takes over.
-    p.tuples := least(1e9, greatest(20 * p.ef, 14 * least(exact_seconds, codes_seconds) / c.ann_candidate));
+    p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, 14 * least(exact_seconds, codes_seconds) / coalesce(funnel.candidate, c.ann_candidate)));
     IF r.mode = 'codes' AND NOT p.codes_second THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('mode is codes, and codes cannot answer: %s', coalesce(p.no_codes, 'they tell the rows of this table apart too little')),
             HINT = 'Leave mode out. Codes are made by pgsim.create_index(..., method => ''codes'') and mirror the columns named in filter_columns.';
@@ -91,7 +123,7 @@ BEGIN
         -- After a place without a rank, any number of rows may come before.
         p.strategy := 'exact';
     ELSE
-        p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds) THEN 'exact' WHEN codes_seconds <= ann_seconds THEN 'codes'
+        p.strategy := CASE WHEN exact_seconds <= least(codes_seconds, ann_seconds, funnel_seconds) THEN 'exact' WHEN codes_seconds <= least(ann_seconds, funnel_seconds) THEN 'codes'
                            ELSE pgsim._index_strategy(p, covering) END;
         -- An estimate may be far too low. Then the search stops at so many matches, and what is made for many takes over.
         IF p.strategy = 'exact' AND p.predicate IS NOT NULL AND p.depth <= 1000 AND r.distinct_on IS NULL AND r.after IS NULL AND (p.codes_second OR pgsim._ann_seconds(c, p, p.reachable) < p.reachable * c.exact_row / 4) THEN
@@ -103,7 +135,7 @@ BEGIN
         RETURN pgsim._choose_strategy(p, thorough);
     END IF;
     IF thorough THEN
-        p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity')));
+        p.costs := jsonb_strip_nulls(jsonb_build_object('exact', exact_seconds, 'codes', nullif(codes_seconds, 'Infinity'), 'ann', nullif(ann_seconds, 'Infinity'), 'funnel', nullif(funnel_seconds, 'Infinity')));
         p.reason := CASE
             WHEN r.mode <> 'auto' THEN format('mode is %s', r.mode)
             WHEN p.few THEN format('about %s rows match: so few are ranked before anything else has begun', n::bigint)
@@ -111,7 +143,8 @@ BEGIN
             WHEN r.after IS NOT NULL AND NOT r.after ? 'rank' THEN 'after has no rank, so any number of rows may come before'
             ELSE format('about %s of %s rows match%s; milliseconds expected: exact %s, codes %s, index %s', n::bigint, p.reachable::bigint, CASE WHEN interval_of IS NOT NULL THEN ' (sampled)' END,
                         pgsim._milliseconds(exact_seconds), CASE WHEN p.no_codes IS NULL THEN pgsim._milliseconds(codes_seconds) ELSE format('no (%s)', p.no_codes) END,
-                        pgsim._milliseconds(ann_seconds)) END;
+                        pgsim._milliseconds(ann_seconds))
+                 || CASE WHEN funnel.reason IS NOT NULL THEN format(', funnel %s (%s)', pgsim._milliseconds(funnel_seconds), funnel.reason) ELSE '' END END;
     END IF;
     RETURN p;
 END

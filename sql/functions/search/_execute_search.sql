@@ -30,23 +30,26 @@ BEGIN
             HINT = 'Search by a longer prefix, or leave dims out.';
     END IF;
     LOOP
-        IF p.strategy = 'codes' AND t.metric <> 'cosine' AND pgsim._prefix_is_zero(query, t.dim) THEN
-            fallbacks := fallbacks || 'the query is all zeros: it has no direction, and codes tell of nothing else'::text;
+        IF p.strategy = 'codes' AND (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) THEN
+            fallbacks := fallbacks || 'what codes compare is all zeros in the query: it has no direction, and they tell of nothing else'::text;
             p.strategy := 'exact';
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND p.element <> t.element THEN
-            p.rungs := pgsim._search_rungs(t, p.depth, r.dims, r.oversample, p.strategy = 'exact', p.element);
+        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+            fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
+            p.strategy := 'exact';
+        END IF;
+        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
+            p.rungs := pgsim._search_rungs(t, p.depth, coalesce(p.ladder, r.dims), p.keep, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
                 IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
                     fallbacks := fallbacks || 'the query does not fit the half precision of the index'::text;
                     p.strategy := 'exact';
                     CONTINUE;
                 END IF;
-                IF r.dims IS NOT NULL THEN
-                    p.ef := greatest(p.ef, 100, least(1000, greatest(2 * r.k, (p.rungs).keep[1])));
-                END IF;
+                -- pgvector gives no more than ef_search candidates at once.
+                p.ef := greatest(p.ef, least(1000, CASE WHEN p.ladder IS NOT NULL THEN p.keep WHEN r.dims IS NOT NULL THEN greatest(100, 2 * r.k) END));
             END IF;
         ELSE
             p.rungs := NULL;
@@ -58,7 +61,7 @@ BEGIN
         IF settings <> '{}' THEN
             previous := pgsim._set(settings);
         END IF;
-        IF p.strategy = 'partial' AND r.mode = 'auto' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
+        IF p.covering AND p.strategy IN ('partial', 'funnel') AND r.mode = 'auto' AND NOT pgsim._plan_indexes(pgsim._plan(statement, p.given, query)) ? p.index_name THEN
             -- By another index the rows that match lie farther apart than was reckoned with.
             PERFORM pgsim._set(previous);
             fallbacks := fallbacks || format('PostgreSQL does not take the partial index %s', p.index_name);
@@ -105,6 +108,7 @@ BEGIN
             -- The neighbours of a query that lies far from all are harder to find. How far it lies is known only now, and most need no second look.
             needed := p.ef * exp(least(10, p.far * (distances[cardinality(distances)] - p.typical)));
             p.far := NULL;
+            p.keep := least(100000, p.keep * needed / p.ef);
             p.ef := least(1000, needed);
             p.tuples := greatest(p.tuples, 20 * p.ef);
             IF r.mode = 'auto' AND needed > p.worth_ef AND pgsim._codes_kept(t.base, t.version_id, t.codes_columns) THEN
@@ -134,7 +138,7 @@ BEGIN
     END IF;
 
     details := jsonb_build_object('strategy', p.strategy, 'model', t.model);
-    IF r.dims IS NOT NULL THEN
+    IF r.dims IS NOT NULL OR p.strategy = 'funnel' THEN
         details := details || jsonb_build_object('dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])));
     END IF;
     IF fallbacks <> '{}' THEN
@@ -145,7 +149,7 @@ BEGIN
             'collection', t.collection, 'version', t.version_id, 'dims', to_jsonb(coalesce((p.rungs).dims, ARRAY[t.dim])),
             'reason', p.reason, 'recall', p.recall, 'rows', coalesce(cardinality(keys), 0),
             'estimated_matches', p.estimated, 'matches', pgsim._count(t.base_sql, p.predicate, p.given), 'filter', p.predicate, 'values', p.given,
-            'costs', p.costs, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
+            'costs', p.costs, 'rungs', CASE WHEN p.strategy = 'funnel' THEN to_jsonb(p.rungs) END, 'stages', stages, 'index', stages -> -1 -> 'index', 'ef', stages -> -1 -> 'ef', 'keep', stages -> -1 -> 'keep',
             'tuples', stages -> -1 -> 'tuples', 'statement', statement, 'settings', settings, 'complete', complete,
             'calibration', pgsim._calibration_state(t),
             'seconds', jsonb_build_object('search', extract(epoch FROM clock_timestamp() - started)));

@@ -10,7 +10,7 @@ BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'index', pgsim._plan_indexes(plan),
         'ef', CASE WHEN p.strategy NOT IN ('exact', 'codes') THEN (settings ->> 'hnsw.ef_search')::int END,
-        'keep', CASE WHEN p.strategy = 'codes' THEN p.shortlist WHEN p.strategy <> 'exact' THEN p.wanted END,
+        'keep', CASE WHEN p.strategy = 'codes' THEN p.shortlist WHEN p.strategy = 'funnel' THEN greatest(p.wanted, (p.rungs).keep[1]) WHEN p.strategy <> 'exact' THEN p.wanted END,
         'margin', CASE WHEN p.strategy = 'codes' THEN round(p.margin::numeric, 2) END,
         'tuples', CASE WHEN counted THEN (
             SELECT round(sum((n ->> 'Actual Loops')::numeric * ((n ->> 'Actual Rows')::numeric + coalesce((n ->> 'Rows Removed by Filter')::numeric, 0)

@@ -41,7 +41,7 @@ BEGIN
         det := h.growth_growth * h.slope_slope - h.growth_slope * h.growth_slope;
         EXIT WHEN abs(h.to_growth) + abs(h.to_slope) < 1e-9;
         growth := least(5, greatest(0, growth + least(1, greatest(-1, (h.slope_slope * h.to_growth - h.growth_slope * h.to_slope) / det))));
-        slope := least(2.5, greatest(.5, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
+        slope := least(2.5, greatest(.2, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
     END LOOP;
 
     -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries

@@ -14,6 +14,9 @@ BEGIN
     IF t.element = 'sparsevec' THEN
         PERFORM pgsim._require_dense(t, 'query is');
     END IF;
+    IF t.state = 'retired' THEN
+        PERFORM pgsim._refuse_retired(t);
+    END IF;
     IF NOT has_table_privilege(t.base, 'SELECT') OR NOT has_schema_privilege(t.base_schema, 'USAGE') OR NOT has_table_privilege(t.version, 'SELECT') THEN
         PERFORM pgsim._require_select(t.base, t.version);
     END IF;

@@ -59,7 +59,7 @@ BEGIN
                                                              coalesce(sparse, '$2'), CASE WHEN sparse IS NOT NULL OR t.element = 'vector' THEN '' ELSE format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END)
                 ELSE format('%s OPERATOR(%s.%s) %s',
                     pgsim._vector_expression(stored, t.vector_schema, t.prefix_metric, t.dim, t.element, r.dims[i], r.elements[i]),
-                    t.vector_schema, pgsim._distance_operator(t.metric),
+                    t.vector_schema, pgsim._distance_operator(t.metric, r.elements[i]),
                     coalesce(sparse, pgsim._vector_expression('$2', t.vector_schema, t.prefix_metric, t.dim, 'vector', r.dims[i], r.elements[i]))) END;
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
@@ -78,8 +78,6 @@ BEGIN
             statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
             statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
-        ELSIF rungs > 1 THEN
-            statement := format('%s ORDER BY %s LIMIT %s', statement, first_order || key_order, r.keep[1]);
         END IF;
         FOR i IN 2 .. rungs LOOP
             statement := format('SELECT * FROM (%s) AS r_%s ORDER BY d_%s LIMIT %s', statement, i - 1, i || key_order, r.keep[i]);

@@ -10,7 +10,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted')
+        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit'
         ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
         IF FOUND THEN
             RETURN;
@@ -29,7 +29,7 @@ BEGIN
         SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(k.oid) AS p JOIN pg_class AS l ON l.oid = p.relid WHERE p.isleaf) END AS rows) AS held
     LEFT JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.name = k.relname
     WHERE x.indrelid = t.version AND x.indisvalid
-      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
+      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
                ELSE _usable_index.dims = t.dim AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
                     AND x.indkey[0] = (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name) END
     ORDER BY CASE WHEN i.where_filter IS NOT NULL THEN held.rows END, coalesce(i.element, t.element) <> t.element, m.amname, k.oid
@@ -37,4 +37,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._usable_index IS
-    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. rows is how many it holds, negative when not known.';
+    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. Bits alone rank too little: they serve in funnels. rows is how many it holds, negative when not known.';

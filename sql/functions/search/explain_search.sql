@@ -18,9 +18,9 @@ END;
 COMMENT ON FUNCTION pgsim.explain_search IS
 $$Runs a search and tells what was done and why; it takes the same arguments as pgsim.search.
 
-strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), estimated_matches and matches (counted);
+strategy (exact, codes, ann, partial, partition, funnel), reason, costs (seconds expected of each), rungs (of a funnel: dims, elements and how many each keeps), estimated_matches and matches (counted);
 stages: each that was run, with what it read (index, tuples), its settings (ef, keep, margin), its seconds, and the fallback taken after it;
 complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
 $1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
 Of several legs: fusion (name, method, rank_constant, candidates), and legs: the kind, weight, rows, seconds and details of each, the details of a vector
-being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;

@@ -29,8 +29,9 @@ users type; where_columns: the columns it reads, if you want codes to serve it. 
 recall: the share of the exact answer that is to be found, on average, .5 to 1 (default .95). mode: auto takes what costs least at
 that recall; exact ranks every match; codes and ann use just these, and exact when they give too few. max_distance: rows farther away
 are left out. after: the last row of the page before, {"distance": ..., "key": ..., "rank": ...}. distinct_on: a column, of whose every
-value only the best row comes, or the best per_group. dims: prefix lengths that the model declares;
-one searches that prefix alone, of several each ranks what the shorter kept, oversample times k of them (default 8) at first.
+value only the best row comes, or the best per_group. dims: prefix lengths that the model declares, or
+that an index has; one searches that prefix alone, of several each ranks what the shorter kept: at first oversample times k, or as many as the
+recall asks for. Left out, a funnel is one of the ways that auto compares.
 
 sparse_query: a sparse vector, one more leg (sparse), of the collection's sparse embedding. Under ip and cosine rows that share nothing with
 it do not match.
@@ -39,4 +40,4 @@ legs, each gives candidates rows (200, or twice k where that is more), and these
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
 one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
 "recent": {"column": "published", "half_life": "30 days"}}; docs/hybrid.md tells all.
-Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035.$$;
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;

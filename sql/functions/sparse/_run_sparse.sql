@@ -27,6 +27,9 @@ DECLARE
     fallbacks text[] := '{}';
 BEGIN
     PERFORM pgsim._require_select(t.base, t.version);
+    IF t.state = 'retired' THEN
+        PERFORM pgsim._refuse_retired(t);
+    END IF;
     BEGIN
         PERFORM pgsim._check_sparse(pgsim._sparse_of(query), 'the query', t.model, t.dim, t.metric);
         vector := pgsim._sparse_of(query);

@@ -13,6 +13,11 @@ BEGIN
     END IF;
     IF dims < dim THEN
         operand := format('%s.subvector(%s, 1, %s)', vector_schema, operand, dims);
+    END IF;
+    IF element = 'bit' THEN
+        RETURN format('(%s.binary_quantize(%s))::pg_catalog.bit(%s)', vector_schema, operand, dims);
+    END IF;
+    IF dims < dim THEN
         -- Cosine measures direction alone. The other metrics need the length that the full vector had.
         IF metric <> 'cosine' THEN
             operand := format('%s.l2_normalize(%s)', vector_schema, operand);
@@ -22,4 +27,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._vector_expression IS
-    'A vector, or its first dims dimensions, as an element type; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';
+    'A vector, or its first dims dimensions, as an element type, bit being one bit for each sign; of a sparse one top_ and a number keeps so many of its weights. An index is used only where a query repeats its expression to the letter: both are made here.';

@@ -1,0 +1,25 @@
+CREATE FUNCTION pgsim.schedule_chores(schedule text = '17 3 * * *', grace interval = '30 days') RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF schedule IS NULL OR grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 or more', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
+            HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('database %I has no extension pg_cron, which runs jobs inside the database', current_database()),
+            HINT = 'Run "pgsim chores" from the cron of any machine that reaches the database; or have an administrator create pg_cron.';
+    END IF;
+    EXECUTE pgsim._chores_statement(schedule, grace) INTO job;
+    RETURN job;
+END
+$$;
+COMMENT ON FUNCTION pgsim.schedule_chores IS
+$$Has pg_cron run pgsim.chores on a schedule, as the calling role, and returns the job's id; a schedule made before is replaced.
+
+schedule: as cron has it, minute hour day month weekday; the default is every night. Without pg_cron run "pgsim chores" from outside.
+Errors: PS010, PS032, PS035.$$;
