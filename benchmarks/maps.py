@@ -63,11 +63,11 @@ def main() -> None:
     dims = [each for each in (32, 64, 128, 192, 256) if each < dim]
     rows: list[tuple[object, ...]] = []
     recalls = {}
-    for name, fitted in (("pca", fit_pca(sample)), ("leanvec, of queries", fit_leanvec(sample, half))):
+    for name, fitted in (("pca", fit_pca(sample)), ("leanvec", fit_leanvec(sample, half))):
         for each in recall_by_prefix(vectors, queries, fitted, dims):
             recalls[name, each.dims] = (each.raw or (), each.mapped or ())
             shown = [" / ".join(f"{share:.3f}" for share in part or ()) for part in (each.raw, each.mapped)]
-            rows.append((f"recall in 10 / 50 / 200, {name}", each.dims, *shown, ""))
+            rows.append((f"in 10 / 50 / 200, {name}", each.dims, *shown, ""))
     with database("bench_maps", postgres=arguments.postgres) as connection:
         corpus.load(connection)
         corpus.register(connection)
@@ -100,9 +100,9 @@ def main() -> None:
     extra = times["turned"] - times["model"]
     for what, unit, first, second in (
         ("search of 99 rows", 1e3, times["model"], times["turned"]),
-        ("a vector sent and back: as it is, apply_map", 1e3, sent, applied),
-        ("upsert into an adopted column, us a row", 1e6, before["default"], after["default"]),
-        ("upsert into a version table, us a row", 1e6, before["apart"], after["apart"]),
+        ("a vector sent and cast, apply_map", 1e3, sent, applied),
+        ("upsert, adopted column, us a row", 1e6, before["default"], after["default"]),
+        ("upsert, version table, us a row", 1e6, before["apart"], after["apart"]),
     ):
         shown = what if unit == 1e6 else f"{what}, ms"
         rows.append((shown, dim, f"{first * unit:.2f}", f"{second * unit:.2f}", f"{second / first:.2f}"))

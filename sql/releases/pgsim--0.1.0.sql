@@ -5448,8 +5448,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     f record;
-    -- An array in a variable is read from its table once, and not for every vector.
+    -- An array in a variable is read from its table once, and not for every vector; in a record it would be read twice.
     components pgsim._map.components%TYPE;
+    bias pgsim._map.bias%TYPE;
+    normalized boolean;
+    image pgsim._map.bias%TYPE;
     statement text;
     source text;
     newer text := '';
@@ -5457,17 +5460,16 @@ DECLARE
     renamed boolean;
     one record;
 BEGIN
-    SELECT v.id, v.relation::text AS relation, b.adopted, b.column_name, c.key_columns, p.components, p.bias, p.normalized,
+    SELECT v.id, v.relation::text AS relation, b.adopted, b.column_name, c.key_columns, m.map_id, m.dim, m.metric, m.element,
            -- A column that was renamed is not found by its old name.
            ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped) AS readable
     INTO f
-    FROM pgsim._version AS v JOIN pgsim._version AS b ON b.id = v.follows JOIN pgsim._model AS m ON m.id = v.model_id JOIN pgsim._map AS p ON p.id = m.map_id
+    FROM pgsim._version AS v JOIN pgsim._version AS b ON b.id = v.follows JOIN pgsim._model AS m ON m.id = v.model_id
     JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
     WHERE v.id = TG_ARGV[1]::int;
     IF NOT FOUND OR f.relation ~ '^\d' THEN
         RETURN CASE TG_WHEN WHEN 'BEFORE' THEN NEW END;
     END IF;
-    components := f.components;
     taken := pgsim._key_names(f.key_columns, NOT f.adopted) || f.column_name;
     IF NOT taken <@ f.readable THEN
         RAISE WARNING USING MESSAGE = format('pgsim does not map changes of %s: a column of its key or of its vectors was renamed or dropped', TG_RELID::regclass),
@@ -5475,6 +5477,9 @@ BEGIN
         RETURN CASE TG_WHEN WHEN 'BEFORE' THEN NEW END;
     END IF;
 
+    IF TG_OP IN ('INSERT', 'UPDATE') AND TG_WHEN = 'AFTER' THEN
+        SELECT p.components, p.bias, p.normalized INTO components, bias, normalized FROM pgsim._map AS p WHERE p.id = f.map_id;
+    END IF;
     IF TG_ARGV[2] = 'key' THEN
         -- A row that moves to another partition under another key is inserted there: what it leaves behind would be in its way.
         EXECUTE format('DELETE FROM %s AS k WHERE %s', f.relation, pgsim._key_join('($1).', 'k.', f.key_columns, true)) USING OLD;
@@ -5490,7 +5495,13 @@ BEGIN
                 EXECUTE format('DELETE FROM %s AS k WHERE %s', f.relation, pgsim._key_join('($1).', 'k.', f.key_columns, true)) USING OLD;
             END IF;
         END IF;
-        EXECUTE pgsim._mapped_statement(f.id, '(SELECT ($4).*) AS r') USING components, f.bias, f.normalized, NEW;
+        -- As _mapped_statement does for many rows, in less time than that takes to be planned.
+        EXECUTE format('SELECT ($1).%I::%s.vector', f.column_name, pgsim._vector_schema()) INTO image USING NEW;
+        image := pgsim._mapped(components, bias, normalized, image);
+        EXECUTE CASE WHEN pgsim._vector_problem(image, f.dim, f.metric, f.element) IS NULL
+            THEN format('INSERT INTO %1$s (%2$s, embedding) SELECT %3$s, $2::%4$s.%5$I ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, embedded_at = excluded.embedded_at',
+                        f.relation, pgsim._key_list('', f.key_columns, true), pgsim._key_list('($1).', f.key_columns, false), pgsim._vector_schema(), f.element)
+            ELSE format('DELETE FROM %s AS k WHERE %s', f.relation, pgsim._key_join('($1).', 'k.', f.key_columns, true)) END USING NEW, image;
     ELSE
         source := 'pgsim_rows AS r';
         IF TG_OP = 'UPDATE' THEN
@@ -5502,13 +5513,13 @@ BEGIN
             newer := ' AND age(k.xmin) > 0';
         END IF;
         BEGIN
-            EXECUTE pgsim._mapped_statement(f.id, source, newer) USING components, f.bias, f.normalized;
+            EXECUTE pgsim._mapped_statement(f.id, source, newer) USING components, bias, normalized;
         EXCEPTION WHEN foreign_key_violation THEN
             -- A trigger of the user's has deleted rows that it was called for: those that are left are taken one by one.
             statement := pgsim._mapped_statement(f.id, '(SELECT ($4).*) AS r', newer);
             FOR one IN EXECUTE format('SELECT ROW(r.*)::%s AS given FROM pgsim_rows AS r', TG_RELID::regclass) LOOP
                 BEGIN
-                    EXECUTE statement USING components, f.bias, f.normalized, one.given;
+                    EXECUTE statement USING components, bias, normalized, one.given;
                 EXCEPTION WHEN foreign_key_violation THEN
                     CONTINUE;
                 END;
@@ -5565,7 +5576,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._map_missing IS 'How many rows of the version that a derived one follows it lacks.';
 
-CREATE FUNCTION pgsim._map_problems(c pgsim._collection, version_id int, object text) RETURNS TABLE (severity text, object_ text, problem text, hint text)
+CREATE FUNCTION pgsim._map_problems(c pgsim._collection, version_id int, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -5579,7 +5590,7 @@ BEGIN
     END IF;
     missing := pgsim._map_missing(pgsim._target(v.collection, v.model, v.embedding));
     IF missing > 0 THEN
-        RETURN QUERY SELECT 'warning', object, format('%s rows are not mapped yet', missing), format('SELECT * FROM pgsim.fill_version(%L, %L, %L), until it fills none', v.collection, v.model, v.embedding);
+        RETURN QUERY SELECT 'warning', subject, format('%s rows are not mapped yet: a batch a call is filled until none is left', missing), format('SELECT * FROM pgsim.fill_version(%L, %L, %L)', v.collection, v.model, v.embedding);
     END IF;
 END
 $$;

@@ -114,7 +114,7 @@ def test_after_any_history_the_derived_version_is_the_base_mapped(server: Server
         atlas.database.fill_version("place", "rotated")
         connection.commit()
 
-        @settings(max_examples=30, deadline=None)
+        @settings(max_examples=15, deadline=None)
         @given(STEPS)
         def check(steps: list[Step]) -> None:
             for step in steps:
@@ -355,7 +355,7 @@ def test_triggers_that_were_off_are_missed_and_mended(atlas: Atlas) -> None:
     atlas.connection.execute(f"DELETE FROM {table} WHERE key = 7".encode())
     (problem,) = atlas.database.check()
     assert "1 rows are not mapped yet" in problem.problem
-    atlas.connection.execute(problem.hint.split(",  until")[0].split(", until")[0].encode())
+    atlas.connection.execute(problem.hint.encode())
     assert close(atlas)
 
 

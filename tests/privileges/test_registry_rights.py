@@ -103,6 +103,7 @@ def test_what_runs_as_its_owner_is_pinned_and_only_notes_things_down(connection:
         ("_capture", pinned, "trigger", False),
         ("_keep_codes", pinned, "trigger", False),
         ("_keep_inverted", pinned, "trigger", False),
+        ("_keep_mapped", pinned, "trigger", False),
         ("_keep_text", pinned, "trigger", False),
         ("_note_removal", pinned, "trigger", False),
         ("_record_search", pinned, "void", True),

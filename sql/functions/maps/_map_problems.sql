@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._map_problems(c pgsim._collection, version_id int, object text) RETURNS TABLE (severity text, object_ text, problem text, hint text)
+CREATE FUNCTION pgsim._map_problems(c pgsim._collection, version_id int, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -12,7 +12,7 @@ BEGIN
     END IF;
     missing := pgsim._map_missing(pgsim._target(v.collection, v.model, v.embedding));
     IF missing > 0 THEN
-        RETURN QUERY SELECT 'warning', object, format('%s rows are not mapped yet', missing), format('SELECT * FROM pgsim.fill_version(%L, %L, %L), until it fills none', v.collection, v.model, v.embedding);
+        RETURN QUERY SELECT 'warning', subject, format('%s rows are not mapped yet: a batch a call is filled until none is left', missing), format('SELECT * FROM pgsim.fill_version(%L, %L, %L)', v.collection, v.model, v.embedding);
     END IF;
 END
 $$;
