@@ -213,15 +213,15 @@ def _publish(measured: Sequence[Measured], source: corpus.Corpus, queries: int) 
         (1536, "funnel", 0.98, 0.4, 1 / 12, 0.2),
         (384, "small", 0.95, 0.9, 1 / 6, None),
     ):
-        each, full = by_hand.get((width, kind)), whole.get(width)
+        funnel, full = by_hand.get((width, kind)), whole.get(width)
         name = f"{width} dimensions at recall {recall}"
-        figures = debian and each is not None and full is not None
-        time_ratio = {"p50": ratios[width, each.index.name, recall]} if figures and each else {}
+        figures = debian and funnel is not None and full is not None
+        time_ratio = {"p50": ratios[width, funnel.index.name, recall]} if figures and funnel else {}
         verdicts |= at_most(f"{name}: at most {limit} of the time of whole vectors", time_ratio, limit)
-        size_ratio = {"bytes": each.bytes / full.bytes} if figures and each and full else {}
+        size_ratio = {"bytes": funnel.bytes / full.bytes} if figures and funnel and full else {}
         verdicts |= at_most(f"{name}: at most {share:.3f} of the bytes", size_ratio, share)
         if built:
-            build_ratio = {"build": each.build_seconds / full.build_seconds} if figures and each and full else {}
+            build_ratio = {"build": funnel.build_seconds / full.build_seconds} if figures and funnel and full else {}
             verdicts |= at_most(f"{name}: at most {built} of the time to build", build_ratio, built)
     widest = by_hand.get((4096, "funnel"))
     found = {"asked .98": widest.recalls[ASKED.index(0.98)]} if debian and widest else {}
