@@ -663,6 +663,52 @@ def search_parents(
     return [_hit(row) for row in rows]
 
 
+def search_layers(
+    collection: str,
+    query: Vector,
+    shallow_query: Vector,
+    shallow_model: str,
+    *,
+    k: int = 10,
+    filter: Mapping[str, object] | None = None,
+    model: str | None = None,
+    embedding: str = "default",
+    shallow_dims: int | None = None,
+    oversample: int = 20,
+) -> Steps[list[Hit]]:
+    """Find candidates by a shallow layer's vectors, and rank them by the whole model's.
+
+    Args:
+        collection: the collection's name.
+        query: a vector of the model.
+        shallow_query: a vector of the shallow model, made from the same text.
+        shallow_model: a model registered with the property ``layer_of``.
+        k: how many rows, 1 to 10,000.
+        filter: conditions in the filter language.
+        model: the whole model; by default the active version's.
+        embedding: the embedding of the collection.
+        shallow_dims: a prefix of the shallow model; by default the shortest that an index is on.
+        oversample: how many times k candidates are kept.
+
+    Raises:
+        ForeignLayer: the shallow model is no layer of the other; and what `search` raises.
+    """
+    rows = yield from _rows(
+        "pgsim.search_layers",
+        collection=collection,
+        query=_query_text(query),
+        shallow_query=_query_text(shallow_query),
+        shallow_model=shallow_model,
+        k=whole_number("k", k),
+        filter=json_text(filter),
+        model=model,
+        embedding=embedding,
+        shallow_dims=None if shallow_dims is None else whole_number("shallow_dims", shallow_dims),
+        oversample=whole_number("oversample", oversample),
+    )
+    return [_hit(row) for row in rows]
+
+
 def create_fusion(
     collection: str,
     name: str,

@@ -147,6 +147,10 @@ class WeakPrefix(PgsimError, sqlstate="PS050"):
     """A prefix was measured to find too few of the nearest rows, of a model that does not declare it."""
 
 
+class ForeignLayer(PgsimError, sqlstate="PS051"):
+    """A model is no layer of the other, so vectors of the one say nothing of the other's."""
+
+
 class EmbedderError(PgsimError, sqlstate="PS040"):
     """An embedder failed, or gave the wrong number, width or kind of vectors."""
 

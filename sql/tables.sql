@@ -488,7 +488,8 @@ CREATE TYPE pgsim._funnel_choice AS (
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
 -- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
--- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many candidates it ranks.
+-- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many
+-- candidates it ranks; shallow, the version of a shallow layer that gives them, for shallow_query.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -518,6 +519,8 @@ CREATE TYPE pgsim._search_plan AS (
     ladder int[],
     keep int,
     covering boolean,
+    shallow pgsim._target,
+    shallow_query vector,
     index_name text,
     element text,
     method text,

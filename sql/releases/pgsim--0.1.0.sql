@@ -535,7 +535,8 @@ CREATE TYPE pgsim._funnel_choice AS (
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
 -- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
--- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many candidates it ranks.
+-- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many
+-- candidates it ranks; shallow, the version of a shallow layer that gives them, for shallow_query.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -565,6 +566,8 @@ CREATE TYPE pgsim._search_plan AS (
     ladder int[],
     keep int,
     covering boolean,
+    shallow pgsim._target,
+    shallow_query vector,
     index_name text,
     element text,
     method text,
@@ -6429,6 +6432,76 @@ $$The first dims dimensions of a vector, brought to unit length: its Matryoshka 
 Cosine distances need no such length, the inner product and l2 do. Of a halfvec write prefix(v::vector, 64). It refuses dims that the vector does
 not have, where subvector gives a shorter one without a word. Errors: PS010.$$;
 
+CREATE FUNCTION pgsim.search_layers(
+    collection text, query vector, shallow_query vector, shallow_model text, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', shallow_dims int = NULL, oversample int = 20
+) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
+LANGUAGE plpgsql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p pgsim._search_plan;
+    t pgsim._target;
+    s pgsim._target := pgsim._target(collection, shallow_model, embedding);
+    layer_of text := (SELECT m.properties ->> 'layer_of' FROM pgsim._model AS m WHERE m.name = shallow_model);
+    width int;
+    element text;
+    executed record;
+BEGIN
+    IF k IS NULL THEN
+        PERFORM pgsim._check_k(k);
+    END IF;
+    IF oversample IS NULL OR oversample NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', coalesce(oversample::text, 'NULL')), HINT = 'The default is 20.';
+    END IF;
+    p := pgsim._plan_search(ROW(collection, k, filter, model, embedding, NULL, 'auto', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request, false);
+    t := p.target;
+    IF layer_of IS DISTINCT FROM t.model THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS051',
+            MESSAGE = format('model %L is not registered as a layer of %L, so its neighbours say nothing of those of the other', s.model, t.model),
+            DETAIL = 'Its layers: ' || coalesce((SELECT string_agg(format('%L (layer %s, dims %s)', m.name, coalesce(m.layer::text, 'not told'), m.matryoshka || m.dim), ', ' ORDER BY m.layer, m.name)
+                                                 FROM pgsim._model AS m WHERE m.properties ->> 'layer_of' = t.model), 'none are registered'),
+            HINT = format('A layer is registered with create_model(..., layer => 4, properties => ''{"layer_of": %s}'').', to_json(t.model));
+    END IF;
+    PERFORM pgsim._require_select(t.base, s.version);
+    PERFORM pgsim._check_vector(shallow_query, 'shallow_query', s.model, s.dim, s.metric, s.element);
+    -- Without dims the shortest that an index is on, else the shortest of the layer's own.
+    SELECT i.dims, i.element INTO width, element
+    FROM pgsim._index AS i JOIN pg_class AS c ON c.relname = i.name AND c.relnamespace = s.version_schema JOIN pg_index AS x ON x.indexrelid = c.oid AND x.indrelid = s.version AND x.indisvalid
+    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
+    ORDER BY i.dims, i.element <> 'halfvec', i.id LIMIT 1;
+    width := coalesce(shallow_dims, width, s.matryoshka[1], s.dim);
+    PERFORM pgsim._check_dims(s, width, 'shallow_dims is');
+    IF p.strategy <> 'exact' AND NOT pgsim._prefix_is_zero(shallow_query, width) AND NOT (element = 'halfvec' AND pgsim._vector_problem(shallow_query, s.dim, s.metric, 'halfvec') IS NOT NULL) THEN
+        p.strategy := 'funnel';
+        p.method := 'hnsw';
+        p.shallow := s;
+        p.shallow_query := shallow_query;
+        p.ladder := ARRAY[width, t.dim];
+        p.element := coalesce(element, s.element);
+        p.keep := least(100000, p.depth * oversample);
+        p.ef := least(1000, greatest(100, p.keep));
+        p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, p.tuples));
+        p.wanted := p.depth;
+        p.far := NULL;
+        p.covering := false;
+        p.through_base := true;
+    END IF;
+    executed := pgsim._execute_search(p, query, false);
+    RETURN QUERY
+        SELECT n.key, pgsim.score(t.metric, n.distance), n.distance, n.rank::int, executed.details || CASE WHEN executed.details ->> 'strategy' = 'funnel' THEN jsonb_build_object('shallow_model', s.model) ELSE '{}' END
+        FROM unnest(executed.keys, executed.distances) WITH ORDINALITY AS n (key, distance, rank) ORDER BY n.rank;
+END
+$$;
+COMMENT ON FUNCTION pgsim.search_layers IS
+$$Finds candidates by a shallow layer's vectors, and ranks them by the whole model's: a funnel over layers as well as dimensions (2D Matryoshka).
+
+query: a vector of the model; shallow_query: one of the shallow model, which is registered as its layer: create_model(..., layer => 4,
+properties => '{"layer_of": "model"}'), with the prefixes allowed at that layer in matryoshka. Each is compared with vectors of its own model
+alone. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
+1000 (20). Rows need a vector under both models to be found; where fewer than k are, and where few rows match, every match is ranked by the whole model. It asks for no
+recall, since none was measured: compare with mode => 'exact'. The rest is as of pgsim.search.
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -6711,11 +6784,12 @@ AS $$
 DECLARE
     key_definitions text;
 BEGIN
+    -- Vectors of up to 8 kB stay in their rows: ranking one reads one page, where out of line it reads an index and several chunks.
     key_definitions := pgsim._column_definitions(c.relation, c.key_columns, pgsim._key_names(c.key_columns, true));
     EXECUTE format(
         'CREATE %7$s TABLE pgsim_data.%1$I (%2$s, embedding %3$s NOT NULL, provisional boolean NOT NULL DEFAULT false, source_hash bytea, '
         'embedded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (%4$s), '
-        'FOREIGN KEY (%4$s) REFERENCES %5$s (%6$s) ON UPDATE CASCADE ON DELETE CASCADE)',
+        'FOREIGN KEY (%4$s) REFERENCES %5$s (%6$s) ON UPDATE CASCADE ON DELETE CASCADE) WITH (toast_tuple_target = 8160)',
         table_name, key_definitions, vector_type, pgsim._key_list('', c.key_columns, true), c.relation, pgsim._key_list('', c.key_columns, false),
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = c.relation));
     EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON pgsim_data.%I FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', table_name);
@@ -8612,11 +8686,13 @@ BEGIN
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
             fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
             p.strategy := 'exact';
         END IF;
-        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
+        IF p.strategy = 'funnel' AND p.shallow_query IS NOT NULL THEN
+            p.rungs := ROW(p.ladder, ARRAY[p.element, t.element], ARRAY[p.keep, p.depth])::pgsim._rungs;
+        ELSIF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
             p.rungs := pgsim._search_rungs(t, p.depth, coalesce(p.ladder, r.dims), p.keep, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
                 IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
@@ -8646,10 +8722,10 @@ BEGIN
         END IF;
         IF explained THEN
             stage_started := clock_timestamp();
-            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query, p.shallow_query;
             stage := jsonb_build_object('seconds', extract(epoch FROM clock_timestamp() - stage_started)) || pgsim._explain_stage(p, statement, settings, query);
         ELSE
-            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query, p.shallow_query;
         END IF;
         IF settings <> '{}' THEN
             PERFORM pgsim._set(previous);
@@ -9169,6 +9245,7 @@ DECLARE
     stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
     sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
+    shallow pgsim._target;
     key_column text;
     keys text := '';
     key_order text := '';
@@ -9197,6 +9274,9 @@ BEGIN
         rungs := 1;
     ELSE
         source := t.base_sql || ' AS b';
+        IF p.strategy = 'funnel' AND p.shallow_query IS NOT NULL THEN
+            shallow := p.shallow;
+        END IF;
         IF p.predicate IS NOT NULL THEN
             -- In a subquery the predicate sees the table's columns alone, and under the table's own name.
             source := CASE WHEN own OR by_name THEN format(E'(SELECT * FROM %s WHERE %s\n) AS b', t.base_sql, p.predicate)
@@ -9205,6 +9285,11 @@ BEGIN
         IF own THEN
             source := CASE WHEN p.through_base THEN format('%s AS v JOIN %s ON %s', t.version_sql, source, pgsim._key_join('b.', 'v.', t.key_columns, true))
                            ELSE t.version_sql || ' AS v' END;
+        END IF;
+
+        IF shallow.version_id IS NOT NULL AND NOT shallow.adopted THEN
+            source := format('%s AS w JOIN %s ON %s', shallow.version_sql, CASE WHEN own THEN format('(%s)', source) ELSE format('(SELECT * FROM %s%s) AS b', t.base_sql, E' WHERE ' || p.predicate || E'\n') END,
+                             pgsim._key_join('b.', 'w.', t.key_columns, true));
         END IF;
 
         -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
@@ -9219,7 +9304,12 @@ BEGIN
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;
-            IF i = 1 THEN
+            IF i = 1 AND shallow.version_id IS NOT NULL THEN
+                first_order := format('%s OPERATOR(%s.%s) %s',
+                    pgsim._vector_expression(format('%s.%I', CASE WHEN shallow.adopted THEN 'b' ELSE 'w' END, shallow.column_name), t.vector_schema, shallow.metric, shallow.dim, shallow.element, r.dims[1], r.elements[1]),
+                    t.vector_schema, pgsim._distance_operator(shallow.metric, r.elements[1]),
+                    pgsim._vector_expression('$3', t.vector_schema, shallow.metric, shallow.dim, 'vector', r.dims[1], r.elements[1]));
+            ELSIF i = 1 THEN
                 first_order := distance;
             END IF;
             IF i > 1 OR rungs = 1 THEN
