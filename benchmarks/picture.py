@@ -1,4 +1,4 @@
-"""The pictures of docs/planner.md, time over the share of rows that match, and docs/tuning.md, what `pgsim tune` draws."""
+"""The pictures of the docs: time over the share of rows that match, and what `pgsim tune` draws."""
 
 from __future__ import annotations
 
@@ -86,8 +86,13 @@ def main() -> None:
         with database("bench_tuning", postgres=arguments.postgres) as connection:
             corpus.load(connection)
             corpus.register(connection)
-            report = Database(connection).tune_index("item", corpus.queries[:200], rotated=True, sample=100_000)
-            draw(report, arguments.output / "tuning.svg")
+            tried = Database(connection)
+            draw(
+                tried.tune_index("item", corpus.queries[:100], rotated=True, sample=10_000),
+                arguments.output / "tuning.svg",
+            )
+            for each in tried.tune_prefixes("item", corpus.queries[:50], dims=[16, 32, 64]).prefixes:
+                print(f"{each.dims} dimensions: {each.reachable} of {each.decided} answers are reachable")
     if arguments.only != "tuning":
         _planner(corpus, arguments)
 
