@@ -12557,10 +12557,10 @@ BEGIN
     END IF;
     -- In this order: what is written from here on moves the marks.
     marks := pgsim._change_marks(t);
-    SELECT jsonb_agg(x::text) INTO running FROM pg_snapshot_xip(pg_current_snapshot()) AS x;
+    running := pgsim._running_transactions();
     missing := pgsim._missing_vectors(t, v.lapsed);
     UPDATE pgsim._version AS s
-    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', coalesce(running, '[]')) END,
+    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', running) END,
         lapsed = s.lapsed AND missing > 0
     WHERE s.id = t.version_id;
 END
@@ -12931,6 +12931,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._run_version IS 'The plain search of one version, by a query vector in JSON that was checked.';
+
+CREATE FUNCTION pgsim._running_transactions() RETURNS jsonb
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- A snapshot does not list the latest ones; each holds a lock on itself. Locks have the id without its epoch.
+    SELECT coalesce(jsonb_agg(CASE WHEN x.id > x.next + 2147483648 THEN x.id - 4294967296 WHEN x.id < x.next - 2147483648 THEN x.id + 4294967296 ELSE x.id END), '[]')
+    FROM (SELECT s.next - s.next % 4294967296 + l.transactionid::text::bigint AS id, s.next
+          FROM pg_locks AS l CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS s
+          WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()) AS x;
+END;
+COMMENT ON FUNCTION pgsim._running_transactions IS 'The transactions of others that have written something and have not ended.';
 
 CREATE FUNCTION pgsim._search_versions(r pgsim._search_request, queries jsonb, target text, OUT keys text[], OUT distances float8[], OUT scores float8[], OUT row_details jsonb[])
 LANGUAGE plpgsql STABLE
