@@ -1849,13 +1849,17 @@ def set_probes(model: str, texts: Sequence[str], vectors: Vectors, *, kind: str 
 
 
 def recognise(embedder: Embedder, model: Model) -> Steps[None]:
-    """`check_embedder`, or of a model that has no probes yet keep some, so that it is known the next time."""
+    """`check_embedder`, or of a model that has no probes yet keep some, so that it is known the next time.
+
+    A model whose properties say ``{"probes": false}`` is not asked.
+    """
     rows = yield from _query(
-        "SELECT m.element, (SELECT count(*) FROM pgsim._probe AS p WHERE p.model_id = m.id) "
+        "SELECT m.element = 'sparsevec' OR m.properties -> 'probes' = 'false', "
+        "(SELECT count(*) FROM pgsim._probe AS p WHERE p.model_id = m.id) "
         "FROM pgsim._model AS m WHERE m.name = %(model)s",
         _checked({"model": model.name}),
     )
-    if rows[0][0] == "sparsevec":
+    if rows[0][0]:
         return
     if rows[0][1]:
         yield from check_embedder(embedder, model.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from conftest import Letters, wrong
+from letters import Letters, wrong
 
 import pgsim
 from pgsim import errors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import Gate, Letters, counts, wrong
+from letters import Gate, Letters, counts, wrong
 
 import pgsim
 from pgsim import errors

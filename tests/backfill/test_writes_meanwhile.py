@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from conftest import Gate, Letters, counts, wrong
+from letters import Gate, Letters, counts, wrong
 
 from pgsim.versions.backfill import backfill
 from pgsim.versions.worker import WorkerOptions

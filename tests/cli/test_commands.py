@@ -145,7 +145,7 @@ def test_health_says_what_was_found_and_what_to_do(pgsim: Pgsim, items: str) -> 
         (("recall", "items", "--recall", "nan"), "not a finite number"),
         (("recall", "items", "--filter", "section"), "is not a condition"),
         (("health", "items", "--sample", "0"), "sample is 0"),
-        (("index", "create", "items", "--method", "codes", "--dims", "4"), "codes are one bit"),
+        (("index", "create", "items", "--method", "codes", "--dims", "0"), "codes hold the first dimensions"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

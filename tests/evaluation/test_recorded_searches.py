@@ -28,6 +28,7 @@ SEARCH = {
     "seconds": 0.002,
     "exact_seconds": 0.01,
     "recall": 1.0,
+    "keys": ["1", "2"],
 }
 
 
