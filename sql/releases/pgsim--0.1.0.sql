@@ -4609,22 +4609,22 @@ BEGIN
              JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
              WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
         CONTINUE WHEN x.element = 'halfvec' AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL OR pgsim._prefix_is_zero(query, x.dims);
-        statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT %%s) AS n',
+        statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT ',
             t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.version_sql,
             pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, x.dims, x.element), pgsim._distance_operator(t.metric, x.element),
             pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', x.dims, x.element));
         FOR e IN 1 .. cardinality(efs) LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', efs[e]::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
-            EXECUTE format(statement, efs[e]) INTO found USING query;
+            EXECUTE statement || efs[e] || ') AS n' INTO found USING query;
             seconds := NULL;
             ranked := NULL;
             IF timed THEN
                 -- Ten of the candidates, and all: the difference is what ranking them costs.
                 started := clock_timestamp();
-                EXECUTE format(statement, 10) USING query;
+                EXECUTE statement || '10) AS n' USING query;
                 seconds := extract(epoch FROM clock_timestamp() - started);
                 started := clock_timestamp();
-                EXECUTE format(statement, efs[e]) USING query;
+                EXECUTE statement || efs[e] || ') AS n' USING query;
                 ranked := extract(epoch FROM clock_timestamp() - started) - seconds;
             END IF;
             PERFORM pgsim._set(previous);
@@ -6655,7 +6655,7 @@ DECLARE
         pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
         pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
-    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
+    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT ', distance, t.version_sql, indexed);
     previous jsonb;
     truth float8[];
     found float8[];
@@ -6673,12 +6673,12 @@ BEGIN
         of_query := '[]';
         FOREACH ef IN ARRAY CASE WHEN element IS NULL THEN '{}' ELSE efs END LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
-            EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
+            EXECUTE index_sql || least(ef, 200) || ') AS n' INTO found USING queries[q];
             -- One in four is timed, and that tells enough.
             seconds := NULL;
             IF q % 4 = 1 THEN
                 started := clock_timestamp();
-                EXECUTE format(index_sql, 10) USING queries[q];
+                EXECUTE index_sql || '10) AS n' USING queries[q];
                 seconds := extract(epoch FROM clock_timestamp() - started);
             END IF;
             PERFORM pgsim._set(previous);
