@@ -49,7 +49,7 @@ class Index:
 
 @dataclass(frozen=True)
 class Measured:
-    """What an index takes, and for each recall asked the recall found and the median seconds."""
+    """What an index takes, for each recall asked the recall found and the median seconds, and answers too short."""
 
     width: int
     index: Index
@@ -57,6 +57,7 @@ class Measured:
     bytes: int
     recalls: Sequence[float]
     medians: Sequence[float]
+    short: int
 
     def seconds_at(self, recall: float) -> float:
         """The median at a recall found: between the two asked that lie about it, else infinite."""
@@ -130,7 +131,7 @@ def measure(
     seconds = time.perf_counter() - started
     ((size,),) = connection.execute("SELECT pg_relation_size(%s::regclass)", [made[0][0]]).fetchall()
     connection.execute("SELECT pgsim.calibrate('item', queries => %s::vector[])", [list(calibrated)])
-    recalls, medians = [], []
+    recalls, medians, short = [], [], 0
     for recall in ASKED:
         taken, answers = [], []
         for text in texts:
@@ -143,8 +144,9 @@ def measure(
             answers.append([int(str(key)) for (key,) in rows])
         recalls.append(truth.mean_recall(answers))
         medians.append(float(np.median(taken)))
+        short += truth.short(answers)
     connection.execute("SELECT pgsim.drop_index(%s::regclass)", [made[0][0]])
-    return Measured(width, index, seconds, int(str(size)), recalls, medians)
+    return Measured(width, index, seconds, int(str(size)), recalls, medians, short)
 
 
 def main() -> None:
@@ -205,7 +207,8 @@ def _publish(measured: Sequence[Measured], source: corpus.Corpus, queries: int) 
                 f"{each.build_seconds / full.build_seconds:.2f}" if full else "",
             )
         )
-    verdicts: dict[str, bool | None] = {}
+    short = sum(each.short for each in measured)
+    verdicts: dict[str, bool | None] = {f"{K} rows in every answer ({short} short)": short == 0}
     by_hand = {(each.width, i): each for each in measured for i in [_kind(each)]}
     debian = "PGSIM_CORPUS" in os.environ
     for width, kind, recall, limit, share, built in (

@@ -6152,22 +6152,22 @@ BEGIN
              JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
              WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
         CONTINUE WHEN x.element = 'halfvec' AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL OR pgsim._prefix_is_zero(query, x.dims);
-        statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT %%s) AS n',
+        statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT ',
             t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.version_sql,
             pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, x.dims, x.element), pgsim._distance_operator(t.metric, x.element),
             pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', x.dims, x.element));
         FOR e IN 1 .. cardinality(efs) LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', efs[e]::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
-            EXECUTE format(statement, efs[e]) INTO found USING query;
+            EXECUTE statement || efs[e] || ') AS n' INTO found USING query;
             seconds := NULL;
             ranked := NULL;
             IF timed THEN
                 -- Ten of the candidates, and all: the difference is what ranking them costs.
                 started := clock_timestamp();
-                EXECUTE format(statement, 10) USING query;
+                EXECUTE statement || '10) AS n' USING query;
                 seconds := extract(epoch FROM clock_timestamp() - started);
                 started := clock_timestamp();
-                EXECUTE format(statement, efs[e]) USING query;
+                EXECUTE statement || efs[e] || ') AS n' USING query;
                 ranked := extract(epoch FROM clock_timestamp() - started) - seconds;
             END IF;
             PERFORM pgsim._set(previous);
@@ -6792,7 +6792,7 @@ BEGIN
         'FOREIGN KEY (%4$s) REFERENCES %5$s (%6$s) ON UPDATE CASCADE ON DELETE CASCADE) WITH (toast_tuple_target = 8160)',
         table_name, key_definitions, vector_type, pgsim._key_list('', c.key_columns, true), c.relation, pgsim._key_list('', c.key_columns, false),
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = c.relation));
-    EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON pgsim_data.%I FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', table_name);
+    PERFORM pgsim._sync_removal_trigger(format('pgsim_data.%I', table_name)::regclass);
     RETURN format('pgsim_data.%I', table_name)::regclass;
 END
 $$;
@@ -7937,6 +7937,7 @@ BEGIN
     FOR version IN SELECT v.relation FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id
                    JOIN pg_class AS r ON r.oid = v.relation WHERE e.collection_id = c.id AND NOT v.adopted LOOP
         PERFORM pgsim._sync_version_privileges(c, version);
+        PERFORM pgsim._sync_removal_trigger(version);
     END LOOP;
     FOR codes IN SELECT i.relation FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id
                  JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method IN ('codes', 'inverted') LOOP
@@ -13118,6 +13119,26 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._switch IS 'Moves the pointer: the active version becomes ready, and the other one active.';
 
+CREATE FUNCTION pgsim._sync_removal_trigger(version regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    enabled boolean := (SELECT g.tgenabled IN ('O', 'A') FROM pg_trigger AS g WHERE g.tgrelid = version AND g.tgfoid = 'pgsim._note_removal'::regproc);
+BEGIN
+    IF enabled IS NULL THEN
+        EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', version);
+    ELSIF NOT enabled THEN
+        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER note_removal', version);
+    END IF;
+    IF enabled IS NOT TRUE THEN
+        -- Vectors may have gone meanwhile.
+        PERFORM nextval('pgsim._queue_id_seq');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._sync_removal_trigger IS 'Makes or enables the trigger of a version table that lets it be seen that vectors went from it.';
+
 CREATE FUNCTION pgsim._take_batch(t pgsim._target, size int, lease interval, worker int) RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -13283,9 +13304,7 @@ BEGIN
     END IF;
     IF NOT v.adopted AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) THEN
         RETURN QUERY SELECT 'error', _version_problems.shown, format('the trigger note_removal of %s is missing or disabled: that vectors were deleted would not be noticed', v.relation),
-            CASE WHEN EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc)
-                 THEN format('ALTER TABLE %s ENABLE TRIGGER note_removal', v.relation)
-                 ELSE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', v.relation) END;
+            format('SELECT pgsim.sync_privileges(%L)', v.collection);
     END IF;
     -- Where policies hide rows, a sample of the others tells nothing.
     IF v.state <> 'retired' AND NOT row_security_active(v.relation) AND has_table_privilege(v.relation, 'SELECT') THEN

@@ -17,8 +17,9 @@ CREATE TABLE articles (id int PRIMARY KEY, body text, views int NOT NULL DEFAULT
 INSERT INTO articles SELECT i, 'article ' || repeat(chr(97 + i % 26), i), 0, date '2024-01-01' + i % 7
 FROM generate_series(1, 40) AS i;
 SELECT pgsim.create_collection('articles', text_columns => '{body}');
-SELECT pgsim.create_model('old', 4, properties => '{"probes": false}'), pgsim.create_version('articles', 'old');
-SELECT pgsim.create_model('letters', 26, properties => '{"probes": false}'), pgsim.create_version('articles', 'letters');
+SELECT pgsim.create_model('old', 4, properties => '{"probes": false}');
+SELECT pgsim.create_model('letters', 26, properties => '{"probes": false}');
+SELECT pgsim.create_version('articles', 'old'), pgsim.create_version('articles', 'letters');
 """
 
 

@@ -267,10 +267,10 @@ def test_a_ladder_of_prefixes_is_indexed_and_searched(atlas: Atlas) -> None:
 def test_no_embedder_is_asked_for_a_derived_version(atlas: Atlas) -> None:
     class Letters:
         def embed_documents(self, texts: list[str]) -> np.ndarray:
-            return NEW[[len(text) for text in texts]]
+            return NEW[[len(text) % len(NEW) for text in texts]]
 
         def embed_query(self, text: str) -> np.ndarray:
-            return NEW[len(text)]
+            return NEW[len(text) % len(NEW)]
 
     atlas.derive()
     atlas.database.fill_version("place", "rotated")
@@ -298,10 +298,10 @@ def test_a_base_version_stays_while_another_follows_it_or_lets_it_go(atlas: Atla
     database.create_model("other", DIM)
     with pytest.raises(WrongState, match="not every row of 'place' under model 'base' is mapped"):
         database.drop_version("place", "base", force=True)
-    atlas.connection.execute("UPDATE pgsim._version SET state = 'ready' WHERE state = 'active'")
+    database.fill_version("place", "rotated")
+    database.activate("place", "rotated")
     with pytest.raises(InUse, match="the version of 'place' under model 'rotated' follows the one under 'base'"):
         database.drop_version("place", "base")
-    database.fill_version("place", "rotated")
     before = database.search("place", NEW[0], k=5, model="rotated")
     database.drop_version("place", "base", force=True)
     assert database.search("place", NEW[0], k=5, model="rotated") == before

@@ -261,3 +261,23 @@ def test_whoever_is_bound_by_policies_is_answered_within_them(shelf: Shelf) -> N
         rows = shelf.search(drawn(1, 5)[0], k=200, **arguments)
         assert len(rows) == ROWS // 20
         assert {int(row[0]) % 20 for row in rows} == {3}
+
+
+def test_names_are_names_whatever_they_hold(connection: Connection) -> None:
+    connection.execute(
+        'CREATE TABLE "100% ""of\'them" ("k%s" int PRIMARY KEY, "v%1$I""" vector(8), "s%" vector(8));'
+        'INSERT INTO "100% ""of\'them" SELECT i, v, v FROM generate_series(1, 40) AS i '
+        "CROSS JOIN LATERAL (SELECT ARRAY(SELECT sin(i * j) FROM generate_series(1, 8) AS j)::vector AS v) AS v;"
+        "SELECT pgsim.create_collection('\"100% \"\"of''them\"', name => 'book'), pgsim.create_model('m', 8),"
+        "       pgsim.create_model('s%', 8, layer => 1, properties => '{\"layer_of\": \"m\"}');"
+        "SELECT pgsim.create_version('book', 'm', column_name => 'v%1$I\"'),"
+        "       pgsim.create_version('book', 's%', column_name => 's%');"
+        "SELECT pgsim.create_index('book', 'm'), pgsim.create_index('book', 'm', dims => 4, element => 'bit'),"
+        "       pgsim.create_index('book', 's%', dims => 4), pgsim.calibrate('book')"
+    )
+    query = "[1,2,3,4,5,6,7,8]"
+    exact = connection.execute("SELECT key FROM pgsim.search('book', %s, mode => 'exact')", [query]).fetchall()
+    funnel = "SELECT key FROM pgsim.search('book', %s, mode => 'ann', dims => '{4,8}', oversample => 10)"
+    assert connection.execute(funnel.encode(), [query]).fetchall() == exact
+    layers = "SELECT key FROM pgsim.search_layers('book', %(q)s, %(q)s, 's%%')"
+    assert connection.execute(layers.encode(), {"q": query}).fetchall() == exact

@@ -13,7 +13,7 @@ BEGIN
         'FOREIGN KEY (%4$s) REFERENCES %5$s (%6$s) ON UPDATE CASCADE ON DELETE CASCADE) WITH (toast_tuple_target = 8160)',
         table_name, key_definitions, vector_type, pgsim._key_list('', c.key_columns, true), c.relation, pgsim._key_list('', c.key_columns, false),
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = c.relation));
-    EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON pgsim_data.%I FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', table_name);
+    PERFORM pgsim._sync_removal_trigger(format('pgsim_data.%I', table_name)::regclass);
     RETURN format('pgsim_data.%I', table_name)::regclass;
 END
 $$;

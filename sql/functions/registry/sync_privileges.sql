@@ -16,6 +16,7 @@ BEGIN
     FOR version IN SELECT v.relation FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id
                    JOIN pg_class AS r ON r.oid = v.relation WHERE e.collection_id = c.id AND NOT v.adopted LOOP
         PERFORM pgsim._sync_version_privileges(c, version);
+        PERFORM pgsim._sync_removal_trigger(version);
     END LOOP;
     FOR codes IN SELECT i.relation FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._embedding AS e ON e.id = v.embedding_id
                  JOIN pg_class AS r ON r.oid = i.relation WHERE e.collection_id = c.id AND i.method IN ('codes', 'inverted') LOOP

@@ -13,9 +13,7 @@ BEGIN
     END IF;
     IF NOT v.adopted AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) THEN
         RETURN QUERY SELECT 'error', _version_problems.shown, format('the trigger note_removal of %s is missing or disabled: that vectors were deleted would not be noticed', v.relation),
-            CASE WHEN EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc)
-                 THEN format('ALTER TABLE %s ENABLE TRIGGER note_removal', v.relation)
-                 ELSE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', v.relation) END;
+            format('SELECT pgsim.sync_privileges(%L)', v.collection);
     END IF;
     -- Where policies hide rows, a sample of the others tells nothing.
     IF v.state <> 'retired' AND NOT row_security_active(v.relation) AND has_table_privilege(v.relation, 'SELECT') THEN
