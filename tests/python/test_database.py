@@ -223,7 +223,7 @@ async def test_async_calls_are_the_same_calls(dsn: str) -> None:
 def test_both_faces_have_the_same_methods_with_the_sql_names() -> None:
     public = {name for name in vars(pgsim.Database) if not name.startswith("_")}
     assert public == {name for name in vars(pgsim.AsyncDatabase) if not name.startswith("_")}
-    for name in public - {"close", "connection", "embed", "fill_version", "fit_ladder", "tune_index"}:
+    for name in public - {"close", "connection", "embed", "fill_version", "fit_ladder", "tune_index", "tune_prefixes"}:
         told = inspect.signature(getattr(pgsim.Database, name))
         assert list(told.parameters)[1:] == list(inspect.signature(getattr(calls, name)).parameters)
 
