@@ -66,7 +66,7 @@ def test_a_map_never_changes_and_its_name_is_taken_once(atlas: Atlas) -> None:
 
 def test_a_map_in_use_stays_and_names_who_uses_it(atlas: Atlas) -> None:
     atlas.database.derive_model("rotated", "turned")
-    with pytest.raises(InUse, match="By model 'rotated'"):
+    with pytest.raises(InUse, match="By: model 'rotated'"):
         atlas.database.drop_map("turned")
     atlas.database.drop_model("rotated")
     with pytest.raises(InUse, match="map 'turned'"):
