@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := overhead capture filtered text sparse fusion pairs scale maps
+BENCHMARKS := overhead capture filtered text sparse fusion pairs matryoshka maps scale
 
 .PHONY: demo test test-slow lint types sql sql-check docs bench picture clean
 
@@ -37,7 +37,6 @@ bench: $(VENV)/bench.stamp
 	@broken=0; for each in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$each || broken=1; done; exit $$broken
 
 picture: $(VENV)/dev.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python -m benchmarks.picture
 
 clean:

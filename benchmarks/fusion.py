@@ -20,7 +20,7 @@ from benchmarks.corpus import load_corpus
 from benchmarks.race import Contender, race
 from benchmarks.report import at_most, database, publish
 from pgsim.demo.corpus import read_standard_library
-from pgsim.tuning import Judged, reciprocal_ranks, tune
+from pgsim.evaluation.fusion import Judged, reciprocal_ranks, tune
 from pgsim.vectors import vector_text
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The picture of docs/planner.md: time over the share of rows that match, for each way to answer a search."""
+"""The pictures of the docs: time over the share of rows that match, and what `pgsim tune` draws."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
-from benchmarks.corpus import load_corpus
+from benchmarks.corpus import Corpus, load_corpus
 from benchmarks.report import database
+from pgsim.database import Database
+from pgsim.evaluation.picture import draw
 from pgsim.vectors import vector_text
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from pgsim.steps import Row
 
-PICTURE = Path(__file__).parent.parent / "docs" / "planner.svg"
+DOCS = Path(__file__).parent.parent / "docs"
 SHARES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 WAYS = {"exact": "#b3541e", "codes": "#20639b", "ann": "#3b7a57"}
 NAMES = {"exact": "exact", "codes": "codes", "ann": "index"}
@@ -76,9 +78,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queries", type=int, default=40)
     parser.add_argument("--postgres", type=int, default=18)
-    parser.add_argument("--output", type=Path, default=PICTURE)
+    parser.add_argument("--only", choices=["planner", "tuning"], help="one of the two")
+    parser.add_argument("--output", type=Path, default=DOCS, help="the folder that they go to")
     arguments = parser.parse_args()
     corpus = load_corpus()
+    if arguments.only != "planner":
+        with database("bench_tuning", postgres=arguments.postgres) as connection:
+            corpus.load(connection)
+            corpus.register(connection)
+            tried = Database(connection)
+            draw(
+                tried.tune_index("item", corpus.queries[:100], rotated=True, sample=10_000),
+                arguments.output / "tuning.svg",
+            )
+            for each in tried.tune_prefixes("item", corpus.queries[:50], dims=[16, 32, 64]).prefixes:
+                print(f"{each.dims} dimensions: {each.reachable} of {each.decided} answers are reachable")
+    if arguments.only != "tuning":
+        _planner(corpus, arguments)
+
+
+def _planner(corpus: Corpus, arguments: argparse.Namespace) -> None:
     queries = [vector_text(query) for query in corpus.queries[: arguments.queries]]
     times: dict[str, dict[float, float]] = {way: {} for way in WAYS}
     chosen: dict[float, tuple[float, str]] = {}
@@ -96,7 +115,12 @@ def main() -> None:
                 times[way][share], _ = _median(connection, queries, rows, way)
             taken, answered = _median(connection, queries, rows, "auto")
             chosen[share] = taken, max(answered, key=lambda strategy: answered[strategy])
-    _draw(f"{corpus.name}: {total:,} rows, {corpus.dim} dimensions, recall .99", times, chosen, arguments.output)
+    _draw(
+        f"{corpus.name}: {total:,} rows, {corpus.dim} dimensions, recall .99",
+        times,
+        chosen,
+        arguments.output / "planner.svg",
+    )
 
 
 if __name__ == "__main__":

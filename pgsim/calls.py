@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, TypeAlias, Unpack, cast
 
 import numpy as np
 import psycopg
@@ -19,6 +19,7 @@ from pgvector import SparseVector
 
 from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
+from pgsim.evaluation.fusion import Judged, tune
 from pgsim.json_values import is_storable, json_text
 from pgsim.maps import Map
 from pgsim.options import (
@@ -34,7 +35,6 @@ from pgsim.options import (
 from pgsim.rerankers.scoring import cached_scores
 from pgsim.steps import query as _query
 from pgsim.steps import work
-from pgsim.tuning import Judged, tune
 from pgsim.vectors import as_vector, as_vectors, sparse_text, sparse_vectors_text, vector_text, vectors_text
 
 if TYPE_CHECKING:
@@ -43,14 +43,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgsim.embedders.protocol import Embedder
+    from pgsim.evaluation.fusion import FusionReport
     from pgsim.rerankers.protocol import Scorer
     from pgsim.rerankers.scoring import ScoreCache
     from pgsim.steps import Row, Steps
-    from pgsim.tuning import FusionReport
     from pgsim.vectors import Sparse, Vector, Vectors
 
 _SHARES = frozenset(
-    {"recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share", "value", "minimum"}
+    {
+        *("recall", "k1", "b", "max_distance", "rank_constant", "diversity", "share", "audit_share"),
+        *("value", "minimum", "tolerance"),
+    }
 )
 _CANDIDATES = 200
 # Plain words, a name and a number, another script: what a change of tokenizer, prefix or weights shows in.
@@ -135,6 +138,49 @@ class Advice:
     build_seconds: float | None
     reason: str
     arguments: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixRecall:
+    """What `recall_by_dims` measured of a prefix of so many dimensions, when ``kept`` rows are kept by it.
+
+    ``whole``: of how many of the queries ``asked`` the complete true top k is among them. ``among``: rows compared.
+    ``smallest``: the shortest prefix whose recall is within the tolerance. ``warning``: what it cannot give.
+    """
+
+    prefix: int
+    kept: int
+    mean_recall: float
+    whole: int
+    asked: int
+    among: int
+    smallest: bool
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """An index that `compress_advice` tried, best first, with the bytes and seconds of all rows.
+
+    ``keep``: rows ranked by the whole vector, at this ``ef``. ``statement``: None of what `create_index` does not make,
+    or of what is there. Of ``kind`` ``storage``, the vectors themselves as halfvec, ``rank`` is None.
+    """
+
+    rank: int | None
+    kind: str
+    dims: int
+    element: str
+    fits: bool
+    reaches: bool
+    mean_recall: float
+    bytes: int
+    build_seconds: float | None
+    seconds: float | None
+    keep: int | None
+    ef: int | None
+    among: int
+    statement: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -617,6 +663,52 @@ def search_parents(
     return [_hit(row) for row in rows]
 
 
+def search_layers(
+    collection: str,
+    query: Vector,
+    shallow_query: Vector,
+    shallow_model: str,
+    *,
+    k: int = 10,
+    filter: Mapping[str, object] | None = None,
+    model: str | None = None,
+    embedding: str = "default",
+    shallow_dims: int | None = None,
+    oversample: int = 20,
+) -> Steps[list[Hit]]:
+    """Find candidates by a shallow layer's vectors, and rank them by the whole model's.
+
+    Args:
+        collection: the collection's name.
+        query: a vector of the model.
+        shallow_query: a vector of the shallow model, made from the same text.
+        shallow_model: a model registered with the property ``layer_of``.
+        k: how many rows, 1 to 10,000.
+        filter: conditions in the filter language.
+        model: the whole model; by default the active version's.
+        embedding: the embedding of the collection.
+        shallow_dims: a prefix of the shallow model; by default the shortest that an index is on.
+        oversample: how many times k candidates are kept.
+
+    Raises:
+        ForeignLayer: the shallow model is no layer of the other; and what `search` raises.
+    """
+    rows = yield from _rows(
+        "pgsim.search_layers",
+        collection=collection,
+        query=_query_text(query),
+        shallow_query=_query_text(shallow_query),
+        shallow_model=shallow_model,
+        k=whole_number("k", k),
+        filter=json_text(filter),
+        model=model,
+        embedding=embedding,
+        shallow_dims=None if shallow_dims is None else whole_number("shallow_dims", shallow_dims),
+        oversample=whole_number("oversample", oversample),
+    )
+    return [_hit(row) for row in rows]
+
+
 def create_fusion(
     collection: str,
     name: str,
@@ -726,7 +818,9 @@ def enable_text(
     b: float = 0.75,
     backend: str = "pgsim",
 ) -> Steps[None]:
-    """Make a text index of a collection, so that ``text_query`` ranks its rows by BM25; while it is made writers wait.
+    """Make a text index of a collection, so that ``text_query`` ranks its rows by BM25.
+
+    Writers wait at its end, until the transaction ends; `pgsim.indexes.enable_text_concurrently` makes it in steps.
 
     Args:
         collection: the collection's name.
@@ -879,9 +973,162 @@ def upsert(
     return cast("int", rows[0][0])
 
 
-def enqueue_missing(collection: str, model: str | None = None, *, embedding: str = "default") -> Steps[int]:
-    """Queue the rows that have no vector and are not queued; how many."""
-    rows = yield from _rows("pgsim.enqueue_missing", collection=collection, model=model, embedding=embedding)
+def enqueue_missing(
+    collection: str, model: str | None = None, *, embedding: str = "default", order_by: str | None = None
+) -> Steps[int]:
+    """Queue the rows that have no vector and are not queued; how many.
+
+    ``order_by``: ``recency`` (last written first), ``hot`` (found most often by recorded searches), or SQL over the
+    table, never from users: what was queued in another order is queued anew.
+    """
+    rows = yield from _rows(
+        "pgsim.enqueue_missing", collection=collection, model=model, embedding=embedding, order_by=order_by
+    )
+    return cast("int", rows[0][0])
+
+
+def pause_backfill(
+    collection: str, model: str | None = None, *, embedding: str = "default", reason: str | None = None
+) -> Steps[None]:
+    """Hold all workers of a version before their next call of an embedder, wherever they run."""
+    yield from _rows("pgsim.pause_backfill", collection=collection, model=model, embedding=embedding, reason=reason)
+
+
+def resume_backfill(collection: str, model: str | None = None, *, embedding: str = "default") -> Steps[None]:
+    """Let the workers of a version go on."""
+    yield from _rows("pgsim.resume_backfill", collection=collection, model=model, embedding=embedding)
+
+
+def limit_backfill(
+    collection: str,
+    model: str | None = None,
+    *,
+    embedding: str = "default",
+    calls_a_second: float | None = None,
+    rows_a_second: float | None = None,
+    calls_a_day: int | None = None,
+    tokens_a_day: int | None = None,
+    money_a_day: float | None = None,
+    price: float | None = None,
+) -> Steps[None]:
+    """Set how fast the workers of a version may go, all together, and what they may spend on a day (UTC).
+
+    Args:
+        collection: the collection's name.
+        model: the model whose version it is; by default the active one's.
+        embedding: the embedding of the collection.
+        calls_a_second: calls of the embedder.
+        rows_a_second: rows given to it.
+        calls_a_day: of the embedder.
+        tokens_a_day: given to it.
+        money_a_day: in the money of ``price``.
+        price: of 1000 tokens.
+
+    Limits that stood before are replaced: what is None has none.
+    """
+    limits = {
+        "calls_a_second": calls_a_second,
+        "rows_a_second": rows_a_second,
+        "calls_a_day": calls_a_day,
+        "tokens_a_day": tokens_a_day,
+        "money_a_day": money_a_day,
+        "price": price,
+    }
+    # As text: PostgreSQL reads each as the type of its parameter.
+    given = {name: None if limit is None else _limit(name, limit) for name, limit in limits.items()}
+    types = {"calls_a_second": "float8", "rows_a_second": "float8", "money_a_day": "numeric", "price": "numeric"}
+    named = ", ".join(f"{name} => %({name})s::{types.get(name, 'bigint')}" for name in limits)
+    yield from _query(
+        f"SELECT pgsim.limit_backfill(%(collection)s, %(model)s, %(embedding)s, {named})",
+        _checked({"collection": collection, "model": model, "embedding": embedding, **given}),
+    )
+
+
+def _limit(name: str, limit: float) -> str:
+    number = finite_number(name, limit)
+    if name not in {"calls_a_day", "tokens_a_day"}:
+        return repr(number)
+    if number != int(number) or abs(number) >= 2**63:
+        raise InvalidArgument(f"{name} is {limit!r}, not a whole number below 2**63", hint="Give a whole number.")
+    return str(int(number))
+
+
+def retry_poison(
+    collection: str,
+    model: str | None = None,
+    *,
+    embedding: str = "default",
+    keys: Sequence[object] | None = None,
+) -> Steps[int]:
+    """Queue rows again that were set aside because they could not be embedded; how many."""
+    given = None if keys is None else [_key(key) for key in keys]
+    rows = yield from _rows("pgsim.retry_poison", collection=collection, model=model, embedding=embedding, keys=given)
+    return cast("int", rows[0][0])
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """How far a version is. ``pending`` rows wait, ``taken`` are with ``workers``, ``poison`` are set aside.
+
+    ``done``: rows that workers have stored; ``rate``: rows a second of late; ``eta``: when all will be done at it.
+    What was spent is that of today (UTC); a limit that is None is none.
+    """
+
+    collection: str
+    embedding: str
+    model: str
+    state: str
+    pending: int
+    taken: int
+    done: int
+    poison: int
+    workers: int
+    rate: float | None
+    eta: datetime.timedelta | None
+    paused_at: datetime.datetime | None
+    paused_by: str | None
+    reason: str | None
+    calls_a_second: float | None
+    rows_a_second: float | None
+    calls_today: int
+    calls_a_day: int | None
+    tokens_today: int
+    tokens_a_day: int | None
+    money_today: float
+    money_a_day: float | None
+    price: float | None
+
+
+_BackfillRow: TypeAlias = tuple[
+    str, str, str, str, int, int, int, int, int, float | None, datetime.timedelta | None, datetime.datetime | None,
+    str | None, str | None, float | None, float | None, int, int | None, int, int | None, float, float | None,
+    float | None,
+]  # fmt: skip
+
+
+def backfill_progress(collection: str, model: str | None = None, *, embedding: str = "default") -> Steps[Backfill]:
+    """How far the workers of a version are, and what they have spent today."""
+    rows = yield from _query(
+        "SELECT p.collection, p.embedding, p.model, p.state, p.pending, p.taken, p.done, p.poison, p.workers, p.rate, "
+        "p.eta, p.paused_at, p.paused_by, p.reason, p.calls_a_second, "
+        "p.rows_a_second, p.calls_today, p.calls_a_day, p.tokens_today, p.tokens_a_day, "
+        "p.money_today::float8, p.money_a_day::float8, p.price::float8 "
+        "FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim.backfill_progress AS p "
+        "ON (p.collection, p.model, p.embedding) = (t.collection, t.model, %(embedding)s)",
+        _checked({"collection": collection, "model": model, "embedding": embedding}),
+    )
+    return Backfill(*cast("_BackfillRow", rows[0]))
+
+
+def finish_batch(batch: int, failed: Mapping[str, str] | None = None) -> Steps[int]:
+    """Say that a batch of the SQL function ``next_batch`` is done; how many of its rows went back into the queue.
+
+    ``failed``: rows that cannot be embedded, by their keys, and why: they are set aside.
+    """
+    rows = yield from _query(
+        "SELECT pgsim.finish_batch(%(batch)s::bigint, %(failed)s::jsonb)",
+        _checked({"batch": str(whole_number("batch", batch)), "failed": json_text(failed)}),
+    )
     return cast("int", rows[0][0])
 
 
@@ -1356,6 +1603,109 @@ def advise(
     ]
 
 
+def recall_by_dims(
+    collection: str,
+    queries: Vectors | None = None,
+    *,
+    model: str | None = None,
+    embedding: str = "default",
+    dims: Sequence[int] | None = None,
+    k: int = 10,
+    keep: Sequence[int] = (10, 50, 200),
+    tolerance: float = 0.01,
+    sample: int = 10_000,
+    searches: int = 100,
+    seed: int = 0,
+) -> Steps[list[PrefixRecall]]:
+    """How much of the true top k the first dimensions find, on a sample of rows, and how many must be kept for it.
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them rows of the sample, held out of the others.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        dims: lengths to look at; by default the model's, or a sixth, a third, a half and the whole.
+        k: how many rows a search is for, 1 to 1,000.
+        keep: how many rows are kept by the prefix, to be ranked by the whole vector.
+        tolerance: the recall that may be lost, for ``smallest``.
+        sample: how many rows are compared, 100 to 1,000,000.
+        searches: how many rows are queries when none are given.
+        seed: the same one takes the same rows.
+    """
+    rows = yield from _rows(
+        "pgsim.recall_by_dims",
+        collection=collection,
+        queries=_queries(queries),
+        model=model,
+        embedding=embedding,
+        dims=None if dims is None else [whole_number("dims", length) for length in dims],
+        k=whole_number("k", k),
+        keep=[whole_number("keep", depth) for depth in keep],
+        tolerance=finite_number("tolerance", tolerance),
+        sample=whole_number("sample", sample),
+        searches=whole_number("searches", searches),
+        seed=whole_number("seed", seed),
+    )
+    return [PrefixRecall(*cast("tuple[int, int, float, int, int, int, bool, str | None]", row)) for row in rows]
+
+
+def compress_advice(
+    collection: str,
+    queries: Vectors | None = None,
+    *,
+    budget_bytes: int | None = None,
+    recall: float = 0.99,
+    model: str | None = None,
+    embedding: str = "default",
+    k: int = 10,
+    sample: int = 10_000,
+    searches: int = 100,
+    seed: int = 0,
+) -> Steps[list[Compression]]:
+    """Which vector index finds most in a budget of bytes, each built and searched on a sample of rows; best first.
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them rows of the sample, held out of the others.
+        budget_bytes: what the index may take for all rows; None tells all sizes.
+        recall: the share of the exact answer that it has to find.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        k: how many rows a search is for, 1 to 1,000.
+        sample: how many rows are copied, 100 to 1,000,000.
+        searches: how many rows are queries when none are given.
+        seed: the same one takes the same rows.
+    """
+    given = _checked(
+        {
+            "collection": collection,
+            "recall": finite_number("recall", recall),
+            "model": model,
+            "embedding": embedding,
+            "k": whole_number("k", k),
+            "queries": _queries(queries),
+            "sample": whole_number("sample", sample),
+            "searches": whole_number("searches", searches),
+            "seed": whole_number("seed", seed),
+        }
+    )
+    rows = yield from _query(
+        "SELECT * FROM pgsim.compress_advice(%(collection)s, %(budget)s::bigint, %(recall)s, %(model)s, %(embedding)s, "
+        "%(k)s, %(queries)s, %(sample)s, %(searches)s, %(seed)s)",
+        given | {"budget": _bytes(budget_bytes)},
+    )
+    return [
+        Compression(
+            *cast(
+                "tuple[int | None, str, int, str, bool, bool, float, int, float | None, float | None, int | None, "
+                "int | None, int, str | None, str]",
+                row,
+            )
+        )
+        for row in rows
+    ]
+
+
 def record_searches(
     collection: str,
     *,
@@ -1393,6 +1743,16 @@ def active_model(collection: str, *, model: str | None = None, embedding: str = 
     return Model(*cast("tuple[str, int, str, str]", rows[0]))
 
 
+def embedded_model(collection: str, *, model: str | None = None, embedding: str = "default") -> Steps[Model]:
+    """`active_model`, and of a derived one the model that it follows: what an embedder is asked for."""
+    rows = yield from _query(
+        "SELECT CASE WHEN t.follows IS NULL THEN t.model ELSE (pgsim._followed(t)).model END "
+        "FROM pgsim._target(%(collection)s::text, %(model)s::text, %(embedding)s::text) AS t",
+        _checked({"collection": collection, "model": model, "embedding": embedding}),
+    )
+    return (yield from active_model(collection, model=str(rows[0][0]), embedding=embedding))
+
+
 def pending(collection: str, model: str, *, embedding: str = "default") -> Steps[int]:
     """How many rows wait to be embedded."""
     rows = yield from _query(
@@ -1408,29 +1768,11 @@ def pending(collection: str, model: str, *, embedding: str = "default") -> Steps
     return int(cast("int", rows[0][0]))
 
 
-def embed_batch(
-    collection: str, embedder: Embedder, model: Model, *, embedding: str = "default", batch_size: int = 64
-) -> Steps[int]:
-    """Embed one batch of rows that wait; how many it stored, 0 when none is left. One transaction."""
-    rows = yield from _rows(
-        "pgsim.next_batch", collection=collection, model=model.name, embedding=embedding, size=batch_size
-    )
-    if not rows:
-        return 0
-    keys, texts, hashes = (list(column) for column in zip(*rows, strict=True))
-    documents = [model.document_prefix + cast("str", text) for text in texts]
-    vectors = yield from work(partial(checked_documents, embedder, documents, model.dim))
-    yield from _rows(
-        "pgsim.upsert",
-        collection=collection,
-        model=model.name,
-        keys=keys,
-        vectors=vectors_text(vectors),
-        embedding=embedding,
-        source_hashes=hashes,
-        skip_absent=True,
-    )
-    return len(rows)
+def begin_embedding(collection: str, model: str, *, embedding: str) -> Steps[int]:
+    """Queue all that has no vector, what was set aside too; how many rows wait."""
+    yield from retry_poison(collection, model, embedding=embedding)
+    yield from enqueue_missing(collection, model, embedding=embedding)
+    return (yield from pending(collection, model, embedding=embedding))
 
 
 def settle(collection: str, model: Model, *, embedding: str = "default") -> Steps[None]:

@@ -9,6 +9,7 @@ Methods bear the names and arguments of the SQL functions, and hold no logic of 
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from functools import update_wrapper
 from inspect import Parameter, signature
@@ -17,8 +18,11 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import psycopg
 from psycopg.rows import tuple_row
 
-from pgsim import calls, errors, ladders
+from pgsim import calls, errors, ladders, trials
+from pgsim.embedders.bounded import BoundedEmbedder
 from pgsim.steps import run, run_async
+from pgsim.versions.shell import carry_out, carry_out_async
+from pgsim.versions.worker import Worker, WorkerOptions, done
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-    from pgsim.embedders.protocol import Embedder
+    from pgsim.embedders.protocol import AsyncEmbedder, Embedder
     from pgsim.ladders import LadderReport
     from pgsim.steps import Row, Steps
     from pgsim.vectors import Vectors
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M", bound="Callable[..., object]")
+IDLE = psycopg.pq.TransactionStatus.IDLE
 
 
 def translate(error: psycopg.Error) -> errors.PgsimError | None:
@@ -95,6 +100,20 @@ def _async(body: Callable[P, Steps[T]]) -> Callable[Concatenate[AsyncDatabase, P
     return _described(method, body)
 
 
+def _sync_apart(body: Callable[P, Steps[T]]) -> Callable[Concatenate[Database, P], T]:
+    def method(self: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._run_apart(body(*args, **kwargs))
+
+    return _described(method, body)
+
+
+def _async_apart(body: Callable[P, Steps[T]]) -> Callable[Concatenate[AsyncDatabase, P], Awaitable[T]]:
+    async def method(self: AsyncDatabase, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run_apart(body(*args, **kwargs))
+
+    return _described(method, body)
+
+
 class Database:
     """A database with pgsim in it.
 
@@ -113,6 +132,7 @@ class Database:
     explain_search = _sync(calls.explain_search)
     search_versions = _sync(calls.search_versions)
     search_parents = _sync(calls.search_parents)
+    search_layers = _sync(calls.search_layers)
     fuse = _sync(calls.fuse)
     mmr = _sync(calls.mmr)
     rerank = _sync(calls.rerank)
@@ -128,6 +148,12 @@ class Database:
     create_index = _sync(calls.create_index)
     upsert = _sync(calls.upsert)
     enqueue_missing = _sync(calls.enqueue_missing)
+    pause_backfill = _sync(calls.pause_backfill)
+    resume_backfill = _sync(calls.resume_backfill)
+    limit_backfill = _sync(calls.limit_backfill)
+    retry_poison = _sync(calls.retry_poison)
+    backfill_progress = _sync(calls.backfill_progress)
+    finish_batch = _sync(calls.finish_batch)
     sync_privileges = _sync(calls.sync_privileges)
     create_fusion = _sync(calls.create_fusion)
     drop_fusion = _sync(calls.drop_fusion)
@@ -162,6 +188,10 @@ class Database:
     calibrate = _sync(calls.calibrate)
     health = _sync(calls.health)
     advise = _sync(calls.advise)
+    recall_by_dims = _sync(calls.recall_by_dims)
+    compress_advice = _sync(calls.compress_advice)
+    tune_index = _sync_apart(trials.tune_index)
+    tune_prefixes = _sync_apart(trials.tune_prefixes)
     record_searches = _sync(calls.record_searches)
     forget_searches = _sync(calls.forget_searches)
     check = _sync(calls.check)
@@ -171,33 +201,42 @@ class Database:
     def embed(
         self,
         collection: str,
-        embedder: Embedder,
+        embedder: Embedder | AsyncEmbedder,
         *,
         model: str | None = None,
         embedding: str = "default",
         batch_size: int = 64,
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
-        """Embed every row that waits, and those that have no vector; how many were stored.
+        """Embed every row that waits, those that have no vector, and those set aside before; how many were stored.
 
-        Each batch is a transaction of its own: what stops it, at any moment, loses one batch of work and no row.
+        It is a worker that ends when nothing is left: no transaction is open while the embedder works, and what stops
+        it, at any moment, loses one batch of work and no row.
 
         Args:
             progress: called after each batch with the rows done and the rows there were to do.
+
+        Raises:
+            EmbedderError: the embedder failed. Rows that alone are to blame are set aside, and the others embedded.
+            WrongState: the backfill is paused, or its budget used up.
         """
-        of = self.active_model(collection, model=model, embedding=embedding)
-        self._run(calls.check_width(embedder, of))
-        self._run(calls.recognise(embedder, of))
-        self.enqueue_missing(collection, of.name, embedding=embedding)
-        total, done = self.pending(collection, of.name, embedding=embedding), 0
-        while stored := self._run(
-            calls.embed_batch(collection, embedder, of, embedding=embedding, batch_size=batch_size)
-        ):
-            done += stored
-            if progress:
-                progress(done, max(total, done))
-        self._run(calls.settle(collection, of, embedding=embedding))
-        return done
+        of = self._run(calls.embedded_model(collection, model=model, embedding=embedding))
+        with self.connection() as connection, BoundedEmbedder(embedder) as bounded:
+            own = Database(connection)
+            own._run(calls.check_width(bounded, of))
+            own._run(calls.recognise(bounded, of))
+            total = own._run(calls.begin_embedding(collection, of.name, embedding=embedding))
+            worker = Worker(
+                collection,
+                of,
+                embedding,
+                bounded,
+                WorkerOptions(batch_rows=batch_size, name="embed"),
+                progress=progress and (lambda tally: progress(tally.stored, max(total, tally.stored))),
+            )
+            stored = done(carry_out(own._run, worker.run()), collection)
+            own._run(calls.settle(collection, of, embedding=embedding))
+            return stored
 
     def fill_version(
         self,
@@ -320,6 +359,22 @@ class Database:
         ):
             return run(cursor, steps)
 
+    def _run_apart(self, steps: Steps[T]) -> T:
+        """Each statement in a transaction of its own where the connection is in autocommit, so that no lock is held."""
+        with translated(), self.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            if not connection.autocommit or connection.info.transaction_status != IDLE:
+                with connection.transaction():
+                    return run(cursor, steps)
+            try:
+                return run(cursor, steps)
+            except BaseException:
+                if connection.info.transaction_status == IDLE:
+                    with connection.transaction():
+                        # It may have been a timeout that ended the trial.
+                        cursor.execute("SET LOCAL statement_timeout = 0")
+                        cursor.execute(trials.END)
+                raise
+
 
 class AsyncDatabase:
     """`Database`, its methods to be awaited. An embedder's calls run in a thread."""
@@ -334,6 +389,7 @@ class AsyncDatabase:
     explain_search = _async(calls.explain_search)
     search_versions = _async(calls.search_versions)
     search_parents = _async(calls.search_parents)
+    search_layers = _async(calls.search_layers)
     fuse = _async(calls.fuse)
     mmr = _async(calls.mmr)
     rerank = _async(calls.rerank)
@@ -349,6 +405,12 @@ class AsyncDatabase:
     create_index = _async(calls.create_index)
     upsert = _async(calls.upsert)
     enqueue_missing = _async(calls.enqueue_missing)
+    pause_backfill = _async(calls.pause_backfill)
+    resume_backfill = _async(calls.resume_backfill)
+    limit_backfill = _async(calls.limit_backfill)
+    retry_poison = _async(calls.retry_poison)
+    backfill_progress = _async(calls.backfill_progress)
+    finish_batch = _async(calls.finish_batch)
     sync_privileges = _async(calls.sync_privileges)
     create_fusion = _async(calls.create_fusion)
     drop_fusion = _async(calls.drop_fusion)
@@ -383,6 +445,10 @@ class AsyncDatabase:
     calibrate = _async(calls.calibrate)
     health = _async(calls.health)
     advise = _async(calls.advise)
+    recall_by_dims = _async(calls.recall_by_dims)
+    compress_advice = _async(calls.compress_advice)
+    tune_index = _async_apart(trials.tune_index)
+    tune_prefixes = _async_apart(trials.tune_prefixes)
     record_searches = _async(calls.record_searches)
     forget_searches = _async(calls.forget_searches)
     check = _async(calls.check)
@@ -392,7 +458,7 @@ class AsyncDatabase:
     async def embed(
         self,
         collection: str,
-        embedder: Embedder,
+        embedder: Embedder | AsyncEmbedder,
         *,
         model: str | None = None,
         embedding: str = "default",
@@ -400,19 +466,24 @@ class AsyncDatabase:
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """`Database.embed`."""
-        of = await self.active_model(collection, model=model, embedding=embedding)
-        await self._run(calls.check_width(embedder, of))
-        await self._run(calls.recognise(embedder, of))
-        await self.enqueue_missing(collection, of.name, embedding=embedding)
-        total, done = await self.pending(collection, of.name, embedding=embedding), 0
-        while stored := await self._run(
-            calls.embed_batch(collection, embedder, of, embedding=embedding, batch_size=batch_size)
-        ):
-            done += stored
-            if progress:
-                progress(done, max(total, done))
-        await self._run(calls.settle(collection, of, embedding=embedding))
-        return done
+        of = await self._run(calls.embedded_model(collection, model=model, embedding=embedding))
+        async with self.connection() as connection:
+            own = AsyncDatabase(connection)
+            bounded = BoundedEmbedder(embedder, loop=asyncio.get_running_loop())
+            await own._run(calls.check_width(bounded, of))
+            await own._run(calls.recognise(bounded, of))
+            total = await own._run(calls.begin_embedding(collection, of.name, embedding=embedding))
+            worker = Worker(
+                collection,
+                of,
+                embedding,
+                bounded,
+                WorkerOptions(batch_rows=batch_size, name="embed"),
+                progress=progress and (lambda tally: progress(tally.stored, max(total, tally.stored))),
+            )
+            stored = done(await carry_out_async(own._run, worker.run()), collection)
+            await own._run(calls.settle(collection, of, embedding=embedding))
+            return stored
 
     async def fill_version(
         self,
@@ -513,3 +584,19 @@ class AsyncDatabase:
                 connection.cursor(row_factory=tuple_row) as cursor,
             ):
                 return await run_async(cursor, steps)
+
+    async def _run_apart(self, steps: Steps[T]) -> T:
+        """`Database._run_apart`."""
+        with translated():
+            async with self.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+                if not connection.autocommit or connection.info.transaction_status != IDLE:
+                    async with connection.transaction():
+                        return await run_async(cursor, steps)
+                try:
+                    return await run_async(cursor, steps)
+                except BaseException:
+                    if connection.info.transaction_status == IDLE:
+                        async with connection.transaction():
+                            await cursor.execute("SET LOCAL statement_timeout = 0")
+                            await cursor.execute(trials.END)
+                    raise

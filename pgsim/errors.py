@@ -147,6 +147,10 @@ class WeakPrefix(PgsimError, sqlstate="PS050"):
     """A prefix was measured to find too few of the nearest rows, of a model that does not declare it."""
 
 
+class ForeignLayer(PgsimError, sqlstate="PS051"):
+    """A model is no layer of the other, so vectors of the one say nothing of the other's."""
+
+
 class EmbedderError(PgsimError, sqlstate="PS040"):
     """An embedder failed, or gave the wrong number, width or kind of vectors."""
 
@@ -173,6 +177,18 @@ class NotReady(PgsimError, sqlstate="PS043"):
 
 class ModelChanged(PgsimError, sqlstate="PS044"):
     """An embedder does not give the vectors by which its model is known."""
+
+
+class UnknownBatch(PgsimError, sqlstate="PS045"):
+    """The batch is not with a worker any more: it was finished, or its lease ended."""
+
+
+class BudgetTooSmall(PgsimError, sqlstate="PS046"):
+    """One call of an embedder is more than the budget of a whole day."""
+
+
+class NothingRecorded(PgsimError, sqlstate="PS047"):
+    """What was asked for is known from recorded searches alone, and there are none."""
 
 
 def class_for(sqlstate: str | None) -> type[PgsimError] | None:

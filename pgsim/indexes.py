@@ -1,4 +1,4 @@
-"""Vector indexes built CONCURRENTLY: while the table is read and written."""
+"""Indexes of vectors and texts built CONCURRENTLY: while the table is read and written."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from psycopg import sql
 from pgsim.database import translated
 from pgsim.errors import WrongState
 from pgsim.json_values import json_text
+from pgsim.options import finite_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,11 +65,18 @@ FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim._in
 _FINISH_INVERTED = """
 SELECT pgsim._finish_inverted(t, %(id)s)::text FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t
 """
+_BEGIN_TEXT = """
+SELECT pgsim._begin_text(%(collection)s, %(text_config)s::regconfig, %(weights)s::jsonb, %(k1)s::float8, %(b)s::float8,
+                         %(backend)s)::oid
+"""
 _RELATION = """
 SELECT n.nspname, c.relname, c.relkind = 'p',
        ARRAY(SELECT i.inhrelid::oid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid ORDER BY 1)
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = %s
 """
+
+# So few that whoever writes one of them does not wait longer than for any other row that somebody has just changed.
+_TEXTS_AT_ONCE = 200
 
 
 def create_index_concurrently(
@@ -97,11 +105,7 @@ def create_index_concurrently(
         WrongState: the connection is inside a transaction, or not in autocommit mode.
         PgsimError: as the SQL function create_index.
     """
-    if not connection.autocommit or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-        raise WrongState(
-            "an index cannot be built CONCURRENTLY inside a transaction",
-            hint="Use a connection with autocommit=True, or Database.create_index, which makes writers wait.",
-        )
+    _require_autocommit(connection, "Database.create_index, which makes writers wait")
     arguments: dict[str, object] = {
         "collection": collection,
         "model": model,
@@ -127,6 +131,78 @@ def create_index_concurrently(
         except BaseException:
             _drop_codes(cursor, codes)
             raise
+
+
+def enable_text_concurrently(
+    connection: psycopg.Connection[Row],
+    collection: str,
+    *,
+    text_config: str | None = None,
+    weights: Mapping[str, float] | None = None,
+    k1: float = 1.2,
+    b: float = 0.75,
+    backend: str = "pgsim",
+) -> None:
+    """Make a text index as `Database.enable_text` does, in several transactions, none of which holds writers for long.
+
+    It waits less than deadlock_timeout for a lock on the table, so that a long transaction of somebody else's does not
+    stop all others behind it, and tries again; what has been filled is kept meanwhile. Searches by text say that the
+    index is being made until it is whole. When a step fails, what was made is dropped. With another extension's
+    backend it is `Database.enable_text`.
+
+    Args:
+        connection: one in autocommit mode, outside a transaction.
+
+    Raises:
+        WrongState: the connection is inside a transaction, or not in autocommit mode.
+        PgsimError: as the SQL function enable_text.
+    """
+    _require_autocommit(connection, "Database.enable_text, which makes writers wait until the transaction ends")
+    arguments: dict[str, object] = {
+        "collection": collection,
+        "text_config": text_config,
+        "weights": json_text(weights),
+        "k1": finite_number("k1", k1),
+        "b": finite_number("b", b),
+        "backend": backend,
+    }
+    with translated(), connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+        made = {"documents": _value(cursor, _BEGIN_TEXT, arguments)}
+        if made["documents"] is None:
+            return
+        try:
+            _giving_way(cursor, partial(cursor.execute, "SELECT pgsim._watch_text(%(documents)s::oid)", made))
+            keys = _value(cursor, "SELECT pgsim._changed_texts(%(documents)s::oid)", made)
+            changed = keys if isinstance(keys, list) else []
+            for first in range(0, len(changed), _TEXTS_AT_ONCE):
+                some = made | {"keys": changed[first : first + _TEXTS_AT_ONCE]}
+                repair = "SELECT pgsim._repair_text(%(documents)s::oid, %(keys)s::text[])"
+                _giving_way(cursor, partial(cursor.execute, repair, some))
+            cursor.execute("SELECT pgsim._finish_text(%(documents)s::oid)", made)
+        except BaseException:
+            _drop_text(cursor, made)
+            raise
+
+
+def _require_autocommit(connection: psycopg.Connection[Row], otherwise: str) -> None:
+    if not connection.autocommit or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        raise WrongState(
+            "an index cannot be built CONCURRENTLY inside a transaction",
+            hint=f"Use a connection with autocommit=True, or {otherwise}.",
+        )
+
+
+def _drop_text(cursor: psycopg.Cursor[Row], made: dict[str, object]) -> None:
+    if cursor.connection.closed:
+        return
+    with cursor.connection.transaction():
+        # It may have been a timeout that ended the build.
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(
+            "SELECT pgsim.disable_text(c.name) FROM pgsim._collection AS c "
+            "JOIN pgsim._text AS x ON x.collection_id = c.id WHERE x.documents = %(documents)s::oid",
+            made,
+        )
 
 
 def _build_index(cursor: psycopg.Cursor[Row], statement: Row, arguments: dict[str, object]) -> str:

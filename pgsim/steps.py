@@ -34,18 +34,31 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """Rows on their way in: ``COPY ... FROM STDIN``, and the data in the format that it names."""
+
+    text: str
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Work(Generic[T]):
     """A call that may take its time, such as an embedder's; async runs it in a thread."""
 
     call: Callable[[], T]
 
 
-Steps: TypeAlias = Generator[Statement | Work[object], object, T]
+Steps: TypeAlias = Generator[Statement | Copy | Work[object], object, T]
 
 
 def query(text: str, parameters: dict[str, object] | None = None) -> Steps[list[Row]]:
     """Execute a statement; its rows."""
     return cast("list[Row]", (yield Statement(text, parameters)))
+
+
+def copy(text: str, data: bytes) -> Steps[None]:
+    """Copy rows in."""
+    yield Copy(text, data)
 
 
 def work(call: Callable[[], T]) -> Steps[T]:
@@ -61,6 +74,10 @@ def run(cursor: psycopg.Cursor[Row], steps: Steps[T], *, prepare: bool | None = 
             try:
                 if isinstance(step, Work):
                     result = step.call()
+                elif isinstance(step, Copy):
+                    with cursor.copy(step.text.encode()) as copying:
+                        copying.write(step.data)
+                    result = None
                 else:
                     cursor.execute(*step.arguments(), prepare=prepare)
                     result = cursor.fetchall() if cursor.description else []
@@ -80,6 +97,10 @@ async def run_async(cursor: psycopg.AsyncCursor[Row], steps: Steps[T], *, prepar
             try:
                 if isinstance(step, Work):
                     result = await asyncio.to_thread(step.call)
+                elif isinstance(step, Copy):
+                    async with cursor.copy(step.text.encode()) as copying:
+                        await copying.write(step.data)
+                    result = None
                 else:
                     await cursor.execute(*step.arguments(), prepare=prepare)
                     result = await cursor.fetchall() if cursor.description else []

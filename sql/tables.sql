@@ -243,7 +243,8 @@ CREATE TABLE pgsim._search_log (
     returned int NOT NULL,
     seconds float8 NOT NULL,
     exact_seconds float8,
-    recall float8
+    recall float8,
+    keys text[]
 );
 CREATE INDEX _search_log_collection ON pgsim._search_log (collection_id, at);
 COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_searches asks for: their shapes, times and, of those audited, their recall.';
@@ -254,13 +255,77 @@ CREATE TABLE pgsim._queue (
     version_id int NOT NULL,
     operation text NOT NULL CHECK (operation IN ('upsert', 'delete')),
     keys text[] NOT NULL,
+    -- Workers take entries by place, then id: changes (0) before rows that never had a vector (1), which come in the order asked for.
+    place smallint NOT NULL DEFAULT 0,
     queued_at timestamptz NOT NULL DEFAULT now()
 );
 -- Compressing the keys would cost a bulk insert as much as collecting them.
 ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
-CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
+CREATE INDEX _queue_version ON pgsim._queue (version_id, place, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- What the workers of a version share, on whatever machine: whether they may go on, how fast, and for how much. price: of 1000 tokens.
+-- next_at: when the next call may begin. done: rows stored by workers that have left.
+CREATE TABLE pgsim._backfill (
+    version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
+    paused_at timestamptz,
+    paused_by text,
+    reason text,
+    calls_a_second float8,
+    rows_a_second float8,
+    calls_a_day bigint,
+    tokens_a_day bigint,
+    money_a_day numeric,
+    price numeric,
+    next_at timestamptz NOT NULL DEFAULT '-infinity',
+    done bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE pgsim._backfill IS 'What the workers of a version obey: pause, rate and budget.';
+
+CREATE TABLE pgsim._spending (
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    day date NOT NULL,
+    calls bigint NOT NULL,
+    tokens bigint NOT NULL,
+    money numeric NOT NULL,
+    PRIMARY KEY (version_id, day)
+);
+COMMENT ON TABLE pgsim._spending IS 'What embedders were asked for on a day (UTC): noted before each call, so that no crash makes a budget larger.';
+
+-- A worker holds the session's advisory lock (the oid of this table, id) while it lives. Whoever gets that lock knows that it does not.
+CREATE TABLE pgsim._worker (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    name text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    stored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done bigint NOT NULL DEFAULT 0,
+    rate float8
+);
+COMMENT ON TABLE pgsim._worker IS 'Workers that embed rows of a version, what they have stored, and how many rows a second of late.';
+
+-- No transaction is open while an embedder works: what it works on stands here, and goes back into the queue when its worker is gone or takes too long.
+CREATE TABLE pgsim._batch (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    worker_id int,
+    keys text[] NOT NULL,
+    hashes bytea[] NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX _batch_version ON pgsim._batch (version_id);
+COMMENT ON TABLE pgsim._batch IS 'Rows that are with a worker, and the hashes of the texts that it was given.';
+
+CREATE TABLE pgsim._poison (
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    key text NOT NULL,
+    source_hash bytea NOT NULL,
+    error text NOT NULL,
+    set_aside_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (version_id, key)
+);
+COMMENT ON TABLE pgsim._poison IS 'Rows whose text an embedder could not embed, and what it said. They wait until the text changes, or pgsim.retry_poison.';
 
 -- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts. So are the functions, which name the
 -- base table as it was called then.
@@ -278,6 +343,11 @@ CREATE TABLE pgsim._text (
     k1 float8 NOT NULL,
     b float8 NOT NULL,
     complete boolean NOT NULL DEFAULT true,
+    -- False while rows that changed during the filling are still to be read again. Those are of transactions since filled_from, but for some of which the
+    -- filling saw all.
+    built boolean NOT NULL DEFAULT true,
+    filled_from xid8,
+    filled_with xid[],
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
@@ -418,7 +488,8 @@ CREATE TYPE pgsim._funnel_choice AS (
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
 -- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
--- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many candidates it ranks.
+-- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many
+-- candidates it ranks; shallow, the version of a shallow layer that gives them, for shallow_query.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -448,6 +519,8 @@ CREATE TYPE pgsim._search_plan AS (
     ladder int[],
     keep int,
     covering boolean,
+    shallow pgsim._target,
+    shallow_query vector,
     index_name text,
     element text,
     method text,
@@ -543,19 +616,45 @@ COMMENT ON VIEW pgsim.fusions IS 'Fusions that searches name, and the report of 
 
 CREATE VIEW pgsim.backfill_progress AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, v.state,
-       coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest
+       coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest,
+       coalesce(t.taken, 0) AS taken, (coalesce(f.done, 0) + coalesce(w.done, 0))::bigint AS done,
+       (SELECT count(*) FROM pgsim._poison AS p WHERE p.version_id = v.id) AS poison,
+       coalesce(w.workers, 0) AS workers, w.rate,
+       make_interval(secs => (coalesce(q.upserts, 0) + coalesce(t.taken, 0)) / nullif(w.rate, 0)) AS eta,
+       f.paused_at, f.paused_by, f.reason, f.calls_a_second, f.rows_a_second,
+       coalesce(s.calls, 0) AS calls_today, f.calls_a_day, coalesce(s.tokens, 0) AS tokens_today, f.tokens_a_day,
+       coalesce(s.money, 0) AS money_today, f.money_a_day, f.price
 FROM pgsim._version AS v
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id
 JOIN pgsim._collection AS c ON c.id = e.collection_id
+LEFT JOIN pgsim._backfill AS f ON f.version_id = v.id
+LEFT JOIN pgsim._spending AS s ON s.version_id = v.id AND s.day = (now() AT TIME ZONE 'UTC')::date
 LEFT JOIN LATERAL (
     SELECT sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'upsert') AS upserts,
            sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'delete') AS deletes,
            min(q.queued_at) AS oldest
     FROM pgsim._queue AS q
     WHERE q.version_id = v.id
-) AS q ON true;
-COMMENT ON VIEW pgsim.backfill_progress IS 'Rows of each version that wait for a vector. A row changed twice before it is embedded counts twice.';
+) AS q ON true
+LEFT JOIN LATERAL (SELECT sum(cardinality(b.keys)) AS taken FROM pgsim._batch AS b WHERE b.version_id = v.id) AS t ON true
+LEFT JOIN LATERAL (
+    SELECT sum(k.done) AS done, count(*) FILTER (WHERE l.pid IS NOT NULL) AS workers, sum(k.rate) FILTER (WHERE l.pid IS NOT NULL) AS rate
+    FROM pgsim._worker AS k
+    LEFT JOIN pg_locks AS l ON l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = 'pgsim._worker'::regclass AND l.objid = k.id::oid
+        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) AND l.mode = 'ExclusiveLock'
+    WHERE k.version_id = v.id
+) AS w ON true;
+COMMENT ON VIEW pgsim.backfill_progress IS 'Rows of each version that wait for a vector, are with a worker, were stored by workers, or set aside; how many workers live, how fast they are, and what they spent today (UTC). A row changed twice before it is embedded counts twice.';
+
+CREATE VIEW pgsim.poison_rows AS
+SELECT c.name AS collection, e.name AS embedding, m.name AS model, p.key, p.error, p.set_aside_at
+FROM pgsim._poison AS p
+JOIN pgsim._version AS v ON v.id = p.version_id
+JOIN pgsim._model AS m ON m.id = v.model_id
+JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id;
+COMMENT ON VIEW pgsim.poison_rows IS 'Rows that an embedder could not embed, and what it said. It shows keys, so only the owner of pgsim reads it.';
 
 CREATE VIEW pgsim.recall_audit AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, l.shape, count(*) AS searches,

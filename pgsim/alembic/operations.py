@@ -13,11 +13,11 @@ from alembic.operations import MigrateOperation, Operations
 from pgsim import install, release
 from pgsim.alembic import script
 from pgsim.errors import InvalidArgument
-from pgsim.indexes import create_index_concurrently
+from pgsim.indexes import create_index_concurrently, enable_text_concurrently
 from pgsim.json_values import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _CASTS = {
     "relation": "regclass",
@@ -108,33 +108,6 @@ class CallFunction(MigrateOperation):
     def drop_collection(cls, operations: Operations, name: str) -> None:
         """Forget a collection, with its versions and their vectors: ``pgsim.drop_collection``."""
         operations.invoke(cls("drop_collection", {"name": name}))
-
-    @classmethod
-    def enable_text(
-        cls,
-        operations: Operations,
-        collection: str,
-        *,
-        text_config: str | None = None,
-        weights: Mapping[str, float] | None = None,
-        k1: float | None = None,
-        b: float | None = None,
-        backend: str | None = None,
-    ) -> None:
-        """Make a text index of a collection; writers wait until the revision commits: ``pgsim.enable_text``."""
-        operations.invoke(
-            cls(
-                "enable_text",
-                {
-                    "collection": collection,
-                    "text_config": text_config,
-                    "weights": weights,
-                    "k1": k1,
-                    "b": b,
-                    "backend": backend,
-                },
-            )
-        )
 
     @classmethod
     def disable_text(cls, operations: Operations, collection: str) -> None:
@@ -324,6 +297,47 @@ class CallFunction(MigrateOperation):
         operations.invoke(cls("drop_index", {"index": index}))
 
 
+class EnableText(MigrateOperation):
+    """Make a text index."""
+
+    def __init__(self, arguments: Mapping[str, object], concurrently: bool) -> None:
+        self.arguments = arguments
+        self.concurrently = concurrently
+
+    @classmethod
+    def enable_text(
+        cls,
+        operations: Operations,
+        collection: str,
+        *,
+        text_config: str | None = None,
+        weights: Mapping[str, float] | None = None,
+        k1: float | None = None,
+        b: float | None = None,
+        backend: str | None = None,
+        concurrently: bool = True,
+    ) -> None:
+        """Make a text index of a collection: ``pgsim.enable_text``.
+
+        It is made in steps between which writers go on, which commits the revision so far and needs a connection of
+        psycopg. With ``concurrently=False``, and with ``--sql``, it is made within the transaction, and writers wait
+        from its last part on until the revision commits.
+        """
+        operations.invoke(
+            cls(
+                {
+                    "collection": collection,
+                    "text_config": text_config,
+                    "weights": weights,
+                    "k1": k1,
+                    "b": b,
+                    "backend": backend,
+                },
+                concurrently,
+            )
+        )
+
+
 class DropSimilarityCodes(MigrateOperation):
     """Drop the codes of a version."""
 
@@ -463,11 +477,21 @@ def _uninstall(operations: Operations, operation: UninstallOperation) -> None:
 
 
 def _create_similarity_index(operations: Operations, operation: CreateSimilarityIndex) -> None:
+    _build(operations, "create_index", create_index_concurrently, operation.arguments, operation.concurrently)
+
+
+def _enable_text(operations: Operations, operation: EnableText) -> None:
+    _build(operations, "enable_text", enable_text_concurrently, operation.arguments, operation.concurrently)
+
+
+def _build(
+    operations: Operations, function: str, build: Callable[..., object], arguments: Mapping[str, object], steps: bool
+) -> None:
     context = operations.get_context()
-    if context.as_sql or not operation.concurrently:
-        script.emit(operations, call_text("create_index", operation.arguments))
+    if context.as_sql or not steps:
+        script.emit(operations, call_text(function, arguments))
         return
-    given: dict[str, Any] = {name: value for name, value in operation.arguments.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in arguments.items() if value is not None}
     with context.autocommit_block():
         connection = operations.get_bind().connection.driver_connection
         if not isinstance(connection, psycopg.Connection):
@@ -475,13 +499,12 @@ def _create_similarity_index(operations: Operations, operation: CreateSimilarity
                 "an index is built CONCURRENTLY over a connection of psycopg",
                 hint="Use a URL postgresql+psycopg://..., or pass concurrently=False, which makes writers wait.",
             )
-        create_index_concurrently(connection, **given)
+        build(connection, **given)
 
 
 _CALLS = (
     "create_collection",
     "drop_collection",
-    "enable_text",
     "disable_text",
     "create_model",
     "drop_model",
@@ -509,12 +532,14 @@ def register() -> None:
     Operations.register_operation("pgsim_uninstall")(UninstallOperation)
     Operations.register_operation("create_similarity_index")(CreateSimilarityIndex)
     Operations.register_operation("drop_similarity_codes")(DropSimilarityCodes)
+    Operations.register_operation("enable_text")(EnableText)
     Operations.implementation_for(CallFunction)(_call)
     Operations.implementation_for(DropSimilarityCodes)(_drop_similarity_codes)
     Operations.implementation_for(InstallOperation)(_install)
     Operations.implementation_for(UpgradeOperation)(_upgrade)
     Operations.implementation_for(UninstallOperation)(_uninstall)
     Operations.implementation_for(CreateSimilarityIndex)(_create_similarity_index)
+    Operations.implementation_for(EnableText)(_enable_text)
 
 
 def setup(_plugin: object) -> None:

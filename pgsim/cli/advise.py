@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path  # noqa: TC003 -- typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, cast
 
 import psycopg
@@ -11,7 +12,10 @@ import typer
 from rich.markup import escape
 
 from pgsim.cli.connection import Dsn, opened
+from pgsim.cli.quality import Queries, read_vectors
 from pgsim.cli.screen import errors, output, table
+from pgsim.cli.sizes import read_bytes, show_bytes
+from pgsim.cli.tune import show_trials, trial_bar
 from pgsim.database import translated
 from pgsim.errors import InvalidArgument, PgsimError
 from pgsim.indexes import create_index_concurrently
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
     from pgsim.calls import Advice
     from pgsim.steps import Row
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _LEFT = """
 SELECT x.indexrelid::pg_catalog.regclass::text FROM pg_catalog.pg_index AS x
 WHERE x.indexrelid = pg_catalog.to_regclass(%s) AND NOT x.indisvalid
@@ -33,12 +36,37 @@ def advise(
     collection: str,
     budget: Annotated[str | None, typer.Option(help="Bytes that it may take: 500MB, 2GB.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Build what is advised.")] = False,
+    memory: Annotated[
+        str | None, typer.Option(help="Say which vector index finds most in so many bytes: 200MB.", show_default=False)
+    ] = None,
+    recall: Annotated[
+        float | None, typer.Option(help="With --memory: the recall it has to reach, 0.5 to 1; by default 0.99.")
+    ] = None,
+    queries: Queries = None,
     model: Annotated[str | None, typer.Option(help="By default the active version's.")] = None,
     embedding: str = "default",
     dsn: Dsn = None,
 ) -> None:
-    """Say which indexes and statistics would make the recorded searches faster, by how much, for how many bytes."""
-    size = None if budget is None else _bytes(budget)
+    """Say which indexes and statistics would make the recorded searches faster, by how much, for how many bytes.
+
+    With --memory: which kind of vector index is best in a budget, of those built and searched on a copy of some rows.
+    """
+    if memory is not None:
+        if budget is not None or apply:
+            raise InvalidArgument(
+                "--memory is given with --budget or --apply",
+                hint="`pgsim tune COLLECTION --budget SIZE --apply` builds the best index that fits.",
+            )
+        _compress(
+            dsn, collection, read_bytes("--memory", memory), recall or 0.99, queries, model=model, embedding=embedding
+        )
+        return
+    if queries is not None or recall is not None:
+        raise InvalidArgument(
+            "--queries or --recall is given without --memory",
+            hint="Advice goes by the searches recorded: pgsim.record_searches.",
+        )
+    size = None if budget is None else read_bytes("--budget", budget)
     with opened(dsn) as database, database.connection() as connection:
         with output.status(f"Planning the searches of {escape(collection)} ..."):
             advice = database.advise(collection, budget=size, model=model, embedding=embedding)
@@ -57,6 +85,44 @@ def advise(
                 output.print(f"  {escape(_readable(each.statement))};", highlight=False, soft_wrap=True)
         if apply and not _applied(connection, collection, [each for each in advice if each.statement]):
             raise typer.Exit(1)
+
+
+def _compress(
+    dsn: str | None,
+    collection: str,
+    memory: int,
+    recall: float,
+    queries: Path | None,
+    *,
+    model: str | None,
+    embedding: str,
+) -> None:
+    vectors = read_vectors(queries)
+    with opened(dsn) as database, trial_bar(collection) as show:
+        report = database.tune_index(
+            collection,
+            vectors,
+            recall=recall,
+            model=model,
+            embedding=embedding,
+            rotated=None,
+            sample=10_000,
+            progress=show,
+        )
+    show_trials(report)
+    fitting = [each for each in report.settings if each.total_bytes <= memory]
+    reaching = [each for each in fitting if each.reaches(recall)]
+    if not fitting:
+        output.print(f"None fits {show_bytes(memory)}.")
+        return
+    best = (
+        min(reaching, key=lambda each: each.seconds) if reaching else max(fitting, key=lambda each: each.recall.value)
+    )
+    output.print(
+        f"Best in {show_bytes(memory)}: {best.name}, {show_bytes(best.total_bytes)}, recall {best.recall.value:.4f}, "
+        f"{1e3 * best.seconds:.2f} ms, {best.keep} rows kept.",
+        highlight=False,
+    )
 
 
 def _applied(connection: psycopg.Connection[Row], collection: str, advice: list[Advice]) -> bool:
@@ -119,7 +185,7 @@ def _line(advice: Advice) -> list[object]:
         _milliseconds(advice.seconds_before),
         _milliseconds(advice.seconds_after),
         f"{advice.gain:.3g}" if advice.gain else "",
-        _size(advice.bytes) if advice.bytes else "",
+        show_bytes(advice.bytes) if advice.bytes else "",
         "" if advice.build_seconds is None else _duration(advice.build_seconds),
     ]
 
@@ -130,21 +196,6 @@ def _milliseconds(seconds: float | None) -> str:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def _size(number: float) -> str:
-    unit = 0
-    while number >= 1000 and unit < len(_UNITS) - 1:
-        number, unit = number / 1024, unit + 1
-    return f"{number:.3g} {_UNITS[unit]}"
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(bytes|b|k|kb|m|mb|g|gb|t|tb)?", text.strip().lower(), re.ASCII)
-    size = int(float(match[1]) * 1024 ** "bkmgt".index((match[2] or "b")[0])) if match else 0
-    if not 0 < size < 2**63:
-        raise InvalidArgument(f"--budget {text!r} is not a size", hint="For instance: --budget 500MB, or 2GB.")
-    return size
 
 
 def _readable(text: str) -> str:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from pgsim import __version__
-from pgsim.cli import advise, indexes, install, ladder, quality, source, text, tune, versions, work
+from pgsim.cli import advise, backfill, indexes, install, ladder, quality, source, text, tune, versions, work
 from pgsim.cli.screen import errors
 from pgsim.errors import PgsimError
 
@@ -35,6 +35,7 @@ _COMMANDS: list[Callable[..., None]] = [
     install.check,
     work.search,
     work.embed,
+    backfill.backfill,
     quality.calibrate,
     quality.recall,
     quality.health,

@@ -46,7 +46,7 @@ def calibrate(
     dsn: Dsn = None,
 ) -> None:
     """Measure what searches cost and find here, so that each takes the cheapest plan at the recall asked for."""
-    vectors = _vectors(queries)
+    vectors = read_vectors(queries)
     with opened(dsn) as database, progress() as bars:
         bar = bars.add_task(f"Calibrating {escape(collection)}", total=None)
         told = database.calibrate(
@@ -79,7 +79,7 @@ def recall(
     dsn: Dsn = None,
 ) -> None:
     """Measure the recall that searches get: each is run beside the exact one."""
-    vectors, conditions = _vectors(queries), parse_filter(filter)
+    vectors, conditions = read_vectors(queries), parse_filter(filter)
     with opened(dsn) as database, output.status(f"Searching {escape(collection)} ..."):
         got = database.recall(
             collection,
@@ -125,7 +125,12 @@ def health(
     )
 
 
-def _vectors(path: Path | None) -> NDArray[np.float32] | None:
+def read_vectors(path: Path | None) -> NDArray[np.float32] | None:
+    """The array of a .npy file.
+
+    Raises:
+        InvalidArgument: it cannot be read as one.
+    """
     if path is None:
         return None
     try:

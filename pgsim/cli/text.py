@@ -10,6 +10,7 @@ from rich.markup import escape
 from pgsim.cli.connection import Dsn, opened
 from pgsim.cli.screen import output
 from pgsim.cli.weights import parse_weights
+from pgsim.indexes import enable_text_concurrently
 
 if TYPE_CHECKING:
     from pgsim.calls import TextStatistics
@@ -31,11 +32,13 @@ def enable(
         str, typer.Option(help="Who keeps it: pgsim, or pg_textsearch where that extension is installed.")
     ] = "pgsim",
 ) -> None:
-    """Make a text index; writers of the table wait meanwhile."""
+    """Make a text index, while the table is read and written."""
     weights = parse_weights(weight)
     with opened(dsn) as database:
-        with output.status(f"Reading the texts of {escape(collection)} ..."):
-            database.enable_text(collection, text_config=config, weights=weights, k1=k1, b=b, backend=backend)
+        with output.status(f"Reading the texts of {escape(collection)} ..."), database.connection() as connection:
+            enable_text_concurrently(
+                connection, collection, text_config=config, weights=weights, k1=k1, b=b, backend=backend
+            )
         told = database.text_statistics(collection)
     counted = "" if told.rows is None else f"{told.rows} rows, {told.words} words, "
     output.print(f"{counted}{_megabytes(told)}.", highlight=False)

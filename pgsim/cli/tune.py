@@ -2,28 +2,336 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from pathlib import Path  # noqa: TC003 -- typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from pgsim.calls import Query
 from pgsim.cli.connection import Dsn, opened
+from pgsim.cli.quality import Queries, read_vectors
 from pgsim.cli.screen import output, progress, table
+from pgsim.cli.sizes import read_bytes, show_bytes
 from pgsim.cli.work import EmbedderSpec, embedder_of
+from pgsim.database import translated
 from pgsim.errors import InvalidArgument
+from pgsim.evaluation.picture import check_picture, draw
+from pgsim.indexes import create_index_concurrently
 
 if TYPE_CHECKING:
-    from pgsim.tuning import FusionReport, Mean
+    from collections.abc import Callable, Iterator
 
-app = typer.Typer(help="Fit searches to your rows and queries.", no_args_is_help=True)
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pgsim.database import Database
+    from pgsim.evaluation.fusion import FusionReport
+    from pgsim.evaluation.mean import Mean
+    from pgsim.evaluation.prefixes import Prefix
+    from pgsim.evaluation.trials import Trial, TuningReport
 
 
-@app.callback()
-def _tune() -> None:
-    """Fit searches to your rows and queries."""
+class _IndexByDefault(TyperGroup):
+    """``pgsim tune COLLECTION`` is ``pgsim tune index COLLECTION``."""
+
+    # typer's context is click's, or one of its own, by its release.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["index", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    help="Fit searches to your rows and queries. `pgsim tune COLLECTION` is `pgsim tune index COLLECTION`.",
+    no_args_is_help=True,
+    cls=_IndexByDefault,
+)
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV with the columns query (its place in --queries, from 0) and key (of a row that answers it)."
+    ),
+]
+Sample = Annotated[int, typer.Option(help="How many rows are copied, 100 to 1000000.")]
+Searches = Annotated[int, typer.Option(help="How many rows are queries, when none are given.")]
+Seed = Annotated[int, typer.Option(help="The same one takes the same rows.")]
+Model = Annotated[str | None, typer.Option(help="By default the active version's.")]
+Dims = Annotated[
+    list[int] | None,
+    typer.Option(help="A length to try, several times; by default the model's, or 1/6, 1/3, 1/2 and the whole."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Everything measured, as JSON.")]
+
+
+@app.command()
+def index(
+    collection: str,
+    recall: Annotated[float, typer.Option(help="The share of the exact answer to be found, 0.5 to 1.")] = 0.99,
+    k: Annotated[int, typer.Option("-k", help="How many rows a search is for.")] = 10,
+    model: Model = None,
+    embedding: str = "default",
+    queries: Queries = None,
+    labels: Labels = None,
+    dims: Dims = None,
+    element: Annotated[list[str] | None, typer.Option(help="vector, halfvec or bit; by default all.")] = None,
+    rotated: Annotated[bool, typer.Option("--rotated", help="Try rotated prefixes too.")] = False,
+    budget: Annotated[str | None, typer.Option(help="Bytes that the index may take: 500MB, 2GB.")] = None,
+    slack: Annotated[
+        float, typer.Option(help="A smaller index may take so much longer than the fastest: 0.25 is a quarter.")
+    ] = 0.25,
+    sample: Sample = 20_000,
+    searches: Searches = 100,
+    seed: Seed = 0,
+    max_seconds: Annotated[float | None, typer.Option(help="Begin no further index after so many.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw size against time: FILE.svg, .png or .pdf.")] = None,
+    as_json: Json = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Build the index that is chosen, and calibrate.")] = False,
+    dsn: Dsn = None,
+) -> None:
+    """Build and search indexes of several sizes on a copy of some rows, show what each costs and finds, choose one."""
+    vectors = read_vectors(queries)
+    relevant = None if labels is None else _read_labels(labels, vectors)
+    size = None if budget is None else read_bytes("--budget", budget)
+    if plot is not None:
+        check_picture(plot)
+    with opened(dsn) as database:
+        if apply:
+            _require_owner(database, collection, model, embedding)
+        with trial_bar(collection, quiet=as_json) as show:
+            report = database.tune_index(
+                collection,
+                vectors,
+                relevant=relevant,
+                recall=recall,
+                k=k,
+                model=model,
+                embedding=embedding,
+                dims=dims,
+                elements=element,
+                rotated=rotated,
+                budget=size,
+                slack=slack,
+                sample=sample,
+                searches=searches,
+                seed=seed,
+                max_seconds=max_seconds,
+                progress=show,
+            )
+        if plot is not None:
+            draw(report, plot)
+        if as_json:
+            output.print_json(json.dumps(report.as_json()))
+        else:
+            show_trials(report)
+            output.print(_chosen(report), highlight=False)
+        if apply and report.best is not None:
+            _apply(database, report, report.best, vectors)
+        if apply and report.best is None:
+            raise typer.Exit(1)
+
+
+@app.command()
+def prefixes(
+    collection: str,
+    k: Annotated[int, typer.Option("-k", help="How many rows a search is for.")] = 10,
+    keep: Annotated[list[int] | None, typer.Option(help="Rows kept by a prefix, several times; 10, 50, 200.")] = None,
+    dims: Dims = None,
+    tolerance: Annotated[float, typer.Option(help="The recall that may be lost.")] = 0.01,
+    model: Model = None,
+    embedding: str = "default",
+    queries: Queries = None,
+    sample: Sample = 10_000,
+    searches: Searches = 50,
+    seed: Seed = 0,
+    as_json: Json = False,
+    dsn: Dsn = None,
+) -> None:
+    """Show how much of the answer short prefixes find, as they are and rotated, and which answers they cannot give."""
+    vectors, depths = read_vectors(queries), keep or [10, 50, 200]
+    with opened(dsn) as database, progress() as bars:
+        bar = bars.add_task(f"Comparing {escape(collection)}", visible=not as_json, total=None)
+        report = database.tune_prefixes(
+            collection,
+            vectors,
+            k=k,
+            keep=depths,
+            dims=dims,
+            tolerance=tolerance,
+            model=model,
+            embedding=embedding,
+            sample=sample,
+            searches=searches,
+            seed=seed,
+            progress=lambda done, total, _: bars.update(bar, completed=done, total=total),
+        )
+    if as_json:
+        output.print_json(json.dumps(report.as_json()))
+        return
+    depths = sorted(set(depths))
+    output.print(
+        table(
+            ["#dims", *(f"#in {n}" for n in depths), *(f"#rotated in {n}" for n in depths), f"#top {k} reachable"],
+            (_prefix_line(prefix, depths) for prefix in report.prefixes),
+            title=f"Recall of the true top {k} in the best so many by a prefix: {report.searches} queries, "
+            f"{report.rows:,} of {report.total:,} rows",
+        )
+    )
+    for rotated in (False, True):
+        found = {depth: report.smallest(depth, rotated=rotated) for depth in depths}
+        told = ", ".join(f"{length} in {depth}" for depth, length in found.items() if length is not None)
+        how = "rotated (pgsim ladder fit)" if rotated else "as they are"
+        output.print(f"Smallest for a recall of {1 - tolerance:g}, {how}: {told or 'none'}.", highlight=False)
+    for each in report.prefixes:
+        if each.reachable is not None and each.decided is not None and each.reachable < each.decided:
+            output.print(
+                f"{each.dims} dimensions: of {each.decided - each.reachable} of {each.decided} queries the true top "
+                f"{k} is the top {k} of no vector at all. Keep more than {k} rows, or a longer prefix.",
+                highlight=False,
+            )
+
+
+@contextmanager
+def trial_bar(collection: str, *, quiet: bool = False) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar for `Database.tune_index`, which says what is tried now."""
+    with progress() as bars:
+        bar = bars.add_task(f"Trying {escape(collection)}", visible=not quiet, total=None)
+        yield lambda done, total, name: bars.update(
+            bar, completed=done, total=total, description=escape(name or f"Tried {collection}")
+        )
+
+
+def show_trials(report: TuningReport) -> None:
+    """A line for each index, at its best setting."""
+    labelled = report.exact_quality is not None
+    output.print(
+        table(
+            ["index", "#size", "#build", "#ms", f"#recall@{report.k}", "95% interval", "#ef", "#kept"]
+            + ([f"#MRR@{report.k}"] if labelled else [])
+            + ["", "note"],
+            (_trial_line(trial, report, labelled=labelled) for trial in report.settings),
+            title=f"{report.searches} {'rows held out' if report.held_out else 'queries'}, "
+            f"measured on {report.rows:,} of {report.total:,} rows",
+        )
+    )
+    told = f"Exact searches of the copy: {1e3 * report.exact_seconds:.2f} ms"
+    if labelled:
+        told += f", MRR@{report.k} {report.exact_quality:.4f}"
+    output.print(f"{told}. * none smaller is faster.", highlight=False)
+    if report.halfvec_recall is not None:
+        output.print(
+            f"Whole vectors stored as halfvec: {show_bytes((8 + 2 * report.dim) * report.total)} in place of "
+            f"{show_bytes((8 + 4 * report.dim) * report.total)}, exact searches find {report.halfvec_recall:.4f}.",
+            highlight=False,
+        )
+    if report.rows < 0.95 * report.total:
+        output.print(
+            f"Size and build time are scaled to {report.total:,} rows, built by one process. Recall and time are those "
+            f"of {report.rows:,}: among more rows an index finds less at the same settings.",
+            highlight=False,
+        )
+    if report.missing:
+        output.print(f"{report.missing} of the labelled keys are not in the table.", highlight=False)
+    if report.untried:
+        output.print(f"Not tried, for want of time: {'; '.join(report.untried)}.", highlight=False)
+
+
+def _trial_line(trial: Trial, report: TuningReport, *, labelled: bool) -> list[object]:
+    notes = []
+    if trial.rotated:
+        notes.append("needs pgsim ladder fit")
+    elif trial.existing:
+        notes.append(f"is there: {trial.existing}")
+    elif trial.refusal:
+        notes.append(f"cannot be built: {trial.refusal}")
+    if not trial.reaches(report.asked):
+        notes.append("misses the recall")
+    return [
+        trial.name,
+        show_bytes(trial.total_bytes),
+        f"{trial.total_build_seconds:.1f} s",
+        f"{1e3 * trial.seconds:.2f}",
+        f"{trial.recall.value:.4f}",
+        f"{trial.recall.low:.4f} to {trial.recall.high:.4f}",
+        trial.ef,
+        trial.keep,
+        *([f"{trial.quality:.4f}"] if labelled and trial.quality is not None else []),
+        "*" if trial in report.front else "",
+        "; ".join(notes),
+    ]
+
+
+def _chosen(report: TuningReport) -> str:
+    if report.best is None:
+        return f"None that can be built, and fits the budget, reaches a recall of {report.asked:g}."
+    return (
+        f"Chosen: {report.best.name}, the smallest of those that take little longer than the fastest "
+        f"({1e3 * report.best.seconds:.2f} ms, {show_bytes(report.best.total_bytes)})."
+    )
+
+
+def _prefix_line(prefix: Prefix, keep: list[int]) -> list[object]:
+    return [
+        prefix.dims,
+        *(f"{prefix.recall[depth]:.3f}" for depth in keep),
+        *(f"{prefix.rotated[depth]:.3f}" if prefix.rotated else "" for depth in keep),
+        "" if prefix.reachable is None else f"{prefix.reachable} of {prefix.decided}",
+    ]
+
+
+def _require_owner(database: Database, collection: str, model: str | None, embedding: str) -> None:
+    """Say that the role may not build an index before it has waited for the measurement."""
+    with translated(), database.connection() as connection:
+        connection.execute(
+            "SELECT pgsim._require_registrar(), pgsim._require_owner(t.version) FROM pgsim._target(%s, %s, %s) AS t",
+            [collection, model, embedding],
+        )
+
+
+def _apply(database: Database, report: TuningReport, best: Trial, vectors: NDArray[np.float32] | None) -> None:
+    collection, model, embedding = report.collection, report.model, report.embedding
+    name = best.existing
+    if name is None:
+        with database.connection() as connection, output.status(f"Building {best.name} ..."):
+            dims = None if best.dims == report.dim else best.dims
+            name = create_index_concurrently(
+                connection, collection, model, embedding=embedding, dims=dims, element=best.element
+            )
+    with output.status("Calibrating ..."):
+        database.calibrate(collection, vectors, model=model, embedding=embedding)
+    with output.status("Searching ..."):
+        got = database.recall(collection, vectors, recall=report.asked, k=report.k, model=model, embedding=embedding)
+    output.print(f"{escape(name)} {'was there' if best.existing else 'is built'}; calibrated.", highlight=False)
+    if got.mean_recall is not None and got.seconds is not None:
+        by = ", ".join(f"{strategy} {times}" for strategy, times in sorted(got.strategies.items()))
+        output.print(
+            f"Searches of all rows at recall {report.asked:g} find {got.mean_recall:.4f} in {1e3 * got.seconds:.2f} ms "
+            f"({by}).",
+            highlight=False,
+        )
+
+
+def _read_labels(path: Path, vectors: NDArray[np.float32] | None) -> list[list[str]]:
+    hint = "A header query,key; then lines such as 0,17: the row with key 17 answers the first vector of --queries."
+    if vectors is None:
+        raise InvalidArgument("--labels is given without --queries", hint=hint)
+    relevant: list[list[str]] = [[] for _ in vectors]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for line in csv.DictReader(file):
+                number = int(line["query"])
+                if not 0 <= number < len(relevant) or not line["key"]:
+                    raise InvalidArgument(
+                        f"--labels names query {number}; there are {len(relevant)}, counted from 0", hint=hint
+                    )
+                relevant[number].append(line["key"])
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InvalidArgument(f"--labels {str(path)!r} cannot be read: {error!r}", hint=hint) from None
+    return relevant
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The life of versions: ``pgsim activate``, ``rollback``, ``retire``, ``revive``, ``history``, ``eject``, ``chores``."""
+"""The life of versions: ``activate``, ``rollback``, ``retire``, ``revive``, ``history``, ``eject`` and ``chores``."""
 
 from __future__ import annotations
 

@@ -163,6 +163,11 @@ def demo(dsn: Dsn = None) -> None:
 
 def embedder_of(database: Database, spec: str | None, model: str) -> Embedder:
     """The embedder named, or the one that the model's properties name when it is pgsim's own."""
+    return load_embedder(embedder_spec(database, spec, model))
+
+
+def embedder_spec(database: Database, spec: str | None, model: str) -> str:
+    """How that embedder is named."""
     if spec is None:
         with database.connection() as connection:
             rows = connection.execute(
@@ -175,7 +180,7 @@ def embedder_of(database: Database, spec: str | None, model: str) -> Embedder:
                 f"no embedder was named for model {model!r}",
                 hint="Name the object that makes its vectors: --embedder module:object, or PGSIM_EMBEDDER.",
             )
-    return load_embedder(spec)
+    return spec
 
 
 def _columns(database: Database, collection: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pgsim.embedders.bounded import BoundedEmbedder
 from pgsim.errors import DimensionMismatch, EmbedderError, InvalidVector
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def checked_documents(embedder: Embedder, texts: list[str], dim: int) -> NDArray
     """
     if not texts:
         return np.empty((0, dim), np.float32)
-    giver = f"{type(embedder).__name__}.embed_documents"
+    giver = f"{_shown(embedder)}.embed_documents"
     vectors = to_float32(_answer(giver, lambda: embedder.embed_documents(texts)), 2, giver)
     if len(vectors) != len(texts):
         raise EmbedderError(
@@ -50,7 +51,7 @@ def checked_query(embedder: Embedder, text: str, dim: int) -> NDArray[np.float32
         DimensionMismatch: the vector is not ``dim`` wide.
         InvalidVector: the vector holds NaN, infinity, or a value beyond float32.
     """
-    giver = f"{type(embedder).__name__}.embed_query"
+    giver = f"{_shown(embedder)}.embed_query"
     vector = to_float32(_answer(giver, lambda: embedder.embed_query(text)), 1, giver)
     _check(vector[np.newaxis], [text], dim, giver)
     return vector
@@ -85,6 +86,10 @@ def to_float32(answer: object, ndim: int, giver: str) -> NDArray[np.float32]:
         raise EmbedderError(f"{giver} gave an array of shape {array.shape}, expected {_SHAPES[ndim]}", hint=wanted)
     with np.errstate(over="ignore"):
         return array.astype(np.float32, copy=False)
+
+
+def _shown(embedder: Embedder) -> str:
+    return type(embedder.of if isinstance(embedder, BoundedEmbedder) else embedder).__name__
 
 
 def _answer(giver: str, call: Callable[[], object]) -> object:

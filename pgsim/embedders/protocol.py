@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -19,4 +21,26 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """The vector of a search text: ``(d,) float32``."""
+        ...
+
+
+@runtime_checkable
+class AsyncEmbedder(Protocol):
+    """An embedder whose methods are to be awaited. Workers take it; what embeds a single query wants an `Embedder`."""
+
+    async def embed_documents(self, texts: list[str]) -> NDArray[np.float32]:
+        """The vectors of stored texts: ``(n, d) float32``, row i for ``texts[i]``."""
+        ...
+
+    async def embed_query(self, text: str) -> NDArray[np.float32]:
+        """The vector of a search text: ``(d,) float32``."""
+        ...
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """An embedder that knows how many tokens a text has; of others four characters count as one."""
+
+    def count_tokens(self, texts: list[str]) -> Sequence[int]:
+        """The number of tokens of each text."""
         ...

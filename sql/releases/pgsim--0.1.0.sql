@@ -290,7 +290,8 @@ CREATE TABLE pgsim._search_log (
     returned int NOT NULL,
     seconds float8 NOT NULL,
     exact_seconds float8,
-    recall float8
+    recall float8,
+    keys text[]
 );
 CREATE INDEX _search_log_collection ON pgsim._search_log (collection_id, at);
 COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_searches asks for: their shapes, times and, of those audited, their recall.';
@@ -301,13 +302,77 @@ CREATE TABLE pgsim._queue (
     version_id int NOT NULL,
     operation text NOT NULL CHECK (operation IN ('upsert', 'delete')),
     keys text[] NOT NULL,
+    -- Workers take entries by place, then id: changes (0) before rows that never had a vector (1), which come in the order asked for.
+    place smallint NOT NULL DEFAULT 0,
     queued_at timestamptz NOT NULL DEFAULT now()
 );
 -- Compressing the keys would cost a bulk insert as much as collecting them.
 ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
-CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
+CREATE INDEX _queue_version ON pgsim._queue (version_id, place, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- What the workers of a version share, on whatever machine: whether they may go on, how fast, and for how much. price: of 1000 tokens.
+-- next_at: when the next call may begin. done: rows stored by workers that have left.
+CREATE TABLE pgsim._backfill (
+    version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
+    paused_at timestamptz,
+    paused_by text,
+    reason text,
+    calls_a_second float8,
+    rows_a_second float8,
+    calls_a_day bigint,
+    tokens_a_day bigint,
+    money_a_day numeric,
+    price numeric,
+    next_at timestamptz NOT NULL DEFAULT '-infinity',
+    done bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE pgsim._backfill IS 'What the workers of a version obey: pause, rate and budget.';
+
+CREATE TABLE pgsim._spending (
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    day date NOT NULL,
+    calls bigint NOT NULL,
+    tokens bigint NOT NULL,
+    money numeric NOT NULL,
+    PRIMARY KEY (version_id, day)
+);
+COMMENT ON TABLE pgsim._spending IS 'What embedders were asked for on a day (UTC): noted before each call, so that no crash makes a budget larger.';
+
+-- A worker holds the session's advisory lock (the oid of this table, id) while it lives. Whoever gets that lock knows that it does not.
+CREATE TABLE pgsim._worker (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    name text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    stored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done bigint NOT NULL DEFAULT 0,
+    rate float8
+);
+COMMENT ON TABLE pgsim._worker IS 'Workers that embed rows of a version, what they have stored, and how many rows a second of late.';
+
+-- No transaction is open while an embedder works: what it works on stands here, and goes back into the queue when its worker is gone or takes too long.
+CREATE TABLE pgsim._batch (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    worker_id int,
+    keys text[] NOT NULL,
+    hashes bytea[] NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX _batch_version ON pgsim._batch (version_id);
+COMMENT ON TABLE pgsim._batch IS 'Rows that are with a worker, and the hashes of the texts that it was given.';
+
+CREATE TABLE pgsim._poison (
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    key text NOT NULL,
+    source_hash bytea NOT NULL,
+    error text NOT NULL,
+    set_aside_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (version_id, key)
+);
+COMMENT ON TABLE pgsim._poison IS 'Rows whose text an embedder could not embed, and what it said. They wait until the text changes, or pgsim.retry_poison.';
 
 -- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts. So are the functions, which name the
 -- base table as it was called then.
@@ -325,6 +390,11 @@ CREATE TABLE pgsim._text (
     k1 float8 NOT NULL,
     b float8 NOT NULL,
     complete boolean NOT NULL DEFAULT true,
+    -- False while rows that changed during the filling are still to be read again. Those are of transactions since filled_from, but for some of which the
+    -- filling saw all.
+    built boolean NOT NULL DEFAULT true,
+    filled_from xid8,
+    filled_with xid[],
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._text IS 'Text indexes of collections: their tables, the columns that they hold and how these are weighed.';
@@ -465,7 +535,8 @@ CREATE TYPE pgsim._funnel_choice AS (
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
 -- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
--- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many candidates it ranks.
+-- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many
+-- candidates it ranks; shallow, the version of a shallow layer that gives them, for shallow_query.
 CREATE TYPE pgsim._search_plan AS (
     target pgsim._target,
     request pgsim._search_request,
@@ -495,6 +566,8 @@ CREATE TYPE pgsim._search_plan AS (
     ladder int[],
     keep int,
     covering boolean,
+    shallow pgsim._target,
+    shallow_query vector,
     index_name text,
     element text,
     method text,
@@ -590,19 +663,45 @@ COMMENT ON VIEW pgsim.fusions IS 'Fusions that searches name, and the report of 
 
 CREATE VIEW pgsim.backfill_progress AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, v.state,
-       coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest
+       coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest,
+       coalesce(t.taken, 0) AS taken, (coalesce(f.done, 0) + coalesce(w.done, 0))::bigint AS done,
+       (SELECT count(*) FROM pgsim._poison AS p WHERE p.version_id = v.id) AS poison,
+       coalesce(w.workers, 0) AS workers, w.rate,
+       make_interval(secs => (coalesce(q.upserts, 0) + coalesce(t.taken, 0)) / nullif(w.rate, 0)) AS eta,
+       f.paused_at, f.paused_by, f.reason, f.calls_a_second, f.rows_a_second,
+       coalesce(s.calls, 0) AS calls_today, f.calls_a_day, coalesce(s.tokens, 0) AS tokens_today, f.tokens_a_day,
+       coalesce(s.money, 0) AS money_today, f.money_a_day, f.price
 FROM pgsim._version AS v
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id
 JOIN pgsim._collection AS c ON c.id = e.collection_id
+LEFT JOIN pgsim._backfill AS f ON f.version_id = v.id
+LEFT JOIN pgsim._spending AS s ON s.version_id = v.id AND s.day = (now() AT TIME ZONE 'UTC')::date
 LEFT JOIN LATERAL (
     SELECT sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'upsert') AS upserts,
            sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'delete') AS deletes,
            min(q.queued_at) AS oldest
     FROM pgsim._queue AS q
     WHERE q.version_id = v.id
-) AS q ON true;
-COMMENT ON VIEW pgsim.backfill_progress IS 'Rows of each version that wait for a vector. A row changed twice before it is embedded counts twice.';
+) AS q ON true
+LEFT JOIN LATERAL (SELECT sum(cardinality(b.keys)) AS taken FROM pgsim._batch AS b WHERE b.version_id = v.id) AS t ON true
+LEFT JOIN LATERAL (
+    SELECT sum(k.done) AS done, count(*) FILTER (WHERE l.pid IS NOT NULL) AS workers, sum(k.rate) FILTER (WHERE l.pid IS NOT NULL) AS rate
+    FROM pgsim._worker AS k
+    LEFT JOIN pg_locks AS l ON l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = 'pgsim._worker'::regclass AND l.objid = k.id::oid
+        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) AND l.mode = 'ExclusiveLock'
+    WHERE k.version_id = v.id
+) AS w ON true;
+COMMENT ON VIEW pgsim.backfill_progress IS 'Rows of each version that wait for a vector, are with a worker, were stored by workers, or set aside; how many workers live, how fast they are, and what they spent today (UTC). A row changed twice before it is embedded counts twice.';
+
+CREATE VIEW pgsim.poison_rows AS
+SELECT c.name AS collection, e.name AS embedding, m.name AS model, p.key, p.error, p.set_aside_at
+FROM pgsim._poison AS p
+JOIN pgsim._version AS v ON v.id = p.version_id
+JOIN pgsim._model AS m ON m.id = v.model_id
+JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id;
+COMMENT ON VIEW pgsim.poison_rows IS 'Rows that an embedder could not embed, and what it said. It shows keys, so only the owner of pgsim reads it.';
 
 CREATE VIEW pgsim.recall_audit AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, l.shape, count(*) AS searches,
@@ -2123,6 +2222,12 @@ RETURN (
 COMMENT ON FUNCTION pgsim._bootstrap_interval IS
     'The 95% interval of the mean of samples, which hold no NULL: the percentiles of the means of as many draws with replacement, again and again (the bootstrap; Efron 1979). The same seed gives the same interval. NULL of no samples.';
 
+CREATE FUNCTION pgsim._build_estimate(seconds float8, rows float8, total float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN seconds * total / rows * ln(greatest(total, 3)) / ln(greatest(rows, 3));
+COMMENT ON FUNCTION pgsim._build_estimate IS
+    'How long an HNSW index of all rows takes, where one of some of them took so long: each row searches the graph so far, whose paths grow as its logarithm. (Measured: 63,350 and 1,000,000 rows, 10.7 and 206 s; this says 210.)';
+
 CREATE FUNCTION pgsim._compare_search(
     collection text, query vector, k int, filter jsonb, model text, embedding text, recall float8, mode text,
     where_sql text, where_values jsonb, where_columns text[], exact_first boolean,
@@ -2363,6 +2468,26 @@ $$;
 COMMENT ON FUNCTION pgsim._graph_recall IS
     'Recall at 10 of the HNSW index on a prefix and element type, at ef_search 40 (narrow) and 200 (wide), against exact search by the very same expression, so that it measures the graph alone. index_names are those that the plan reads; NULL when it reads no HNSW index.';
 
+CREATE FUNCTION pgsim._halfvec_recall(t pgsim._target, k int) RETURNS float8
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    q record;
+    found float8[];
+    recalls float8[] := '{}';
+BEGIN
+    FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+        EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY (s.v::%s.halfvec(%s) OPERATOR(%2$s.%4$s) $1::%2$s.halfvec(%3$s)) + 0, s.key COLLATE "C" LIMIT %5$s) AS n',
+                       pgsim._trial_distance(t), t.vector_schema, t.dim, pgsim._distance_operator(t.metric), k)
+        INTO found USING q.query;
+        recalls := recalls || pgsim._tie_recall(found, q.truth);
+    END LOOP;
+    RETURN (SELECT avg(u) FROM unnest(recalls) AS u);
+END
+$$;
+COMMENT ON FUNCTION pgsim._halfvec_recall IS 'The recall of exact searches of the copied rows, were they stored as halfvec.';
+
 CREATE FUNCTION pgsim._health_of_graphs(t pgsim._target, queries vector[], intrinsic_dimension float8) RETURNS TABLE (
     measure text, value float8, verdict text, explanation text, hint text
 )
@@ -2599,9 +2724,14 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._recall_queries IS 'The queries that recall is measured with: those given, checked, or the vectors of sampled rows.';
 
+CREATE FUNCTION pgsim._reciprocal_rank(keys text[], relevant text[]) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT coalesce(1.0 / min(u.place), 0)::float8 FROM unnest(keys) WITH ORDINALITY AS u (key, place) WHERE u.key = ANY (relevant));
+COMMENT ON FUNCTION pgsim._reciprocal_rank IS 'One over the rank of the first relevant key, 0 where there is none.';
+
 CREATE FUNCTION pgsim._record_search(
     collection_id int, version_id int, shape text, filter jsonb, k int, recall_asked float8, strategy text, estimated float8, matches float8,
-    returned int, seconds float8, exact_seconds float8, recall float8
+    returned int, seconds float8, exact_seconds float8, recall float8, keys text[]
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -2611,11 +2741,12 @@ BEGIN
         RETURN;
     END IF;
     -- Whoever may search may call this. So it keeps what the registrar asked for and no more, and bounds what a line can hold.
-    INSERT INTO pgsim._search_log (collection_id, version_id, at, shape, filter, k, recall_asked, strategy, estimated, matches, returned, seconds, exact_seconds, recall)
+    INSERT INTO pgsim._search_log (collection_id, version_id, at, shape, filter, k, recall_asked, strategy, estimated, matches, returned, seconds, exact_seconds, recall, keys)
     SELECT c.id, v.id, clock_timestamp(), left(coalesce(_record_search.shape, ''), 2000),
            CASE WHEN c.record_values AND pg_column_size(_record_search.filter) <= 8192 THEN _record_search.filter END,
            _record_search.k, coalesce(_record_search.recall_asked, 0.95), left(_record_search.strategy, 40), _record_search.estimated, _record_search.matches,
-           _record_search.returned, _record_search.seconds, _record_search.exact_seconds, _record_search.recall
+           _record_search.returned, _record_search.seconds, _record_search.exact_seconds, _record_search.recall,
+           CASE WHEN pg_column_size(_record_search.keys[1 : 100]) <= 8192 THEN _record_search.keys[1 : 100] END
     FROM pgsim._collection AS c
     JOIN pgsim._embedding AS e ON e.collection_id = c.id
     JOIN pgsim._version AS v ON v.embedding_id = e.id
@@ -2705,6 +2836,313 @@ $$;
 COMMENT ON FUNCTION pgsim._timed_search IS
     'A search: its distances in the order of rank, its strategy, and how long it took. It has the caller''s search_path, which where_sql is read by.';
 
+CREATE FUNCTION pgsim._trial_add(t pgsim._target, keys text[]) RETURNS int
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    added int;
+BEGIN
+    EXECUTE format(
+        'INSERT INTO pg_temp.pgsim_trial (key, v) SELECT DISTINCT ON (s_key) s_key, stored FROM (SELECT %s AS s_key, s.%I AS stored FROM (SELECT %s FROM unnest($1) AS g (given)) AS i %s) AS f WHERE stored IS NOT NULL',
+        pgsim._key_text(t.base, 'b.', t.key_columns), t.column_name, pgsim._key_parse(t.base, 'g.given', t.key_columns, true),
+        CASE WHEN t.adopted THEN format('JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT b.%I) AS s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.column_name)
+             ELSE format('JOIN %s AS b ON %s JOIN %s AS s ON %s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.version_sql, pgsim._key_join('b.', 's.', t.key_columns, true)) END)
+    USING keys;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN added;
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION USING ERRCODE = 'PS016', MESSAGE = format('a relevant key cannot be read as %s: %s', pgsim._key_types(t.base, t.key_columns), SQLERRM), HINT = 'Give keys as pgsim.search returns them.';
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_add IS 'Adds rows of those keys to the rows that indexes are tried on; how many there were.';
+
+CREATE FUNCTION pgsim._trial_begin(
+    t pgsim._target, queries vector[], relevant jsonb, k int, sample int, searches int, seed int,
+    OUT rows int, OUT total float8, OUT asked int, OUT missing int, OUT exact_seconds float8, OUT exact_quality float8
+)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Arrays of vectors of up to a quarter of a gigabyte pass through here.
+    most CONSTANT int := greatest(100, least(sample, 2.5e8 / (4 * t.dim)));
+    row_bytes CONSTANT float8 := 60 + t.dim * CASE t.element WHEN 'halfvec' THEN 2 ELSE 4 END;
+    held_out int := 0;
+    given CONSTANT boolean := queries IS NOT NULL;
+    drawn record;
+    wanted text[];
+    every boolean;
+    q record;
+    started timestamptz;
+    found record;
+    taken float8[] := '{}';
+    ranks float8[] := '{}';
+BEGIN
+    PERFORM pgsim._require_dense(t, 'indexes are tried');
+    PERFORM pgsim._require_select(t.base, t.version);
+    IF k IS NULL OR k NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k is %s; an index is tried for the best 1 to 1000 rows', coalesce(k::text, 'NULL')), HINT = 'hnsw.ef_search is at most 1000.';
+    END IF;
+    IF sample IS NULL OR sample NOT BETWEEN 100 AND 1000000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s; it is a number of rows from 100 to 1000000', coalesce(sample::text, 'NULL')),
+            HINT = 'Indexes are tried on a copy of so many rows. Leave it out for the default.';
+    END IF;
+    IF searches IS NULL OR searches NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('searches is %s; it is a number of queries from 1 to 10000', coalesce(searches::text, 'NULL')),
+            HINT = 'So many rows are taken for queries when none are given, and are not among the rows searched.';
+    END IF;
+    IF given THEN
+        queries := pgsim._recall_queries(t.collection, queries, t.model, (SELECT e.name FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE v.id = t.version_id), 1, seed);
+    ELSIF seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+    END IF;
+
+    SELECT s.keys, s.vectors, cardinality(s.keys) AS read INTO drawn FROM pgsim._sample(t, most + CASE WHEN given THEN 0 ELSE searches END, coalesce(seed, 0)) AS s;
+    every := drawn.read < most + CASE WHEN given THEN 0 ELSE searches END;
+    SELECT coalesce(array_agg(u.key ORDER BY u.place), '{}') AS keys, coalesce(array_agg(u.v ORDER BY u.place), '{}') AS vectors INTO drawn
+    FROM unnest(drawn.keys, drawn.vectors) WITH ORDINALITY AS u (key, v, place)
+    WHERE u.v IS NOT NULL AND (t.metric <> 'cosine' OR pgsim._prefix_is_zero(u.v, t.dim) IS FALSE);
+    IF NOT given THEN
+        -- A row that is its own answer would be found too easily.
+        held_out := least(searches, cardinality(drawn.keys) / 5);
+        queries := drawn.vectors[: held_out];
+    END IF;
+    rows := cardinality(drawn.keys) - held_out;
+    IF rows < 2 * k OR cardinality(queries) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has %s rows with vectors that role %I may read; to try indexes for the best %s there must be more', t.collection, cardinality(drawn.keys), current_user, k),
+            HINT = 'Store vectors first, or ask for fewer rows (k). So small a table needs no index.';
+    END IF;
+
+    -- Of no effect once the session has had a temporary table.
+    BEGIN
+        PERFORM pgsim._set(jsonb_build_object('temp_buffers', least(131072, 4096 + 3 * rows * row_bytes / 8192)::int::text));
+    EXCEPTION WHEN invalid_parameter_value THEN
+        NULL;
+    END;
+    PERFORM pgsim._trial_end();
+    BEGIN
+        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_query (number int, query %s.vector, turned %1$s.vector, truth float8[], relevant text[])', t.vector_schema);
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make temporary tables, and indexes are tried on a temporary copy of rows', current_user),
+                HINT = format('GRANT TEMPORARY ON DATABASE %I TO %I;', current_database(), current_user);
+        WHEN read_only_sql_transaction THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = 'the transaction is read only, and indexes are tried on a temporary copy of rows', HINT = 'Ask the primary server, in a transaction that may write.';
+    END;
+    EXECUTE format('INSERT INTO pg_temp.pgsim_trial (key, v) SELECT u.key, u.v::%s.%I FROM unnest($1, $2) AS u (key, v)', t.vector_schema, t.element)
+    USING drawn.keys[held_out + 1 :], drawn.vectors[held_out + 1 :];
+    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_query (number, query, relevant) SELECT u.number, u.query, ARRAY(SELECT jsonb_array_elements_text(nullif($2 -> (u.number::int - 1), ''null''))) FROM unnest($1) WITH ORDINALITY AS u (query, number)'
+    USING queries, relevant;
+    IF relevant IS NOT NULL THEN
+        EXECUTE 'SELECT ARRAY(SELECT DISTINCT r FROM pg_temp.pgsim_trial_query AS q CROSS JOIN unnest(q.relevant) AS r EXCEPT SELECT s.key FROM pg_temp.pgsim_trial AS s)' INTO wanted;
+        missing := cardinality(wanted) - pgsim._trial_add(t, wanted);
+        EXECUTE 'SELECT count(*) FROM pg_temp.pgsim_trial' INTO rows;
+    END IF;
+    EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+    total := CASE WHEN every THEN rows + held_out ELSE greatest(rows, pgsim._rows_estimate(t.version)) END;
+    asked := cardinality(queries);
+
+    FOR q IN EXECUTE 'SELECT number, query, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+        started := clock_timestamp();
+        EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT (%s) + 0 AS d, s.key FROM pg_temp.pgsim_trial AS s ORDER BY 1, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t), k)
+        INTO found USING q.query;
+        taken := taken || extract(epoch FROM clock_timestamp() - started)::float8;
+        ranks := ranks || pgsim._reciprocal_rank(found.keys, q.relevant);
+        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET truth = $1 WHERE number = $2' USING found.distances, q.number;
+    END LOOP;
+    exact_seconds := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u) FROM unnest(taken) AS u);
+    exact_quality := CASE WHEN relevant IS NOT NULL THEN (SELECT avg(u) FROM unnest(ranks) AS u) END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_begin IS
+    'Copies sampled rows that the caller may read into a temporary table, with every relevant row, and ranks them exactly for each query. relevant: for each query a list of keys. total is how many rows the collection has, missing how many relevant keys it has not. exact_quality: the mean reciprocal rank of the first relevant row among k.';
+
+CREATE FUNCTION pgsim._trial_coarse(t pgsim._target, operand text, turned boolean, dims int, element text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF element = 'bit' THEN
+        RETURN format('(%s.binary_quantize(%s))::bit(%s)', t.vector_schema, pgsim._trial_coarse(t, operand, turned, dims, 'vector'), dims);
+    END IF;
+    -- What is turned holds a prefix alone, of the greatest length that is tried.
+    RETURN pgsim._vector_expression(operand, t.vector_schema, t.metric, t.dim, CASE WHEN turned THEN 'vector' ELSE t.element END, dims, element);
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_coarse IS 'A vector, or its prefix, as the elements of an index that is tried.';
+
+CREATE FUNCTION pgsim._distance_operator(metric text, element text = 'vector') RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN element = 'bit' THEN '<~>' ELSE CASE metric WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' WHEN 'l1' THEN '<+>' END END;
+COMMENT ON FUNCTION pgsim._distance_operator IS 'pgvector''s operator of a metric, and of bits, which differ in so many places. <#> is the negative inner product, so that less is nearer for all of them.';
+
+CREATE FUNCTION pgsim._trial_distance(t pgsim._target) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN pg_catalog.format('s.v OPERATOR(%s.%s) $1%s', t.vector_schema, pgsim._distance_operator(t.metric), CASE t.element WHEN 'vector' THEN '' ELSE pg_catalog.format('::%s.%I(%s)', t.vector_schema, t.element, t.dim) END);
+COMMENT ON FUNCTION pgsim._trial_distance IS 'The distance of a row that indexes are tried on from the query, $1.';
+
+CREATE FUNCTION pgsim._trial_end() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made text;
+BEGIN
+    FOR made IN SELECT r.relname FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('pgsim_trial', 'pgsim_trial_query', 'pgsim_trial_turned') AND r.relkind = 'r' LOOP
+        EXECUTE format('DROP TABLE pg_temp.%I', made);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_end IS 'Drops what _trial_begin made. So does the end of the session.';
+
+CREATE FUNCTION pgsim._trial_index(t pgsim._target, turned boolean, dims int, element text, k int, recall float8)
+RETURNS TABLE (ef int, keep int, recalls float8[], quality float8, seconds float8, bytes bigint, build_seconds float8)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    levels CONSTANT int[] := '{10,16,25,40,64,100,160,250,400,640,1000}';
+    operator CONSTANT text := CASE element WHEN 'bit' THEN '<~>' ELSE pgsim._distance_operator(t.metric) END;
+    -- The order of the index is that of the stored vectors, so nothing is ranked again.
+    final CONSTANT boolean := NOT turned AND dims = t.dim AND element = t.element;
+    nearest CONSTANT text := format('SELECT s.key, %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s', pgsim._trial_distance(t), pgsim._trial_coarse(t, CASE WHEN turned THEN 's.r' ELSE 's.v' END, turned, dims, element), t.vector_schema, operator,
+                                    pgsim._trial_coarse(t, CASE WHEN turned THEN '$2' ELSE format('$1::%s.%I(%s)', t.vector_schema, t.element, t.dim) END, turned, dims, element));
+    previous jsonb;
+    queries int;
+    wanted bigint;
+    started timestamptz;
+    q record;
+    found record;
+    list float8[];
+    hits int[];
+    taken float8[];
+    ranks float8[];
+    labelled boolean;
+    reached int := 0;
+    far boolean := false;
+    rows CONSTANT float8 := (SELECT r.reltuples FROM pg_class AS r WHERE r.oid = to_regclass('pg_temp.pgsim_trial'));
+BEGIN
+    previous := pgsim._set(jsonb_build_object('maintenance_work_mem', greatest(
+        (SELECT s.setting::float8 FROM pg_settings AS s WHERE s.name = 'maintenance_work_mem'),
+        least(1048576, 65536 + 1.3 / 1024 * pgsim._hnsw_bytes(dims, element, 16, rows)))::bigint::text || 'kB'));
+    started := clock_timestamp();
+    EXECUTE format('CREATE INDEX pgsim_trial_index ON pg_temp.pgsim_trial USING hnsw ((%s) %s.%I)', pgsim._trial_coarse(t, CASE WHEN turned THEN 'r' ELSE 'v' END, turned, dims, element), t.vector_schema, CASE element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', element, t.metric) END);
+    build_seconds := extract(epoch FROM clock_timestamp() - started);
+    bytes := pg_relation_size('pg_temp.pgsim_trial_index');
+    PERFORM pgsim._set(previous);
+
+    previous := pgsim._set('{"enable_seqscan": "off", "enable_sort": "on", "jit": "off", "hnsw.iterative_scan": "off", "hnsw.ef_search": "40"}');
+    EXECUTE 'SELECT count(*), sum(cardinality(truth)), bool_or(relevant <> ''{}'') FROM pg_temp.pgsim_trial_query' INTO queries, wanted, labelled;
+    FOREACH ef IN ARRAY levels LOOP
+        CONTINUE WHEN ef < k;
+        IF far AND ef < 1000 THEN
+            far := false;
+            CONTINUE;
+        END IF;
+        PERFORM set_config('hnsw.ef_search', ef::text, true);
+        keep := k;
+        IF NOT final THEN
+            -- Where in the order of the index the true rows stand tells how many must be kept.
+            hits := '{}';
+            FOR q IN EXECUTE 'SELECT query, turned, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+                EXECUTE format('SELECT array_agg(n.d) FROM (%s LIMIT %s) AS n', nearest, ef) INTO list USING q.query, q.turned;
+                hits := hits || ARRAY(SELECT f.place::int FROM unnest(list) WITH ORDINALITY AS f (d, place)
+                                      WHERE f.d <= q.truth[cardinality(q.truth)] + 1e-6 * greatest(1, abs(q.truth[cardinality(q.truth)])) ORDER BY f.place LIMIT cardinality(q.truth));
+            END LOOP;
+            -- Where much is missed, and larger ef are left, nothing is timed.
+            far := cardinality(hits) < wanted - 3 * (1 - recall) * wanted - 1;
+            CONTINUE WHEN cardinality(hits) < ceil(recall * wanted) AND ef < least(1000, rows);
+            hits := ARRAY(SELECT h FROM unnest(hits) AS h ORDER BY h);
+            keep := greatest(k, coalesce(hits[least(ceil(recall * wanted), ceil(0.998 * cardinality(hits)))::int], ef));
+        END IF;
+        recalls := '{}';
+        taken := '{}';
+        ranks := '{}';
+        FOR q IN EXECUTE 'SELECT query, turned, truth, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+            started := clock_timestamp();
+            EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT * FROM (%s LIMIT %s) AS c ORDER BY c.d, c.key COLLATE "C" LIMIT %s) AS n', nearest, keep, k)
+            INTO found USING q.query, q.turned;
+            taken := taken || extract(epoch FROM clock_timestamp() - started)::float8;
+            recalls := recalls || pgsim._tie_recall(found.distances, q.truth);
+            ranks := ranks || pgsim._reciprocal_rank(found.keys, q.relevant);
+        END LOOP;
+        seconds := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u) FROM unnest(taken) AS u);
+        quality := CASE WHEN labelled THEN (SELECT avg(u) FROM unnest(ranks) AS u) END;
+        RETURN NEXT;
+        -- The next larger ef may need to keep fewer.
+        reached := reached + ((SELECT avg(u) FROM unnest(recalls) AS u) >= recall - 1e-9)::int;
+        EXIT WHEN reached = CASE WHEN final THEN 1 ELSE 2 END OR ef >= rows;
+    END LOOP;
+    PERFORM pgsim._set(previous);
+    EXECUTE 'DROP INDEX pg_temp.pgsim_trial_index';
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_index IS
+    'Builds an HNSW index of the copied rows, searches it with greater and greater ef, and drops it: for each ef that reaches the recall, or the greatest, how many rows must be kept for the recall (or for nearly all that are found there), the recall of each query then, the mean reciprocal rank of the first relevant row, the median time, and the size and time of the index. It stops where the recall is reached. turned: of a rotated prefix that stands in column r.';
+
+CREATE FUNCTION pgsim._trial_kinds(t pgsim._target, embedding text, dims int[], elements text[])
+RETURNS TABLE (prefix int, element text, existing text, refusal text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    -- Without a ladder: a sixth, a third and a half, in whole eights.
+    lengths int[] := coalesce(_trial_kinds.dims, CASE WHEN t.dim > ANY (t.matryoshka) THEN t.matryoshka END, ARRAY(SELECT greatest(8, (t.dim * part / 8)::int * 8) FROM unnest('{0.1667,0.3333,0.5}'::float8[]) AS part)) || CASE WHEN _trial_kinds.dims IS NULL THEN ARRAY[t.dim] END;
+    wanted text[] := coalesce(_trial_kinds.elements, '{vector,halfvec,bit}');
+    wrong text := (SELECT min(d)::text FROM unnest(lengths) AS d WHERE d NOT BETWEEN 1 AND t.dim);
+BEGIN
+    IF cardinality(lengths) = 0 OR _trial_kinds.dims IS NOT NULL AND (wrong IS NOT NULL OR array_position(lengths, NULL) IS NOT NULL OR cardinality(lengths) > 50) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s; each is a length from 1 to %s, the width of model %L', left(_trial_kinds.dims::text, 80), t.dim, t.model), HINT = 'Leave it out for the ladder of the model, or a sixth, a third, a half and the whole.';
+    END IF;
+    IF NOT wanted <@ '{vector,halfvec,bit}' OR cardinality(wanted) = 0 OR array_position(wanted, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('elements is %s; known are vector, halfvec and bit', left(wanted::text, 80)), HINT = 'Leave it out for all three.';
+    END IF;
+    FOR prefix, element IN
+        SELECT DISTINCT d, e FROM unnest(lengths) AS d CROSS JOIN unnest(wanted) AS e
+        WHERE d <= CASE e WHEN 'vector' THEN 2000 WHEN 'halfvec' THEN 4000 ELSE 64000 END AND d BETWEEN 1 AND t.dim
+          -- A prefix is followed by the whole vector anyway, so half the bytes will do; and nothing has more elements than are stored.
+          AND (e <> 'vector' OR (d = t.dim OR _trial_kinds.elements IS NOT NULL) AND t.element = 'vector')
+        ORDER BY 1, 2
+    LOOP
+        existing := (SELECT i.name FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = prefix AND i.element = element AND i.where_filter IS NULL LIMIT 1);
+        refusal := NULL;
+        BEGIN
+            PERFORM pgsim._index_statement(t.collection, t.model, _trial_kinds.embedding, prefix, element, 'hnsw', NULL, '{}');
+        EXCEPTION
+            WHEN SQLSTATE 'PS010' THEN
+                refusal := SQLERRM;
+            -- That is said of the role, and not of the index.
+            WHEN SQLSTATE 'PS032' THEN
+                NULL;
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_kinds IS 'The indexes that are tried: prefix length and element; the name of one that is there already; and what create_index says against it.';
+
+CREATE FUNCTION pgsim._trial_turn(t pgsim._target, keys text[], vectors vector[], queries vector[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('pg_temp.pgsim_trial_turned') IS NULL THEN
+        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_turned (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+    END IF;
+    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_turned SELECT s.key, s.v, u.r FROM unnest($1, $2) AS u (key, r) JOIN pg_temp.pgsim_trial AS s ON s.key = u.key' USING keys, vectors;
+    IF queries IS NOT NULL THEN
+        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET turned = $1[number]' USING queries;
+        DROP TABLE pg_temp.pgsim_trial;
+        ALTER TABLE pg_temp.pgsim_trial_turned RENAME TO pgsim_trial;
+        EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._trial_turn IS 'Gives copied rows their rotated prefixes, some rows at a time; with the last of them the queries theirs. New rows, since an update would leave the old ones behind.';
+
 CREATE FUNCTION pgsim._vector_indexes(t pgsim._target) RETURNS TABLE (
     index regclass, method text, dims int, element text, partial boolean, valid boolean, bytes bigint, tuples float8, created_at timestamptz
 )
@@ -2757,6 +3195,81 @@ calibrate, and in words alone partition, filter_columns); target; statement, SQL
 seconds_before and seconds_after, what one of them is expected to cost by the planner, what ranks above in place; gain, the
 seconds saved over the searches recorded; bytes and build_seconds, estimated; reason. It builds nothing: "pgsim advise --apply" does.
 Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+
+CREATE FUNCTION pgsim.compress_advice(
+    collection text, budget_bytes bigint = NULL, recall float8 = 0.99, model text = NULL, embedding text = 'default', k int = 10, queries vector[] = NULL,
+    sample int = 10000, searches int = 100, seed int = 0
+) RETURNS TABLE (
+    rank int, kind text, dims int, element text, fits boolean, reaches boolean, mean_recall float8, bytes bigint, build_seconds float8, seconds float8, keep int, ef int, among int, statement text, reason text
+)
+LANGUAGE plpgsql VOLATILE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    t pgsim._target := pgsim._target(collection, compress_advice.model, compress_advice.embedding);
+    begun record;
+    tried record;
+    best record;
+    found jsonb[] := '{}';
+BEGIN
+    IF compress_advice.budget_bytes <= 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('budget_bytes is %s; it is a number of bytes from 1', compress_advice.budget_bytes), HINT = 'For instance pg_size_bytes(''200MB''). Leave it out to see all sizes.';
+    END IF;
+    IF compress_advice.recall IS NULL OR compress_advice.recall NOT BETWEEN 0.5 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('recall is %s; it is a share from 0.5 to 1', coalesce(compress_advice.recall::text, 'NULL')), HINT = 'Leave it out for .99.';
+    END IF;
+    SELECT * INTO begun FROM pgsim._trial_begin(t, compress_advice.queries, NULL, compress_advice.k, compress_advice.sample, compress_advice.searches, compress_advice.seed);
+    FOR tried IN SELECT * FROM pgsim._trial_kinds(t, compress_advice.embedding, NULL, NULL) LOOP
+        SELECT i.*, r.mean, r.mean >= compress_advice.recall - 1e-9 AS enough INTO best
+        FROM pgsim._trial_index(t, false, tried.prefix, tried.element, compress_advice.k, compress_advice.recall) AS i
+        CROSS JOIN LATERAL (SELECT avg(u) AS mean FROM unnest(i.recalls) AS u) AS r
+        ORDER BY 9 DESC, CASE WHEN r.mean >= compress_advice.recall - 1e-9 THEN i.seconds ELSE -r.mean END LIMIT 1;
+        found := found || jsonb_build_object(
+            'kind', CASE WHEN tried.prefix = t.dim THEN tried.element WHEN tried.element = 'bit' THEN 'prefix + bit' ELSE 'prefix' END, 'dims', tried.prefix, 'element', tried.element,
+            'reaches', best.enough, 'mean_recall', best.mean, 'bytes', ceil(best.bytes * begun.total / begun.rows), 'build_seconds', pgsim._build_estimate(best.build_seconds, begun.rows, begun.total),
+            'seconds', best.seconds, 'keep', best.keep, 'ef', best.ef, 'existing', tried.existing, 'refusal', tried.refusal);
+    END LOOP;
+    among := begun.rows;
+    FOR tried IN
+        SELECT o.*, coalesce(o.bytes <= compress_advice.budget_bytes, true) AS fits
+        FROM unnest(found) AS f
+        CROSS JOIN LATERAL jsonb_to_record(f) AS o (kind text, dims int, element text, reaches boolean, mean_recall float8, bytes bigint, build_seconds float8, seconds float8, keep int, ef int, existing text, refusal text)
+        ORDER BY coalesce(o.bytes <= compress_advice.budget_bytes, true) DESC, o.reaches DESC, CASE WHEN o.reaches THEN o.seconds ELSE -o.mean_recall END, o.bytes
+    LOOP
+        rank := coalesce(rank, 0) + 1;
+        kind := tried.kind; dims := tried.dims; element := tried.element; fits := tried.fits; reaches := tried.reaches; mean_recall := tried.mean_recall; bytes := tried.bytes;
+        build_seconds := tried.build_seconds; seconds := tried.seconds; keep := tried.keep; ef := tried.ef;
+        statement := CASE WHEN tried.refusal IS NULL AND tried.existing IS NULL THEN format('SELECT pgsim.create_index(%L, %L%s%s%s)', t.collection, t.model, CASE WHEN compress_advice.embedding <> 'default' THEN format(', embedding => %L', compress_advice.embedding) END,
+            CASE WHEN dims < t.dim THEN format(', dims => %s', dims) END, CASE WHEN element <> t.element THEN format(', element => %L', element) END) END;
+        reason := concat_ws('; ',
+            CASE WHEN NOT fits THEN format('larger than the budget by %s', pg_size_pretty(bytes - compress_advice.budget_bytes)) END,
+            CASE WHEN NOT reaches THEN format('its recall does not reach %s', compress_advice.recall) END,
+            CASE WHEN keep > compress_advice.k THEN format('%s rows are kept and ranked by the whole vector', keep) END,
+            CASE WHEN among < begun.total THEN format('measured on %s of about %s rows, among which less must be kept; size and build are scaled', among, begun.total::bigint) ELSE format('measured on all %s rows', among) END,
+            'it is there: ' || tried.existing, tried.refusal);
+        RETURN NEXT;
+    END LOOP;
+    IF t.element = 'vector' THEN
+        rank := NULL; kind := 'storage'; dims := t.dim; element := 'halfvec'; statement := NULL; build_seconds := NULL; seconds := NULL; keep := NULL; ef := NULL;
+        mean_recall := pgsim._halfvec_recall(t, compress_advice.k);
+        reaches := mean_recall >= compress_advice.recall;
+        bytes := begun.total * (8 + 2 * t.dim);
+        fits := coalesce(bytes <= compress_advice.budget_bytes, true);
+        reason := format('the whole vectors themselves, stored as halfvec, take %s in place of %s and lose what is said here in exact search. It needs a model with element => ''halfvec'' and a version under it', pg_size_pretty(bytes), pg_size_pretty((begun.total * (8 + 4 * t.dim))::bigint));
+        RETURN NEXT;
+    END IF;
+    PERFORM pgsim._trial_end();
+END
+$$;
+COMMENT ON FUNCTION pgsim.compress_advice IS
+$$Says which vector index finds most in a budget of bytes: whole vectors, halfvec, bits, prefixes, and bits of prefixes, each built and searched on a sample of rows.
+
+Best first: what fits budget_bytes and reaches recall, the fastest before the others; then what fits and finds most. kind; dims; element; fits; reaches; mean_recall,
+measured; bytes and build_seconds (of one process), those of the sample scaled to all rows; seconds, the median of a search; keep: how many rows are ranked by the whole vector, and hnsw.ef_search; statement, if create_index
+takes it and it is not there. Last, without a rank, storage: whole vectors stored as halfvec, and the recall of an exact search of them. The sample is copied into a temporary table, and holds rows
+that you may read (sample, 100 to 1000000); queries as those of pgsim.recall_by_dims. Nothing is made but that table, which is dropped.
+Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.forget_searches(collection text, before timestamptz = NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -2856,6 +3369,78 @@ as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_
 over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
 strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032.$$;
 
+CREATE FUNCTION pgsim.recall_by_dims(
+    collection text, model text = NULL, embedding text = 'default', dims int[] = NULL, k int = 10, keep int[] = '{10,50,200}', queries vector[] = NULL,
+    tolerance float8 = 0.01, sample int = 10000, searches int = 100, seed int = 0
+) RETURNS TABLE (prefix int, kept int, mean_recall float8, whole int, asked int, among int, smallest boolean, warning text)
+LANGUAGE plpgsql VOLATILE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    t pgsim._target := pgsim._target(collection, recall_by_dims.model, recall_by_dims.embedding);
+    begun record;
+    previous jsonb;
+    wide int;
+    depth int;
+    q record;
+    list float8[];
+    places int[];
+    farthest float8;
+    hits int[];
+    lasts int[];
+    enough int[] := '{}';
+BEGIN
+    IF recall_by_dims.keep IS NULL OR cardinality(recall_by_dims.keep) NOT BETWEEN 1 AND 20 OR EXISTS (SELECT FROM unnest(recall_by_dims.keep) AS n WHERE n IS NULL OR n NOT BETWEEN 1 AND 100000) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('keep is %s; it is a list of 1 to 20 numbers of rows', coalesce(left(recall_by_dims.keep::text, 80), 'NULL')), HINT = 'So many rows are kept by the prefix, and ranked by the whole vector: {10,50,200}.';
+    END IF;
+    IF recall_by_dims.tolerance IS NULL OR recall_by_dims.tolerance NOT BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('tolerance is %s; it is the recall that may be lost, 0 to 1', coalesce(recall_by_dims.tolerance::text, 'NULL')), HINT = 'Leave it out for .01.';
+    END IF;
+    -- Checks the lengths, before anything is copied.
+    PERFORM FROM pgsim._trial_kinds(t, recall_by_dims.embedding, recall_by_dims.dims, '{bit}');
+    SELECT * INTO begun FROM pgsim._trial_begin(t, recall_by_dims.queries, NULL, recall_by_dims.k, recall_by_dims.sample, recall_by_dims.searches, recall_by_dims.seed);
+    depth := least((SELECT max(n) FROM unnest(recall_by_dims.keep) AS n), begun.rows);
+    previous := pgsim._set('{"jit": "off"}');
+    FOR wide IN SELECT x.prefix FROM pgsim._trial_kinds(t, recall_by_dims.embedding, recall_by_dims.dims, '{bit}') AS x ORDER BY x.prefix LOOP
+        hits := '{}';
+        lasts := '{}';
+        FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+            EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t),
+                           pgsim._trial_coarse(t, 's.v', false, wide, t.element), t.vector_schema, pgsim._distance_operator(t.metric),
+                           pgsim._trial_coarse(t, format('$1::%s.%I(%s)', t.vector_schema, t.element, t.dim), false, wide, t.element), depth)
+            INTO list USING q.query;
+            farthest := q.truth[cardinality(q.truth)];
+            places := ARRAY(SELECT f.place::int FROM unnest(list) WITH ORDINALITY AS f (d, place) WHERE f.d <= farthest + 1e-6 * greatest(1, abs(farthest)) ORDER BY f.place LIMIT cardinality(q.truth));
+            hits := hits || places;
+            lasts := lasts || CASE WHEN cardinality(places) = cardinality(q.truth) THEN places[cardinality(places)] ELSE 2147483647 END;
+        END LOOP;
+        FOREACH kept IN ARRAY ARRAY(SELECT DISTINCT n FROM unnest(recall_by_dims.keep) AS n ORDER BY n) LOOP
+            prefix := wide;
+            asked := begun.asked;
+            among := begun.rows;
+            mean_recall := (SELECT count(*) FROM unnest(hits) AS h WHERE h <= kept)::float8 / (asked * least(recall_by_dims.k, among));
+            whole := (SELECT count(*) FROM unnest(lasts) AS l WHERE l <= kept);
+            smallest := mean_recall >= 1 - recall_by_dims.tolerance - 1e-9 AND kept <> ALL (enough);
+            enough := enough || CASE WHEN smallest THEN ARRAY[kept] END;
+            warning := CASE WHEN whole < asked THEN format('of %s of %s queries this prefix does not keep the whole true top %s among its best %s, however long an index searches', asked - whole, asked, recall_by_dims.k, kept) END;
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
+    PERFORM pgsim._set(previous);
+    PERFORM pgsim._trial_end();
+END
+$$;
+COMMENT ON FUNCTION pgsim.recall_by_dims IS
+$$Measures how much of the true top k the first dims dimensions find, and how many rows must be kept for it.
+
+For each length in dims (by default those of the model, or a sixth, a third, a half and the whole) rows are ranked exactly by that prefix; the best keep of
+them are the candidates that a funnel would rank by the whole vector. prefix, kept; mean_recall, tie-aware; whole: of how many of the queries asked the
+complete top k is among those kept; smallest: whether it is the shortest prefix whose recall with so many kept is at least 1 - tolerance;
+warning: at how many queries no index on that prefix can give the true top k. among: the rows compared, a sample of those you may read (sample, 100 to 1000000), copied
+into a temporary table: among more rows more must be kept. queries: vectors as your users send; without them, searches of the sampled rows, which are left out of the others.
+Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
+
 CREATE FUNCTION pgsim.record_searches(collection text, share float8 = NULL, audit_share float8 = NULL, "values" boolean = NULL) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -2879,7 +3464,7 @@ $$;
 COMMENT ON FUNCTION pgsim.record_searches IS
 $$Sets which part of a collection's searches is noted down, and which part is audited; both 0 to begin with.
 
-share: of all searches, the part whose filter shape, strategy, counts and time are kept for pgsim.advise. audit_share: the part that
+share: of all searches, the part whose filter shape, strategy, counts, time and first 100 keys are kept for pgsim.advise and pgsim.enqueue_missing(order_by => 'hot'). audit_share: the part that
 is also answered exactly, to know its recall (pgsim.recall_audit); each costs an exact search more. values: keep the filter with its
 values too, which may be personal data; otherwise only its shape. What is not given stays as it is. Nothing is written in a
 read-only transaction or on a standby. Errors: PS001, PS006, PS010, PS032.$$;
@@ -4109,9 +4694,9 @@ BEGIN
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights does not name the leg %s', wrong), HINT = 'Give each leg a weight; 0 leaves it out.';
     END IF;
-    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN NOT (w.value)::numeric BETWEEN 0 AND 1e6 ELSE true END LIMIT 1;
+    SELECT w.key INTO wrong FROM jsonb_each(weights) AS w WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN NOT ((w.value)::numeric = 0 OR (w.value)::numeric BETWEEN 1e-100 AND 1e6) ELSE true END LIMIT 1;
     IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is a number from 0 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %s is %s; it is 0, or a number from 1e-100 to 1000000', wrong, left((weights -> wrong)::text, 80)), HINT = 'Give 0 to leave a leg out.';
     END IF;
     RETURN ARRAY(SELECT (weights ->> n.name)::float8 FROM unnest(names) WITH ORDINALITY AS n (name, ordinal) ORDER BY n.ordinal);
 END
@@ -5867,6 +6452,76 @@ $$The first dims dimensions of a vector, brought to unit length: its Matryoshka 
 Cosine distances need no such length, the inner product and l2 do. Of a halfvec write prefix(v::vector, 64). It refuses dims that the vector does
 not have, where subvector gives a shorter one without a word. Errors: PS010.$$;
 
+CREATE FUNCTION pgsim.search_layers(
+    collection text, query vector, shallow_query vector, shallow_model text, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', shallow_dims int = NULL, oversample int = 20
+) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
+LANGUAGE plpgsql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p pgsim._search_plan;
+    t pgsim._target;
+    s pgsim._target := pgsim._target(collection, shallow_model, embedding);
+    layer_of text := (SELECT m.properties ->> 'layer_of' FROM pgsim._model AS m WHERE m.name = shallow_model);
+    width int;
+    element text;
+    executed record;
+BEGIN
+    IF k IS NULL THEN
+        PERFORM pgsim._check_k(k);
+    END IF;
+    IF oversample IS NULL OR oversample NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', coalesce(oversample::text, 'NULL')), HINT = 'The default is 20.';
+    END IF;
+    p := pgsim._plan_search(ROW(collection, k, filter, model, embedding, NULL, 'auto', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request, false);
+    t := p.target;
+    IF layer_of IS DISTINCT FROM t.model THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS051',
+            MESSAGE = format('model %L is not registered as a layer of %L, so its neighbours say nothing of those of the other', s.model, t.model),
+            DETAIL = 'Its layers: ' || coalesce((SELECT string_agg(format('%L (layer %s, dims %s)', m.name, coalesce(m.layer::text, 'not told'), m.matryoshka || m.dim), ', ' ORDER BY m.layer, m.name)
+                                                 FROM pgsim._model AS m WHERE m.properties ->> 'layer_of' = t.model), 'none are registered'),
+            HINT = format('A layer is registered with create_model(..., layer => 4, properties => ''{"layer_of": %s}'').', to_json(t.model));
+    END IF;
+    PERFORM pgsim._require_select(t.base, s.version);
+    PERFORM pgsim._check_vector(shallow_query, 'shallow_query', s.model, s.dim, s.metric, s.element);
+    -- Without dims the shortest that an index is on, else the shortest of the layer's own.
+    SELECT i.dims, i.element INTO width, element
+    FROM pgsim._index AS i JOIN pg_class AS c ON c.relname = i.name AND c.relnamespace = s.version_schema JOIN pg_index AS x ON x.indexrelid = c.oid AND x.indrelid = s.version AND x.indisvalid
+    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
+    ORDER BY i.dims, i.element <> 'halfvec', i.id LIMIT 1;
+    width := coalesce(shallow_dims, width, s.matryoshka[1], s.dim);
+    PERFORM pgsim._check_dims(s, width, 'shallow_dims is');
+    IF p.strategy <> 'exact' AND NOT pgsim._prefix_is_zero(shallow_query, width) AND NOT (element = 'halfvec' AND pgsim._vector_problem(shallow_query, s.dim, s.metric, 'halfvec') IS NOT NULL) THEN
+        p.strategy := 'funnel';
+        p.method := 'hnsw';
+        p.shallow := s;
+        p.shallow_query := shallow_query;
+        p.ladder := ARRAY[width, t.dim];
+        p.element := coalesce(element, s.element);
+        p.keep := least(100000, p.depth * oversample);
+        p.ef := least(1000, greatest(100, p.keep));
+        p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, p.tuples));
+        p.wanted := p.depth;
+        p.far := NULL;
+        p.covering := false;
+        p.through_base := true;
+    END IF;
+    executed := pgsim._execute_search(p, query, false);
+    RETURN QUERY
+        SELECT n.key, pgsim.score(t.metric, n.distance), n.distance, n.rank::int, executed.details || CASE WHEN executed.details ->> 'strategy' = 'funnel' THEN jsonb_build_object('shallow_model', s.model) ELSE '{}' END
+        FROM unnest(executed.keys, executed.distances) WITH ORDINALITY AS n (key, distance, rank) ORDER BY n.rank;
+END
+$$;
+COMMENT ON FUNCTION pgsim.search_layers IS
+$$Finds candidates by a shallow layer's vectors, and ranks them by the whole model's: a funnel over layers as well as dimensions (2D Matryoshka).
+
+query: a vector of the model; shallow_query: one of the shallow model, which is registered as its layer: create_model(..., layer => 4,
+properties => '{"layer_of": "model"}'), with the prefixes allowed at that layer in matryoshka. Each is compared with vectors of its own model
+alone. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
+1000 (20). Rows need a vector under both models to be found; where fewer than k are, and where few rows match, every match is ranked by the whole model. It asks for no
+recall, since none was measured: compare with mode => 'exact'. The rest is as of pgsim.search.
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -6149,11 +6804,12 @@ AS $$
 DECLARE
     key_definitions text;
 BEGIN
+    -- Vectors of up to 8 kB stay in their rows: ranking one reads one page, where out of line it reads an index and several chunks.
     key_definitions := pgsim._column_definitions(c.relation, c.key_columns, pgsim._key_names(c.key_columns, true));
     EXECUTE format(
         'CREATE %7$s TABLE pgsim_data.%1$I (%2$s, embedding %3$s NOT NULL, provisional boolean NOT NULL DEFAULT false, source_hash bytea, '
         'embedded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (%4$s), '
-        'FOREIGN KEY (%4$s) REFERENCES %5$s (%6$s) ON UPDATE CASCADE ON DELETE CASCADE)',
+        'FOREIGN KEY (%4$s) REFERENCES %5$s (%6$s) ON UPDATE CASCADE ON DELETE CASCADE) WITH (toast_tuple_target = 8160)',
         table_name, key_definitions, vector_type, pgsim._key_list('', c.key_columns, true), c.relation, pgsim._key_list('', c.key_columns, false),
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = c.relation));
     EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON pgsim_data.%I FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', table_name);
@@ -6214,6 +6870,76 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._embedding_row IS 'The embedding of a collection, or PS003.';
+
+CREATE FUNCTION pgsim._enqueue_missing(collection text, model text, embedding text, order_by text, caller_path text) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO'
+AS $$
+DECLARE
+    t pgsim._target;
+    missing bigint;
+    key_sql text;
+    source_sql text;
+    hits text := '';
+    sorted text := '';
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        RETURN pgsim._enqueue_missing(collection, (pgsim._followed(t)).model, embedding, order_by, caller_path);
+    END IF;
+    PERFORM pgsim._check_backfill(t, embedding);
+    -- One at a time for a version: two would queue the same rows.
+    PERFORM pg_advisory_xact_lock('pgsim._queue'::regclass::oid::int, t.version_id);
+    key_sql := pgsim._key_text(t.base, 'b.', t.key_columns);
+    source_sql := pgsim._source_text('b.', t.source_columns);
+    -- A row that is gone is set aside no more.
+    EXECUTE format('DELETE FROM pgsim._poison AS p USING (SELECT %1$s, k.key AS given FROM pgsim._poison AS k WHERE k.version_id = $1) AS i '
+                   'WHERE p.version_id = $1 AND p.key = i.given AND NOT EXISTS (SELECT FROM %2$s AS b WHERE %3$s)',
+                   pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true)) USING t.version_id;
+    IF order_by IS NOT NULL THEN
+        DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.place = 1;
+        IF order_by = 'recency' THEN
+            sorted := 'ORDER BY age(b.xmin), b.ctid DESC';
+        ELSIF order_by = 'hot' THEN
+            IF NOT EXISTS (SELECT FROM pgsim._search_log AS l WHERE l.collection_id = t.collection_id AND l.keys <> '{}') THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS047', MESSAGE = format('no search of collection %L is recorded, so no row is known to be found more often than another', collection),
+                    HINT = format('Record some first: pgsim.record_searches(%L, share => 0.1); or choose another order.', collection);
+            END IF;
+            hits := format('LEFT JOIN (SELECT k.key, count(*) AS found FROM pgsim._search_log AS l CROSS JOIN LATERAL unnest(l.keys) AS k (key) '
+                           'WHERE l.collection_id = %s GROUP BY 1) AS h ON h.key = %s', t.collection_id, key_sql);
+            sorted := 'ORDER BY h.found DESC NULLS LAST';
+        ELSIF btrim(order_by) = '' THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'order_by is empty; it is recency, hot, or SQL over the table', HINT = 'order_by => ''published DESC''; NULL is any order.';
+        ELSE
+            sorted := format(E'ORDER BY %s\n', order_by);
+            PERFORM set_config('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')), true);
+        END IF;
+    END IF;
+    EXECUTE format(
+        'WITH known AS MATERIALIZED (SELECT k.key FROM pgsim._queue AS q CROSS JOIN LATERAL unnest(q.keys) AS k (key) WHERE q.version_id = $1 AND q.operation OPERATOR(pg_catalog.=) ''upsert'' '
+        '  UNION ALL SELECT k.key FROM pgsim._batch AS t CROSS JOIN LATERAL unnest(t.keys) AS k (key) WHERE t.version_id = $1), '
+        'missing AS MATERIALIZED (SELECT array_agg(m.pgsim_key) AS keys FROM ('
+        '  SELECT %1$s AS pgsim_key FROM %2$s AS b %5$s WHERE %3$s AND %4$s IS NOT NULL '
+        '  AND NOT EXISTS (SELECT FROM known AS o WHERE o.key OPERATOR(pg_catalog.=) (%1$s)) '
+        '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $1 AND p.key OPERATOR(pg_catalog.=) (%1$s) AND p.source_hash OPERATOR(pg_catalog.=) pgsim._source_hash(%4$s)) '
+        '  %6$s) AS m), '
+        'added AS (INSERT INTO pgsim._queue (version_id, operation, keys, place) '
+        '  SELECT $1, ''upsert'', m.keys[i : i + 1999], 1 FROM missing AS m, generate_series(1, cardinality(m.keys), 2000) AS i ORDER BY i '
+        '  RETURNING cardinality(keys) AS added) '
+        'SELECT coalesce(sum(added), 0) FROM added',
+        key_sql, t.base_sql,
+        -- A vector stored without a hash has not been made from a text, as far as is known, and counts as right.
+        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name)
+             ELSE format('NOT EXISTS (SELECT FROM %s AS v WHERE %s AND coalesce(v.source_hash OPERATOR(pg_catalog.=) pgsim._source_hash(%s), true))',
+                         t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), source_sql) END,
+        source_sql, hits, sorted)
+    INTO missing USING t.version_id;
+    RETURN missing;
+END
+$$;
+COMMENT ON FUNCTION pgsim._enqueue_missing IS 'pgsim.enqueue_missing, which gives it the caller''s search_path: order_by is SQL of the caller''s.';
 
 CREATE FUNCTION pgsim._index_comment(version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6728,8 +7454,9 @@ BEGIN
             RETURN QUERY SELECT * FROM pgsim._version_problems(v.id, object);
             RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
             RETURN QUERY SELECT * FROM pgsim._map_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._backfill_problems(c, v.id, v.model, v.embedding, object);
             RETURN QUERY
-                SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
+                SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim backfill or embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p
                 WHERE p.oldest < now() - interval '1 hour';
         END LOOP;
@@ -7197,50 +7924,20 @@ $$Drops a version: its table and indexes; of an adopted column only the indexes 
 force: drop it even when it is active, or when a derived version follows it: that stays, and from then on takes vectors itself, mapped on their
 way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
 
-CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default') RETURNS bigint
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET datestyle = 'ISO'
-AS $$
-DECLARE
-    t pgsim._target;
-    missing bigint;
-BEGIN
-    PERFORM pgsim._require_registrar();
-    t := pgsim._target(collection, model, embedding);
-    IF t.follows IS NOT NULL THEN
-        RETURN pgsim.enqueue_missing(collection, (pgsim._followed(t)).model, embedding);
-    END IF;
-    PERFORM pgsim._require_all_rows(t);
-    IF t.source_columns = '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, collection),
-            HINT = 'Its vectors come through pgsim.upsert; or declare another embedding with source columns.';
-    END IF;
-    EXECUTE format(
-        'WITH missing AS (SELECT array_agg(m.key) AS keys FROM ('
-        '  SELECT %1$s AS key FROM %2$s AS b WHERE %3$s AND %4$s IS NOT NULL'
-        '  EXCEPT SELECT k FROM pgsim._queue AS q CROSS JOIN unnest(q.keys) AS k WHERE q.version_id = $1 AND q.operation = ''upsert'') AS m), '
-        'added AS (INSERT INTO pgsim._queue (version_id, operation, keys) '
-        '  SELECT $1, ''upsert'', m.keys[i : i + 1999] FROM missing AS m, generate_series(1, cardinality(m.keys), 2000) AS i '
-        '  RETURNING cardinality(keys) AS added) '
-        'SELECT coalesce(sum(added), 0) FROM added',
-        pgsim._key_text(t.base, 'b.', t.key_columns), t.base_sql,
-        -- A vector stored without a hash has not been made from a text, as far as is known, and counts as right.
-        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name)
-             ELSE format('NOT EXISTS (SELECT FROM %s AS v WHERE %s AND coalesce(v.source_hash = pgsim._source_hash(%s), true))',
-                         t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._source_text('b.', t.source_columns)) END,
-        pgsim._source_text('b.', t.source_columns))
-    INTO missing USING t.version_id;
-    RETURN missing;
-END
-$$;
+CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default', order_by text = NULL) RETURNS bigint
+LANGUAGE sql
+RETURN pgsim._enqueue_missing(enqueue_missing.collection, enqueue_missing.model, enqueue_missing.embedding, enqueue_missing.order_by, pg_catalog.current_setting('search_path'));
 COMMENT ON FUNCTION pgsim.enqueue_missing IS
 $$Queues the rows of a version that have no vector, or one made from another text, and are not queued yet; returns how many.
 
 It finds them by comparing the tables, so it also mends a queue that missed something: rows that were there before the version,
 that came in through a partition made since, or were written while triggers were off. Of an adopted column it finds the NULLs.
-Rows without text are left out. It takes no lock on the base table. model NULL: the active version.
-Errors: PS001 to PS004, PS032, PS035.$$;
+Rows without text are left out, and those set aside (pgsim.poison_rows). It takes no lock on the base table.
+
+order_by: in which order they are to be embedded; what it queued before in another order is queued anew, and counted. recency: rows
+last written first. hot: rows that recorded searches found most often first (pgsim.record_searches). Anything else is SQL over the
+table, 'published DESC, id'; never build it from what users type. model NULL: the active version.
+Errors: PS001 to PS004, PS010, PS032, PS035, PS047.$$;
 
 CREATE FUNCTION pgsim.sync_privileges(collection text) RETURNS void
 LANGUAGE plpgsql
@@ -7313,6 +8010,7 @@ DECLARE
     offered bigint := cardinality(keys);
     sparse boolean;
     statement text;
+    unchanged text := '';
 BEGIN
     IF model IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the model that made the vectors: nothing else tells one model''s vectors from another''s.';
@@ -7365,23 +8063,27 @@ BEGIN
     -- The hash of the text that was embedded says later whether the row changed meanwhile; without one the text of now is taken.
     hash := CASE WHEN source_hashes IS NOT NULL THEN 'i.source_hash' WHEN t.source_columns = '{}' THEN 'NULL::bytea'
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
+    -- What a worker brings late, of a text that changed meanwhile, must not replace what another has stored since.
+    IF source_hashes IS NOT NULL AND skip_absent AND t.source_columns <> '{}' THEN
+        unchanged := format('AND pgsim._source_hash(%s) OPERATOR(pg_catalog.=) i.source_hash', pgsim._source_text('b.', t.source_columns));
+    END IF;
     BEGIN
         IF t.adopted THEN
             statement := format(
                 'UPDATE %1$s AS b SET %2$I = i.v::%3$s.%4$I '
-                'FROM (SELECT %5$s, k.v FROM unnest($1, $2) AS k (given, v)) AS i WHERE %6$s',
+                'FROM (SELECT %5$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i WHERE %6$s %7$s',
                 t.base_sql, t.column_name, t.vector_schema, t.element, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                pgsim._key_join('b.', 'i.', t.key_columns, true));
+                pgsim._key_join('b.', 'i.', t.key_columns, true), unchanged);
         ELSE
             statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
-                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s FOR KEY SHARE OF b '
+                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s FOR KEY SHARE OF b '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),
                 t.vector_schema, t.element, hash, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true));
+                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), unchanged);
         END IF;
         IF sparse THEN
             EXECUTE statement USING keys, sparse_vectors, source_hashes;
@@ -7419,7 +8121,8 @@ sparse_vectors instead.
 source_hashes: SHA-256 of the text each vector was made from, when it was read earlier; default the row's text of now (an adopted
 column keeps none).
 Under a derived model they are of the model that its map begins at, and stored under that where it has a version, which the derived one follows.
-skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.
+skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise; and with
+source_hashes also rows whose text has changed since, which are queued again.
 Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._after_condition(t pgsim._target, distance text) RETURNS text
@@ -7495,7 +8198,7 @@ DECLARE
         pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
         pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
-    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
+    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT $2) AS n', distance, t.version_sql, indexed);
     previous jsonb;
     truth float8[];
     found float8[];
@@ -7513,12 +8216,12 @@ BEGIN
         of_query := '[]';
         FOREACH ef IN ARRAY CASE WHEN element IS NULL THEN '{}' ELSE efs END LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
-            EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
+            EXECUTE index_sql INTO found USING queries[q], least(ef, 200);
             -- One in four is timed, and that tells enough.
             seconds := NULL;
             IF q % 4 = 1 THEN
                 started := clock_timestamp();
-                EXECUTE format(index_sql, 10) USING queries[q];
+                EXECUTE index_sql USING queries[q], 10;
                 seconds := extract(epoch FROM clock_timestamp() - started);
             END IF;
             PERFORM pgsim._set(previous);
@@ -8003,11 +8706,13 @@ BEGIN
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
             fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
             p.strategy := 'exact';
         END IF;
-        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
+        IF p.strategy = 'funnel' AND p.shallow_query IS NOT NULL THEN
+            p.rungs := ROW(p.ladder, ARRAY[p.element, t.element], ARRAY[p.keep, p.depth])::pgsim._rungs;
+        ELSIF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
             p.rungs := pgsim._search_rungs(t, p.depth, coalesce(p.ladder, r.dims), p.keep, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
                 IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
@@ -8037,10 +8742,10 @@ BEGIN
         END IF;
         IF explained THEN
             stage_started := clock_timestamp();
-            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query, p.shallow_query;
             stage := jsonb_build_object('seconds', extract(epoch FROM clock_timestamp() - stage_started)) || pgsim._explain_stage(p, statement, settings, query);
         ELSE
-            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query, p.shallow_query;
         END IF;
         IF settings <> '{}' THEN
             PERFORM pgsim._set(previous);
@@ -8411,7 +9116,7 @@ BEGIN
         collection_id => t.collection_id, version_id => t.version_id,
         shape => concat_ws(', ', nullif(pgsim._filter_shape(r.filter), ''), CASE WHEN r.where_sql IS NOT NULL THEN 'where_sql' END), filter => r.filter,
         k => r.k, recall_asked => p.recall, strategy => details ->> 'strategy', estimated => p.estimated, matches => NULL,
-        returned => coalesce(cardinality(keys), 0), seconds => seconds, exact_seconds => exact_seconds, recall => recall);
+        returned => coalesce(cardinality(keys), 0), seconds => seconds, exact_seconds => exact_seconds, recall => recall, keys => keys);
 END
 $$;
 COMMENT ON FUNCTION pgsim._record_some IS 'Records a share of searches, as pgsim.record_searches sets it, and of those audited how much of the exact answer they found.';
@@ -8560,6 +9265,7 @@ DECLARE
     stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
     sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
+    shallow pgsim._target;
     key_column text;
     keys text := '';
     key_order text := '';
@@ -8588,6 +9294,9 @@ BEGIN
         rungs := 1;
     ELSE
         source := t.base_sql || ' AS b';
+        IF p.strategy = 'funnel' AND p.shallow_query IS NOT NULL THEN
+            shallow := p.shallow;
+        END IF;
         IF p.predicate IS NOT NULL THEN
             -- In a subquery the predicate sees the table's columns alone, and under the table's own name.
             source := CASE WHEN own OR by_name THEN format(E'(SELECT * FROM %s WHERE %s\n) AS b', t.base_sql, p.predicate)
@@ -8596,6 +9305,11 @@ BEGIN
         IF own THEN
             source := CASE WHEN p.through_base THEN format('%s AS v JOIN %s ON %s', t.version_sql, source, pgsim._key_join('b.', 'v.', t.key_columns, true))
                            ELSE t.version_sql || ' AS v' END;
+        END IF;
+
+        IF shallow.version_id IS NOT NULL AND NOT shallow.adopted THEN
+            source := format('%s AS w JOIN %s ON %s', shallow.version_sql, CASE WHEN own THEN format('(%s)', source) ELSE format('(SELECT * FROM %s%s) AS b', t.base_sql, E' WHERE ' || p.predicate || E'\n') END,
+                             pgsim._key_join('b.', 'w.', t.key_columns, true));
         END IF;
 
         -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
@@ -8610,7 +9324,12 @@ BEGIN
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;
-            IF i = 1 THEN
+            IF i = 1 AND shallow.version_id IS NOT NULL THEN
+                first_order := format('%s OPERATOR(%s.%s) %s',
+                    pgsim._vector_expression(format('%s.%I', CASE WHEN shallow.adopted THEN 'b' ELSE 'w' END, shallow.column_name), t.vector_schema, shallow.metric, shallow.dim, shallow.element, r.dims[1], r.elements[1]),
+                    t.vector_schema, pgsim._distance_operator(shallow.metric, r.elements[1]),
+                    pgsim._vector_expression('$3', t.vector_schema, shallow.metric, shallow.dim, 'vector', r.dims[1], r.elements[1]));
+            ELSIF i = 1 THEN
                 first_order := distance;
             END IF;
             IF i > 1 OR rungs = 1 THEN
@@ -9571,6 +10290,92 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION pgsim._top_weights IS 'A sparse vector with its n greatest weights alone, whatever their sign; of equal ones the first. Indexes are made of it, so it never changes.';
 
+CREATE FUNCTION pgsim._begin_text(collection text, text_config regconfig, weights jsonb, k1 float8, b float8, backend text) RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c pgsim._collection;
+    x pgsim._text;
+    columns text[];
+    column_weights float8[];
+    config_name text;
+    bad text;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    c := pgsim._collection_row(collection);
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._check_text_backend(c, backend);
+    -- Whoever makes one at the same time waits, and is told then.
+    PERFORM FROM pgsim._collection AS s WHERE s.id = c.id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
+            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
+    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
+            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
+    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    END IF;
+    IF backend = 'pgsim' THEN
+        PERFORM pgsim._require_all_texts(c);
+    END IF;
+    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
+    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
+            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
+    END IF;
+    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
+    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
+    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
+    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
+    IF columns IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
+            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
+    END IF;
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
+            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
+    END IF;
+    config_name := coalesce(
+        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = _begin_text.text_config),
+        c.text_config);
+    IF backend <> 'pgsim' THEN
+        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
+        RETURN NULL;
+    END IF;
+    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
+    PERFORM pgsim._fill_text(c, x);
+    RETURN x.documents;
+END
+$$;
+COMMENT ON FUNCTION pgsim._begin_text IS
+    'The first step of a text index, that takes the time: its tables are made and filled, and no writer waits. It returns the table of its documents, by which the next steps know it: _watch_text, _changed_texts, _repair_text and _finish_text. NULL: another extension keeps the index, and it is made.';
+
+CREATE FUNCTION pgsim._changed_texts(documents regclass) RETURNS text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+    c pgsim._collection := made.c;
+    keys text[];
+BEGIN
+    -- What the filling could not see is of a transaction that was under way then or came later. Volatile: it is to see what was committed until now.
+    EXECUTE format('SELECT array_agg(n.key) FROM (SELECT %s FROM %s AS b WHERE age(b.xmin) <= age($1) AND b.xmin <> ALL ($2) UNION '
+                   'SELECT %s FROM (SELECT %s FROM %s AS d WHERE NOT EXISTS (SELECT FROM %s AS b WHERE %s)) AS g) AS n (key)',
+        pgsim._key_text(c.relation, 'b.', c.key_columns), c.relation, pgsim._key_text(c.relation, 'g.', c.key_columns),
+        (SELECT string_agg(format('d.%I AS %I', n.name, k.name), ', ') FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)
+         JOIN unnest(pgsim._key_names(c.key_columns, true)) WITH ORDINALITY AS n (name, ordinal) USING (ordinal)),
+        documents, c.relation, pgsim._key_join('b.', 'd.', c.key_columns, true))
+    INTO keys USING (made.x).filled_from::xid, (made.x).filled_with;
+    RETURN coalesce(keys, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._changed_texts IS 'The third step of a text index, which locks nothing: keys of the rows that may have changed since it was filled, and of those that are gone.';
+
 CREATE FUNCTION pgsim._check_text_backend(c pgsim._collection, backend text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -9631,7 +10436,7 @@ BEGIN
         persistence, stem || '_vocabulary');
     EXECUTE format('CREATE %sTABLE pgsim_data.%I (term int NOT NULL, docs int NOT NULL, top real NOT NULL, length numeric)', persistence, stem || '_changes');
     SELECT c.id, format('pgsim_data.%I', stem || '_documents'), format('pgsim_data.%I', stem || '_vocabulary'), format('pgsim_data.%I', stem || '_changes'),
-           format('pgsim_data.%I', stem || '_words'), format('pgsim_data.%I', stem || '_best'), c.relation::text, _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, now()
+           format('pgsim_data.%I', stem || '_words'), format('pgsim_data.%I', stem || '_best'), c.relation::text, _create_text.text_config, _create_text.columns, _create_text.weights, _create_text.k1, _create_text.b, true, false, NULL::xid8, NULL::xid[], now()
     INTO x;
     INSERT INTO pgsim._text VALUES (x.*);
     FOREACH made IN ARRAY ARRAY[x.documents, x.vocabulary, x.changes] LOOP
@@ -9701,7 +10506,7 @@ BEGIN
     -- The triggers go first, and writers wait until all of it is gone.
     PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
     WHERE cardinality(tables) > 0;
-    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)']) AS f WHERE x.collection_id = c.id LOOP
+    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(pgsim._text_functions(x)) AS f WHERE x.collection_id = c.id LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', made);
     END LOOP;
     DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;
@@ -9789,6 +10594,10 @@ BEGIN
     FOR index_name IN SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid IN (x.documents, x.vocabulary) AND NOT i.indisprimary LOOP
         EXECUTE format('DROP INDEX %s', index_name);
     END LOOP;
+    -- Of a transaction that is seen here, which may be this one, the next statement sees all.
+    UPDATE pgsim._text AS s SET filled_from = pg_snapshot_xmin(pg_current_snapshot()) WHERE s.collection_id = x.collection_id RETURNING * INTO x;
+    EXECUTE format('SELECT array_agg(n.xmin) FROM (SELECT DISTINCT b.xmin FROM %s AS b WHERE age(b.xmin) <= age($1) LIMIT 1000) AS n', c.relation) INTO x.filled_with USING x.filled_from::xid;
+    UPDATE pgsim._text AS s SET filled_with = coalesce(x.filled_with, '{}') WHERE s.collection_id = x.collection_id;
     EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
     EXECUTE pgsim._text_insertion(x, c.key_columns, format('%s AS r', c.relation), NULL) USING '{}'::int[], '{}'::int[], 0, 0::numeric, NULL::float8;
     EXECUTE format('CREATE INDEX ON %s (lexeme)', x.vocabulary);
@@ -9802,6 +10611,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._fill_text IS 'Fills a text index from its base table, whatever was in it before, and makes its indexes.';
+
+CREATE FUNCTION pgsim._finish_text(documents regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+BEGIN
+    UPDATE pgsim._text AS s SET built = true WHERE s.collection_id = (made.c).id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._finish_text IS 'The last step of a text index: searches may use it.';
 
 CREATE FUNCTION pgsim._fold_counts(counts regclass, owner int, terms int[]) RETURNS void
 LANGUAGE plpgsql
@@ -9958,17 +10779,21 @@ DECLARE
     key_text text;
     ranking text;
     rankings text := '';
+    source text;
     made text;
     reader text;
 BEGIN
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT terms int[], OUT docs float8[], OUT tops float8[]) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[]) '
         'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
-    SELECT array_agg(v.lexeme), array_agg(v.term), array_agg(v.docs + h.docs), array_agg(greatest(v.top, h.top)) INTO lexemes, terms, docs, tops
-    FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
-    CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h;
+    -- Rarest first. A word that two writers met at once has two ids.
+    SELECT array_agg(g.lexeme), array_agg(g.ids), array_agg(g.docs), array_agg(g.top) INTO lexemes, ids, docs, tops
+    FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
+          FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+          CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
+          GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g;
 END
 $body$, x.vocabulary, x.changes));
 
@@ -9976,7 +10801,7 @@ $body$, x.vocabulary, x.changes));
                                                        FROM unnest(c.key_columns) WITH ORDINALITY AS k (name, ordinal)) END;
     ranking := format($body$
     SELECT array_agg(%1$s ORDER BY f.score DESC, %2$s), array_agg(f.score ORDER BY f.score DESC, %2$s),
-           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
+           coalesce(bool_and(f.there AND (f.passed < kept OR f.lowest < f.floor) AND (first_lowest IS NULL OR first_lowest < f.floor)), true) AND (coalesce(max(f.passed), 0) >= depth OR least_score = 0)
     INTO keys, scores, proven
     FROM (
         SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
@@ -9987,7 +10812,7 @@ $body$, x.vocabulary, x.changes));
                 SELECT r.*, row_number() OVER (ORDER BY r.u DESC) AS place
                 FROM (
                     SELECT s.*, s.a * greatest(1, mean / s.average) * (1 + slack) AS u, s.a * least(1, mean / s.average) * (1 - slack) AS l
-                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) vector) AS a FROM %7$s AS d WHERE %%1$s OFFSET 0) AS s
+                    FROM (SELECT d.*, -(d.impacts OPERATOR(%6$s.<#>) vector) AS a FROM %7$s AS d WHERE d.ctid = ANY (firsts)%%1$s OFFSET 0) AS s
                     WHERE s.a > cutoff AND s.a * greatest(1, mean / s.average) * (1 + slack) >= least_score
                     ORDER BY u DESC LIMIT kept
                 ) AS r
@@ -9997,33 +10822,41 @@ $body$, x.vocabulary, x.changes));
         ORDER BY score DESC, %8$s LIMIT depth
     ) AS f;
     IF counted THEN
-        candidates := (SELECT count(*) FROM %7$s AS d WHERE %%1$s) + CASE WHEN rounds > 1 THEN reached ELSE 0 END;
+        candidates := CASE WHEN rounds > 1 THEN reached ELSE 0 END + %%2$s;
     END IF;
 $body$, replace(key_text, '%', '%%'), pgsim._key_list('f.', c.key_columns, true), replace(c.relation::text, '%', '%%'),
         replace(pgsim._key_join('b.', 'o.', c.key_columns, true), '%', '%%'), pgsim._text_score(x, 'o.', 'mean'),
         vectors, x.documents, pgsim._key_list('o.', c.key_columns, true));
-    FOR i IN 1 .. 6 LOOP
+    FOR i IN 0 .. 6 LOOP
+        source := (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j);
         rankings := rankings || format('WHEN %s THEN %s', i, format(ranking,
-            (SELECT string_agg(format('pgsim._text_terms(d.impacts) && parts_%s', j), ' AND ') FROM generate_series(1, i) AS j)));
+            CASE WHEN i > 0 THEN format(' UNION ALL SELECT d.*, -(d.impacts OPERATOR(%s.<#>) vector) FROM %s AS d WHERE %s AND d.ctid <> ALL (firsts)', vectors, x.documents, source) END,
+            CASE WHEN i > 0 THEN format('(SELECT count(*) FROM %s AS d WHERE %s)', x.documents, source) ELSE '0' END));
     END LOOP;
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(q pgsim._text_query, depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT candidates bigint, OUT rounds int, OUT proven boolean) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], depth int, counted boolean, OUT keys text[], OUT scores float8[], OUT words int, OUT candidates bigint, OUT rounds int, OUT proven boolean) '
         'LANGUAGE plpgsql STABLE %s AS %L', x.best_function, settings, format($body$
 DECLARE
-    n int := cardinality(q.ids);
-    kept int := 2 * depth + 60;
-    -- Read once from its text: the vector that came with a query would be unpacked for every row.
-    vector %1$s.sparsevec := q.vector::text;
-    units %1$s.sparsevec[] := q.units;
-    weights float8[] := q.weights;
-    mean float8 := q.average;
+    n int;
+    kept int;
+    known record;
+    ids text[];
+    docs float8[];
+    weights float8[];
+    bounds float8[];
+    units %1$s.sparsevec[];
+    vector %1$s.sparsevec;
+    mean float8;
+    spread float8;
+    slack float8;
     cutoff float8;
-    slack float8 := 2e-7 * (8 + n);
     reach int := 0;
     reached float8 := 0;
-    wanted float8 := greatest(100, 10 * depth);
+    wanted float8 := greatest(50, 5 * depth);
     least_score float8 := 0;
-    found bigint;
+    firsts tid[];
+    first_lowest float8;
+    rest float8;
     clauses text[];
     parts_1 int[];
     parts_2 int[];
@@ -10032,29 +10865,57 @@ DECLARE
     parts_5 int[];
     parts_6 int[];
 BEGIN
+    known := %4$s(asked);
+    mean := known.average;
+    spread := greatest(1, known.inverse * mean);
+    SELECT array_agg(m.weight), array_agg(m.weight * least(%5$s, m.top * spread)), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
+    INTO weights, bounds, units, vector
+    FROM (SELECT k.*, ln(1 + (known.total - least(k.docs, known.total) + 0.5) / (least(k.docs, known.total) + 0.5)) AS weight
+          FROM unnest(known.ids, known.docs, known.tops) AS k (ids, docs, top)) AS m;
+    ids := known.ids;
+    docs := known.docs;
+    n := coalesce(cardinality(ids), 0);
+    words := n;
+    slack := 2e-7 * (8 + n);
+    -- The further the mean length has moved, the more rows may be among the best.
+    kept := CASE WHEN spread < 1.05 THEN depth + 50 ELSE 2 * depth + 60 END;
     rounds := 1;
+    IF n = 0 THEN
+        proven := true;
+        RETURN;
+    END IF;
     WHILE reach < n LOOP
         -- One more word, but for one that has very many rows where there are enough.
-        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND q.docs[reach + 1] <= 4 * wanted) LOOP
+        WHILE reach < n AND (reached < wanted / 2 OR reached < wanted AND docs[reach + 1] <= 4 * wanted) LOOP
             reach := reach + 1;
-            reached := reached + q.docs[reach];
+            reached := reached + docs[reach];
         END LOOP;
         EXIT WHEN reach = n;
         rounds := rounds + 1;
-        parts_1 := ('{' || array_to_string(q.ids[1 : reach], ',') || '}')::int[];
-        SELECT count(*), min(r.l) INTO found, least_score
-        FROM (SELECT s.a * least(1, mean / s.average) * (1 - slack) AS l
-              FROM (SELECT d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
-              WHERE s.a > 0 ORDER BY l DESC LIMIT depth) AS r;
-        EXIT WHEN found = depth;
-        least_score := 0;
+        parts_1 := ('{' || array_to_string(ids[1 : reach], ',') || '}')::int[];
+        SELECT array_agg(r.ctid), (array_agg(r.l ORDER BY r.l DESC))[depth], CASE WHEN count(*) = kept THEN min(r.u) END INTO firsts, least_score, first_lowest
+        FROM (SELECT s.ctid, s.a * greatest(1, mean / s.average) * (1 + slack) AS u, s.a * least(1, mean / s.average) * (1 - slack) AS l
+              FROM (SELECT d.ctid, d.average, -(d.impacts OPERATOR(%1$s.<#>) vector) AS a FROM %2$s AS d WHERE pgsim._text_terms(d.impacts) && parts_1 OFFSET 0) AS s
+              WHERE s.a > 0 ORDER BY u DESC LIMIT kept) AS r;
+        EXIT WHEN least_score > 0;
         wanted := 8 * reached;
     END LOOP;
-    least_score := coalesce(least_score, 0) * (1 - 1e-6);
-    cutoff := least_score * (1 - 1e-6) / (q.spread * (1 + slack));
-    clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) END;
-    IF coalesce(clauses, '{}') = '{}' THEN
-        clauses := ARRAY[array_to_string(q.ids, ',')];
+    IF least_score > 0 THEN
+        -- All rows with these words are known now. A row that has none of them needs as much from the others.
+        least_score := least_score * (1 - 1e-6);
+        cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
+        rest := (SELECT sum(b) FROM unnest(bounds[reach + 1 :]) AS b);
+        clauses := CASE WHEN rest < least_score THEN '{}' ELSE pgsim._text_clauses(ids[reach + 1 :], docs[reach + 1 :], weights[reach + 1 :], bounds[reach + 1 :], least_score) END;
+        IF rest >= least_score AND clauses = '{}' THEN
+            clauses := ARRAY[array_to_string(ids[reach + 1 :], ',')];
+        END IF;
+    ELSE
+        least_score := 0;
+        cutoff := 0;
+        firsts := '{}';
+        first_lowest := NULL;
+        clauses := ARRAY[array_to_string(ids, ',')];
     END IF;
     parts_1 := ('{' || clauses[1] || '}')::int[];
     parts_2 := ('{' || clauses[2] || '}')::int[];
@@ -10066,9 +10927,9 @@ BEGIN
     %3$s
     END CASE;
 END
-$body$, vectors, x.documents, rankings));
+$body$, vectors, x.documents, rankings, x.words_function, x.k1 + 1));
     UPDATE pgsim._text AS s SET base_name = c.relation::text WHERE s.collection_id = x.collection_id AND s.base_name <> c.relation::text;
-    FOREACH made IN ARRAY ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)'] LOOP
+    FOREACH made IN ARRAY pgsim._text_functions(x) LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, (SELECT pg_get_userbyid(s.nspowner) FROM pg_namespace AS s WHERE s.nspname = 'pgsim'));
         -- What is known of words the owner of pgsim sums up for those who may read the table; the best rows are found by the caller's own rights.
         FOR reader IN
@@ -10098,7 +10959,7 @@ DECLARE
     w record;
     inverse float8;
     lexemes text[];
-    terms int[];
+    ids text[];
     docs float8[];
     tops float8[];
     units text[];
@@ -10106,33 +10967,23 @@ DECLARE
 BEGIN
     w := pgsim._text_words(c, x, query, form);
     q.bound := row_security_active(c.relation);
-    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
-    INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
+    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.ids, r.docs, r.tops FROM %s($1) AS r', x.words_function)
+    INTO q.rows, q.average, inverse, lexemes, ids, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
-    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity; where none do, and none has two ids, it takes less.
-    IF form IN ('any', 'all', 'phrase') AND cardinality(lexemes) = (SELECT count(DISTINCT l) FROM unnest(lexemes) AS l) THEN
-        SELECT array_agg(m.lexeme), array_agg(m.term::text), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
-               array_agg('{' || m.term || ':1}/1000000000'), '{' || string_agg(m.term || ':' || m.weight::real, ',') || '}/1000000000'
-        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
-        FROM (SELECT k.lexeme, k.term, k.docs, k.top, ln(1 + (q.rows - least(k.docs, q.rows) + 0.5) / (least(k.docs, q.rows) + 0.5)) AS weight
-              FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) WHERE k.docs > 0 ORDER BY k.docs, k.lexeme COLLATE "C" LIMIT 8000) AS m;
-    ELSE
-        SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
-               array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
-               '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
-        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity.
+    SELECT array_agg(m.lexeme), array_agg(m.ids), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
+           array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
+    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    FROM (
+        SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight
         FROM (
-            SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
-                   row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
-            FROM (
-                SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
-                FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
-                      FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
-                JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
-            ) AS g
-        ) AS m
-        WHERE m.place <= 8000;
-    END IF;
+            SELECT k.*, u.boost, sum(k.docs) OVER (PARTITION BY u.part) AS together
+            FROM unnest(lexemes, ids, docs, tops) AS k (lexeme, ids, docs, top)
+            JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = k.lexeme
+        ) AS g
+        ORDER BY g.docs, g.lexeme COLLATE "C" LIMIT 8000
+    ) AS m;
     q.units := units;
     q.vector := vector;
     IF form IN ('all', 'phrase') THEN
@@ -10157,6 +11008,59 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._read_text_query IS 'A text query with all that its index knows of its words; of more than 8000 different ones the rarest.';
+
+CREATE FUNCTION pgsim._repair_text(documents regclass, keys text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET client_min_messages = warning
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+    c pgsim._collection := made.c;
+    x pgsim._text := made.x;
+    part text[];
+    locked text[];
+    matched text := pgsim._key_join('r.', 'd.', c.key_columns, true);
+    asked text := format('(SELECT k.given, %s FROM unnest(%%s) AS k (given)) AS %%s', replace(pgsim._key_parse(c.relation, 'k.given', c.key_columns, false), '%', '%%'));
+    terms int[];
+    docs int[];
+    removed int;
+    removed_length numeric;
+    added int[];
+BEGIN
+    FOR i IN 0 .. (cardinality(keys) - 1) / 1000 LOOP
+        part := keys[i * 1000 + 1 : (i + 1) * 1000];
+        -- They are held still while they are read. Of a key that is not there now the row may come meanwhile: its writer sees to it.
+        EXECUTE format('SELECT array_agg(l.given) FROM (SELECT g.given FROM %s AS b JOIN %s ON %s ORDER BY %s FOR NO KEY UPDATE OF b) AS l', c.relation, format(asked, '$1', 'g'),
+            pgsim._key_join('b.', 'g.', c.key_columns, false), pgsim._key_list('b.', c.key_columns, false)) INTO locked USING part;
+        EXECUTE pgsim._text_removal(x, format(asked, '$1', 'r'), format('%s AND (r.given = ANY ($2) OR NOT EXISTS (SELECT FROM %s AS b WHERE %s))',
+            matched, c.relation, pgsim._key_join('b.', 'r.', c.key_columns, false)))
+        INTO terms, docs, removed, removed_length USING part, coalesce(locked, '{}');
+        EXECUTE pgsim._text_insertion(x, c.key_columns, format('(SELECT b.* FROM %s AS b JOIN %s ON %s) AS r', c.relation, format(asked, '$6', 'g'),
+            pgsim._key_join('b.', 'g.', c.key_columns, false)), NULL)
+        INTO added USING coalesce(terms, '{}'), coalesce(docs, '{}'), removed, removed_length, pgsim._text_average(x), locked;
+        PERFORM pgsim._fold_counts(x.changes, x.collection_id, 0 || terms || added);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._repair_text IS 'The fourth step of a text index, once or for some keys at a time: it reads rows again, whose writers wait until this transaction ends.';
+
+CREATE FUNCTION pgsim._require_all_texts(c pgsim._collection) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF row_security_active(c.relation) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
+            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
+            HINT = 'Make it in a READ COMMITTED transaction.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._require_all_texts IS 'Raises PS032 or PS035 where the caller would not see each row of a collection as it is now, as the making of a text index must.';
 
 CREATE FUNCTION pgsim._require_text_backend(backend text) RETURNS name
 LANGUAGE plpgsql STABLE
@@ -10186,6 +11090,9 @@ BEGIN
     IF NOT x.complete OR NOT pgsim._text_usable(x, c.relation, c.key_columns) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is not kept up: a column or the configuration that it reads was renamed or dropped, or its triggers were off', c.name),
             HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    ELSIF NOT x.built THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the text index of collection %L is still being made', c.name),
+            HINT = format('Try again when it is; if nobody is at it any more, SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
     END IF;
 END
 $$;
@@ -10200,12 +11107,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();
-    read_at timestamptz;
+    read_from timestamptz;
+    read_until timestamptz;
     x pgsim._text := pgsim._text_row(c);
     q pgsim._text_query;
     settings jsonb := '{}';
     previous jsonb;
     clauses text[] := '{}';
+    lexemes text[];
     n int;
     reach int := 0;
     reached float8 := 0;
@@ -10231,12 +11140,22 @@ BEGIN
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
         PERFORM pgsim._require_select(c.relation, x.documents);
     END IF;
-    q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
-    read_at := clock_timestamp();
     keys := '{}';
     scores := '{}';
-    n := coalesce(cardinality(q.ids), 0);
-    IF q.vector IS NOT NULL AND depth > 0 THEN
+    IF form = 'any' AND predicate IS NULL AND depth > 0 AND octet_length(query) < 2000 AND x.base_name = c.relation::text AND NOT row_security_active(c.relation) THEN
+        lexemes := tsvector_to_array(to_tsvector(x.text_config::regconfig, query));
+        IF lexemes <> '{}' THEN
+            EXECUTE format('SELECT r.keys, r.scores, r.words, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function)
+            INTO keys, scores, n, scored, rounds, proven USING lexemes, depth, explained;
+        END IF;
+    END IF;
+    IF explained OR NOT proven THEN
+        read_from := clock_timestamp();
+        q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
+        read_until := clock_timestamp();
+        n := coalesce(cardinality(q.ids), 0);
+    END IF;
+    IF NOT proven AND q.vector IS NOT NULL AND depth > 0 THEN
         all_docs := (SELECT sum(d) FROM unnest(q.docs) AS d);
         IF predicate IS NOT NULL THEN
             settings := jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')));
@@ -10263,10 +11182,7 @@ BEGIN
             -- False where more rows match than was expected.
             filter_first := q.bound OR admitted <= all_docs;
         END IF;
-        IF form = 'any' AND predicate IS NULL AND NOT q.bound AND x.base_name = c.relation::text THEN
-            EXECUTE format('SELECT r.keys, r.scores, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function) INTO keys, scores, scored, rounds, proven USING q, depth, explained;
-        END IF;
-        IF NOT filter_first AND NOT proven THEN
+        IF NOT filter_first THEN
             -- No scan of all rows: each would have its words' ids taken from its impacts.
             previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
             -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
@@ -10285,7 +11201,7 @@ BEGIN
                     wanted := 8 * reached;
                 ELSE
                     least_score := least_score * (1 - 1e-6);
-                    clauses := pgsim._text_clauses(q, least_score);
+                    clauses := pgsim._text_clauses(q.ids, q.docs, q.weights, q.bounds, least_score);
                     EXIT;
                 END IF;
             END LOOP;
@@ -10304,7 +11220,7 @@ BEGIN
     details := jsonb_build_object('words', n, 'rounds', rounds, 'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
     IF explained THEN
         details := details || jsonb_build_object(
-            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_until - read_from), 'ranking', extract(epoch FROM clock_timestamp() - started - (read_until - read_from)),
             'rows', q.rows, 'mean_length', q.average,
             'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
                            FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));
@@ -10410,11 +11326,18 @@ CREATE FUNCTION pgsim._search_text(
     c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text = 'any',
     OUT keys text[], OUT scores float8[], OUT details jsonb
 )
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT r.keys, r.scores, r.details
-    FROM pgsim._run_text(c, query, depth, predicate, given, explained, form, pg_catalog.current_setting('search_path')) AS r;
-END;
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    r record;
+BEGIN
+    -- It sets no search_path: the predicate is read by the caller's. In SQL it would be planned anew by each call.
+    r := pgsim._run_text(c, query, depth, predicate, given, explained, form, pg_catalog.current_setting('search_path'));
+    keys := r.keys;
+    scores := r.scores;
+    details := r.details;
+END
+$$;
 COMMENT ON FUNCTION pgsim._search_text IS
     'The best rows of a collection by BM25, of those that a predicate over the base table admits, ties in the order of their keys: fewer than depth only where fewer match.';
 
@@ -10497,62 +11420,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c pgsim._collection;
-    x pgsim._text;
-    columns text[];
-    column_weights float8[];
-    config_name text;
-    bad text;
+    documents regclass := pgsim._begin_text(collection, text_config, weights, k1, b, backend);
 BEGIN
-    PERFORM pgsim._require_registrar();
-    c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
-    PERFORM pgsim._check_text_backend(c, backend);
-    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
-            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
-    ELSIF backend = 'pgsim' AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
-            HINT = 'Make it in a READ COMMITTED transaction.';
-    ELSIF backend = 'pgsim' AND row_security_active(c.relation) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
-            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
-    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
-            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
-    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    IF documents IS NOT NULL THEN
+        -- Writers wait from here until the transaction ends.
+        PERFORM pgsim._watch_text(documents);
+        PERFORM pgsim._repair_text(documents, pgsim._changed_texts(documents));
+        PERFORM pgsim._finish_text(documents);
     END IF;
-    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
-    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
-            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
-    END IF;
-    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
-    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
-    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
-    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
-    IF columns IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
-            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
-    END IF;
-    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
-    IF bad IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
-            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
-    END IF;
-    config_name := coalesce(
-        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
-        c.text_config);
-    IF backend <> 'pgsim' THEN
-        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
-        RETURN;
-    END IF;
-    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
-    -- Writers wait from here until the transaction ends.
-    PERFORM pgsim._sync_triggers(c);
-    PERFORM pgsim._fill_text(c, x);
 END
 $$;
 COMMENT ON FUNCTION pgsim.enable_text IS
@@ -10561,7 +11436,8 @@ $$Makes a text index of a collection, so that its rows can be ranked by BM25: a 
 text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
 columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
 backend: pg_textsearch, where that extension is installed, has it make and keep an index of its own on the table: its weights are 0 and 1, k1 is 0.1 to 10, and
-text_form is any alone. The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
+text_form is any alone; while it is made writers of the table wait. pgsim's own index is kept in the transaction of whoever writes. While it is filled nobody waits;
+then triggers are made, what has changed meanwhile is read again, and writers wait for that and the end of the transaction.
 Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._text_backend_again(c pgsim._collection, t pgsim._text_backend) RETURNS text
@@ -10640,13 +11516,13 @@ $$;
 COMMENT ON FUNCTION pgsim._text_backend_statement IS
     'The statement of a text search by another extension''s index, over $1, the filter''s values, $2, the query, and $3, the index''s name: keys and scores of the best, and, filter first, how many rows the filter gave.';
 
-CREATE FUNCTION pgsim._text_clauses(q pgsim._text_query, least_score float8) RETURNS text[]
+CREATE FUNCTION pgsim._text_clauses(ids text[], docs float8[], weights float8[], bounds float8[], least_score float8) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    n int := cardinality(q.ids);
-    total float8 := (SELECT sum(u) FROM unnest(q.bounds) AS u);
+    n int := cardinality(ids);
+    total float8 := (SELECT sum(u) FROM unnest(bounds) AS u);
     clauses text[] := '{}';
     clause text;
     reads float8[] := '{}';
@@ -10661,10 +11537,10 @@ BEGIN
         read := 0;
         FOR i IN 1 .. n LOOP
             EXIT WHEN rest < least_score;
-            IF i <> skipped AND q.weights[i] > 0 THEN
-                clause := clause || ',' || q.ids[i];
-                rest := rest - q.bounds[i];
-                read := read + q.docs[i];
+            IF i <> skipped AND weights[i] > 0 THEN
+                clause := clause || ',' || ids[i];
+                rest := rest - bounds[i];
+                read := read + docs[i];
             END IF;
         END LOOP;
         IF rest < least_score AND clause <> ALL (clauses) THEN
@@ -10712,6 +11588,32 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_drift IS 'How a text index disagrees with itself or with its base table: in its rows, their lengths, or how many rows have a word, of which some are looked at. NULL when it does not.';
+
+CREATE FUNCTION pgsim._text_functions(x pgsim._text) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+RETURN ARRAY[x.words_function || '(text[])', x.best_function || '(text[], int, boolean)'];
+COMMENT ON FUNCTION pgsim._text_functions IS 'The functions of a text index with their arguments, as DROP FUNCTION takes them.';
+
+CREATE FUNCTION pgsim._text_in_making(documents regclass, OUT c pgsim._collection, OUT x pgsim._text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._require_registrar();
+    SELECT s.* INTO x FROM pgsim._text AS s WHERE s.documents = _text_in_making.documents;
+    SELECT s.* INTO c FROM pgsim._collection AS s WHERE s.id = x.collection_id;
+    IF c.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = 'the text index that is being made was dropped meanwhile', HINT = 'Make it again with pgsim.enable_text.';
+    ELSIF NOT x.complete OR NOT pgsim._text_usable(x, c.relation, c.key_columns) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('a column or the configuration of the text index of collection %L was renamed or dropped while it was made', c.name),
+            HINT = format('Make it anew: SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+    END IF;
+    PERFORM pgsim._require_owner(c.relation);
+    PERFORM pgsim._require_all_texts(c);
+END
+$$;
+COMMENT ON FUNCTION pgsim._text_in_making IS 'The collection and the text index whose documents are in a table, between two steps of its making; PS035 where it is gone.';
 
 CREATE FUNCTION pgsim._text_insertion(x pgsim._text, key_columns text[], source text, condition text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -10852,8 +11754,11 @@ BEGIN
     ELSIF NOT x.complete THEN
         RETURN QUERY SELECT 'error', subject, 'its text index is not kept up: a column that it reads was renamed or dropped, or its triggers were off', again;
         RETURN;
+    ELSIF NOT x.built THEN
+        RETURN QUERY SELECT 'error', subject, 'its text index is not complete: its making failed or is under way', again;
+        RETURN;
     END IF;
-    IF to_regprocedure(x.words_function || '(text[])') IS NULL OR to_regprocedure(x.best_function || '(pgsim._text_query, int, boolean)') IS NULL THEN
+    IF EXISTS (SELECT FROM unnest(pgsim._text_functions(x)) AS f WHERE to_regprocedure(f) IS NULL) THEN
         RETURN QUERY SELECT 'error', subject, 'functions of its text index were dropped', format('SELECT pgsim.sync_privileges(%L)', c.name);
     END IF;
     SELECT string_agg(format('%s %s %s', CASE WHEN d.missing THEN 'lacks' ELSE 'has beyond it' END, d.privilege, d.grantee), ', ') INTO problems
@@ -10892,7 +11797,7 @@ DECLARE
 BEGIN
     SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
     IF x.collection_id IS NULL THEN
-        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete
+        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete, x.built
         FROM pgsim._text_backend AS s WHERE s.collection_id = c.id;
     END IF;
     IF x.collection_id IS NULL THEN
@@ -11116,11 +12021,16 @@ RETURN ARRAY(SELECT pg_catalog.substr(' ' || word || ' ', i, 3) FROM pg_catalog.
 COMMENT ON FUNCTION pgsim._text_trigrams IS 'The trigrams of a word, a space before and after it. An index is made of it, so it never changes.';
 
 CREATE FUNCTION pgsim._text_usable(x pgsim._text, relation regclass, key_columns text[]) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
--- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
-RETURN key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped)
-       AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE format('%I.%I', n.nspname, f.cfgname) = x.text_config);
+AS $$
+BEGIN
+    -- A column that was renamed is not found by its old name; nothing keeps a text search configuration from being dropped.
+    RETURN NOT EXISTS (SELECT FROM unnest(key_columns || x.columns) AS n (name)
+                       WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = n.name AND NOT a.attisdropped))
+       AND EXISTS (SELECT FROM pg_ts_config AS f JOIN pg_namespace AS n ON n.oid = f.cfgnamespace WHERE n.nspname = (parse_ident(x.text_config))[1] AND f.cfgname = (parse_ident(x.text_config))[2]);
+END
+$$;
 COMMENT ON FUNCTION pgsim._text_usable IS 'Whether the columns and the configuration that a text index reads are still there, under their names.';
 
 CREATE FUNCTION pgsim._text_vector(config regconfig, contents text[]) RETURNS tsvector
@@ -11214,6 +12124,18 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._text_words IS
     'What a text query asks for: words, which of them stand for one word of the query and how much each counts; a condition over their numbers in braces, and a tsquery that the text is to match where only the text can tell.';
+
+CREATE FUNCTION pgsim._watch_text(documents regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made record := pgsim._text_in_making(documents);
+BEGIN
+    PERFORM pgsim._sync_triggers(made.c);
+END
+$$;
+COMMENT ON FUNCTION pgsim._watch_text IS 'The second step of a text index: from the end of this transaction on it follows its table. Writers wait for that end.';
 
 CREATE FUNCTION pgsim.snippet(collection text, key text, query text, options jsonb = '{}', text_form text = 'any') RETURNS text
 LANGUAGE plpgsql STABLE
@@ -11331,11 +12253,6 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_vector IS 'Raises PS012 or PS013 for a vector that a model cannot have made.';
 
-CREATE FUNCTION pgsim._distance_operator(metric text, element text = 'vector') RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN element = 'bit' THEN '<~>' ELSE CASE metric WHEN 'cosine' THEN '<=>' WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' WHEN 'l1' THEN '<+>' END END;
-COMMENT ON FUNCTION pgsim._distance_operator IS 'pgvector''s operator of a metric, and of bits, which differ in so many places. <#> is the negative inner product, so that less is nearer for all of them.';
-
 CREATE FUNCTION pgsim._half_problem(v vector, metric text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
@@ -11448,6 +12365,82 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._activation_reasons IS 'Every reason why a version should not become the active one, and what was found, for the record.';
 
+CREATE FUNCTION pgsim._backfill_problems(c pgsim._collection, version_id int, model text, embedding text, object text)
+RETURNS TABLE (severity text, object_named text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named text := format('%L, %L, %L', c.name, model, embedding);
+BEGIN
+    RETURN QUERY
+        SELECT 'warning', object, format('%s rows were set aside, since they could not be embedded; the last: %s', count(*), (array_agg(left(p.error, 300) ORDER BY p.set_aside_at DESC))[1]),
+               format('SELECT pgsim.retry_poison(%s), and run a worker; pgsim.poison_rows lists them', named)
+        FROM pgsim._poison AS p WHERE p.version_id = _backfill_problems.version_id HAVING count(*) > 0;
+    RETURN QUERY
+        SELECT 'warning', object, format('%s rows are with workers that are gone', sum(cardinality(b.keys))), 'Run a worker, which takes them back: pgsim backfill, or pgsim.next_batch.'
+        FROM pgsim._batch AS b
+        WHERE b.version_id = _backfill_problems.version_id
+          AND (b.expires_at < clock_timestamp()
+               OR b.worker_id IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = 'pgsim._worker'::regclass AND l.objid = b.worker_id::oid
+                       AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())))
+        HAVING count(*) > 0;
+    RETURN QUERY
+        SELECT 'warning', object, format('its backfill is paused since %s by %s%s, and %s rows wait', p.paused_at::timestamptz(0), p.paused_by, coalesce(': ' || p.reason, ''), p.pending),
+               format('SELECT pgsim.resume_backfill(%s)', named)
+        FROM pgsim.backfill_progress AS p
+        WHERE (p.collection, p.model, p.embedding) = (c.name, _backfill_problems.model, _backfill_problems.embedding) AND p.paused_at IS NOT NULL AND p.pending > 0;
+    -- A build that was killed leaves an index that nobody registered. One that is under way holds a lock on the table.
+    RETURN QUERY
+        SELECT 'warning', object, format('index %s is left over from a build that did not end', u.name), format('DROP INDEX %s', u.name)
+        FROM pgsim._unfinished_indexes(_backfill_problems.version_id) AS u;
+END
+$$;
+COMMENT ON FUNCTION pgsim._backfill_problems IS 'What pgsim.check has to say of the backfill of a version: rows set aside, workers that are gone, a pause that was forgotten, an index build that was killed.';
+
+CREATE FUNCTION pgsim._begin_store() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('pg_temp.pgsim_vectors') IS NOT NULL THEN
+        -- Only inside a transaction of the caller's are there rows left.
+        EXECUTE 'DELETE FROM pg_temp.pgsim_vectors';
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TEMPORARY TABLE pgsim_vectors (key text NOT NULL, source_hash bytea NOT NULL, embedding %s.vector NOT NULL) ON COMMIT DELETE ROWS', pgsim._vector_schema());
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make temporary tables in database %I, through which a worker stores its vectors', current_user, current_database()),
+            HINT = format('GRANT TEMPORARY ON DATABASE %I TO %I.', current_database(), current_user);
+END
+$$;
+COMMENT ON FUNCTION pgsim._begin_store IS 'Makes the temporary table that a worker copies its vectors into, once a session.';
+
+CREATE FUNCTION pgsim._begin_work(collection text, model text, embedding text, name text, OUT worker int, OUT version int)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._check_backfill(t, embedding);
+    IF t.element = 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('model %L is sparse, and embedders make dense vectors', t.model),
+            HINT = 'Take batches with pgsim.next_batch, and store them with pgsim.upsert(..., sparse_vectors => ...).';
+    END IF;
+    PERFORM pgsim._reclaim(t.version_id, NULL);
+    INSERT INTO pgsim._backfill (version_id) VALUES (t.version_id) ON CONFLICT DO NOTHING;
+    INSERT INTO pgsim._worker AS w (version_id, name) VALUES (t.version_id, _begin_work.name) RETURNING w.id INTO worker;
+    PERFORM pg_advisory_lock('pgsim._worker'::regclass::oid::int, worker);
+    version := t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._begin_work IS 'Registers a worker of a version, which lives as long as this session or until pgsim._end_work, and returns its number.';
+
 CREATE FUNCTION pgsim._change_marks(t pgsim._target) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -11470,6 +12463,20 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._change_marks IS
     'Marks that stay as they are as long as no row of the base table was written and no vector deleted; NULL where there are none that can be trusted.';
+
+CREATE FUNCTION pgsim._check_backfill(t pgsim._target, embedding text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._require_all_rows(t);
+    IF t.source_columns = '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, t.collection),
+            HINT = 'Its vectors come through pgsim.upsert; or declare another embedding with source columns.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_backfill IS 'Raises PS032 or PS035 unless the caller sees all rows of a version''s base table, and these have texts.';
 
 CREATE FUNCTION pgsim._check_probes(m pgsim._model, texts text[], vectors vector[], kind text) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -11570,10 +12577,10 @@ BEGIN
     END IF;
     -- In this order: what is written from here on moves the marks.
     marks := pgsim._change_marks(t);
-    SELECT jsonb_agg(x::text) INTO running FROM pg_snapshot_xip(pg_current_snapshot()) AS x;
+    running := pgsim._running_transactions();
     missing := pgsim._missing_vectors(t, v.lapsed);
     UPDATE pgsim._version AS s
-    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', coalesce(running, '[]')) END,
+    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', running) END,
         lapsed = s.lapsed AND missing > 0
     WHERE s.id = t.version_id;
 END
@@ -11602,6 +12609,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._detach_version IS 'Takes a version out of the registry and leaves its vectors and their plain indexes where they are.';
+
+CREATE FUNCTION pgsim._end_work(worker int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_version int := (SELECT w.version_id FROM pgsim._worker AS w WHERE w.id = worker);
+BEGIN
+    PERFORM pg_advisory_unlock('pgsim._worker'::regclass::oid::int, worker);
+    IF of_version IS NOT NULL THEN
+        PERFORM pgsim._reclaim(of_version, NULL);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._end_work IS 'A worker leaves: what it has not stored is in the queue again.';
 
 CREATE FUNCTION pgsim._forget_vectors(t pgsim._target, keys text[]) RETURNS void
 LANGUAGE plpgsql
@@ -11819,6 +12841,34 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._plain_indexes IS 'The indexes of the active version as a plain column of the base table would have them: a name, and what comes after ON in CREATE INDEX. Those that need a function of pgsim''s are left out.';
 
+CREATE FUNCTION pgsim._reclaim(version_id int, worker int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other record;
+    lost record;
+BEGIN
+    FOR other IN SELECT w.id FROM pgsim._worker AS w WHERE w.version_id = _reclaim.version_id AND w.id IS DISTINCT FROM worker LOOP
+        IF pg_try_advisory_xact_lock_shared('pgsim._worker'::regclass::oid::int, other.id) THEN
+            WITH gone AS (DELETE FROM pgsim._worker AS w WHERE w.id = other.id RETURNING w.done)
+            UPDATE pgsim._backfill AS f SET done = f.done + gone.done FROM gone WHERE f.version_id = _reclaim.version_id AND gone.done > 0;
+        END IF;
+    END LOOP;
+    -- A worker that is just storing has its batch locked, and keeps it.
+    FOR lost IN
+        SELECT b.id, b.keys FROM pgsim._batch AS b
+        WHERE b.version_id = _reclaim.version_id
+          AND (b.expires_at < clock_timestamp() OR b.worker_id IS NOT NULL AND NOT EXISTS (SELECT FROM pgsim._worker AS w WHERE w.id = b.worker_id))
+        FOR UPDATE OF b SKIP LOCKED
+    LOOP
+        INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (_reclaim.version_id, 'upsert', lost.keys);
+        DELETE FROM pgsim._batch AS b WHERE b.id = lost.id;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._reclaim IS 'Puts the rows of workers that are gone, and of batches whose lease is over, back into the queue.';
+
 CREATE FUNCTION pgsim._record_transition(
     version_id int, action text, from_state text, to_state text, reason text = NULL, forced boolean = false, gates jsonb = '{}', previous_version int = NULL
 ) RETURNS void
@@ -11846,6 +12896,51 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._refuse_retired IS 'Raises PS035 for a search of a retired version, and says how it comes back.';
 
+CREATE FUNCTION pgsim._reserve(worker int, batch bigint, rows int, tokens bigint, lease interval, OUT verdict text, OUT wait float8)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f pgsim._backfill;
+    cost numeric;
+    today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    pace float8;
+BEGIN
+    SELECT b.* INTO f FROM pgsim._backfill AS b JOIN pgsim._worker AS w ON w.version_id = b.version_id WHERE w.id = worker;
+    IF NOT FOUND THEN
+        verdict := 'gone';
+        RETURN;
+    ELSIF f.paused_at IS NOT NULL THEN
+        verdict := 'paused';
+        RETURN;
+    END IF;
+    cost := coalesce(tokens * f.price / 1000, 0);
+    IF tokens > f.tokens_a_day OR cost > f.money_a_day THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS046',
+            MESSAGE = format('a call of %s tokens (%s of money) does not fit into the budget of a whole day: %s', tokens, round(cost, 6),
+                             concat_ws(', ', f.calls_a_day || ' calls', f.tokens_a_day || ' tokens', f.money_a_day || ' of money')),
+            HINT = 'Allow more a day (pgsim.limit_backfill), or take fewer rows or tokens in one call.';
+    END IF;
+    INSERT INTO pgsim._spending AS s (version_id, day, calls, tokens, money) VALUES (f.version_id, today, 1, _reserve.tokens, cost)
+    ON CONFLICT ON CONSTRAINT _spending_pkey DO UPDATE SET calls = s.calls + 1, tokens = s.tokens + excluded.tokens, money = s.money + excluded.money
+        WHERE s.calls < coalesce(f.calls_a_day, s.calls + 1) AND s.tokens + excluded.tokens <= coalesce(f.tokens_a_day, s.tokens + excluded.tokens)
+          AND s.money + excluded.money <= coalesce(f.money_a_day, s.money + excluded.money);
+    IF NOT FOUND THEN
+        verdict := 'spent';
+        RETURN;
+    END IF;
+    pace := greatest(1 / f.calls_a_second, _reserve.rows / f.rows_a_second);
+    IF pace IS NOT NULL THEN
+        UPDATE pgsim._backfill AS b SET next_at = greatest(b.next_at, clock_timestamp()) + make_interval(secs => pace)
+        WHERE b.version_id = f.version_id RETURNING greatest(extract(epoch FROM b.next_at - clock_timestamp()) - pace, 0) INTO wait;
+    END IF;
+    UPDATE pgsim._batch AS b SET expires_at = clock_timestamp() + lease + make_interval(secs => coalesce(wait, 0)) WHERE b.id = batch;
+    verdict := 'go';
+END
+$$;
+COMMENT ON FUNCTION pgsim._reserve IS
+    'Asks whether a worker may call its embedder: go, after wait seconds; paused; spent, when the day''s budget is; gone, when its version is. What it says go to is spent, whatever becomes of the call.';
+
 CREATE FUNCTION pgsim._run_version(r pgsim._search_request, query jsonb, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -11856,6 +12951,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._run_version IS 'The plain search of one version, by a query vector in JSON that was checked.';
+
+CREATE FUNCTION pgsim._running_transactions() RETURNS jsonb
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- A snapshot does not list the latest ones; each holds a lock on itself. Locks have the id without its epoch.
+    SELECT coalesce(jsonb_agg(CASE WHEN x.id > x.next + 2147483648 THEN x.id - 4294967296 WHEN x.id < x.next - 2147483648 THEN x.id + 4294967296 ELSE x.id END), '[]')
+    FROM (SELECT s.next - s.next % 4294967296 + l.transactionid::text::bigint AS id, s.next
+          FROM pg_locks AS l CROSS JOIN (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS s
+          WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()) AS x;
+END;
+COMMENT ON FUNCTION pgsim._running_transactions IS 'The transactions of others that have written something and have not ended.';
 
 CREATE FUNCTION pgsim._search_versions(r pgsim._search_request, queries jsonb, target text, OUT keys text[], OUT distances float8[], OUT scores float8[], OUT row_details jsonb[])
 LANGUAGE plpgsql STABLE
@@ -11942,6 +13049,83 @@ $$;
 COMMENT ON FUNCTION pgsim._search_versions IS
     'A search of two versions, the one that rows move to first. Both are searched as they are; what the old one found and has moved is left out, and tells what share of the rows around this query has.';
 
+CREATE FUNCTION pgsim._set_aside(version_id int, key text, source_hash bytea, error text) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO pgsim._poison (version_id, key, source_hash, error)
+    VALUES (_set_aside.version_id, _set_aside.key, _set_aside.source_hash, pg_catalog.left(coalesce(_set_aside.error, 'no error was told'), 2000))
+    ON CONFLICT (version_id, key) DO UPDATE SET source_hash = excluded.source_hash, error = excluded.error, set_aside_at = excluded.set_aside_at;
+END;
+COMMENT ON FUNCTION pgsim._set_aside IS 'Sets a row aside that cannot be embedded, with the hash of its text and what went wrong.';
+
+CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- Nothing is known of the temporary table, and a plan for many rows would read the whole base table.
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    t pgsim._target;
+    of_version int;
+    bad record;
+BEGIN
+    -- A batch that is locked is taken back by nobody. One that is gone is another worker's by now, and nothing of it is stored.
+    UPDATE pgsim._batch AS b SET expires_at = clock_timestamp() + lease WHERE b.id = batch RETURNING b.version_id INTO of_version;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    t := pgsim._version_target(of_version);
+    refused := 0;
+    FOR bad IN EXECUTE 'DELETE FROM pg_temp.pgsim_vectors AS i WHERE pgsim._vector_problem(i.embedding, $1, $2, $3) IS NOT NULL '
+                       'RETURNING i.key, i.source_hash, pgsim._vector_problem(i.embedding, $1, $2, $3) AS problem' USING t.dim, t.metric, t.element LOOP
+        PERFORM pgsim._set_aside(of_version, bad.key, bad.source_hash, 'its vector ' || bad.problem);
+        refused := refused + 1;
+    END LOOP;
+    BEGIN
+        IF t.adopted THEN
+            -- Rows that somebody is writing are passed over, so that no writer and no worker waits for the other: they come again.
+            EXECUTE format(
+                'WITH offered AS (SELECT %1$s, k.key AS given, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k), '
+                'free AS (SELECT i.given, i.embedding, %2$s FROM offered AS i JOIN %3$s AS b ON %4$s WHERE pgsim._source_hash(%5$s) = i.source_hash FOR NO KEY UPDATE OF b SKIP LOCKED), '
+                'stored AS (UPDATE %3$s AS b SET %6$I = i.embedding::%7$s.%8$I FROM free AS i WHERE %9$s RETURNING i.given), '
+                'again AS (INSERT INTO pgsim._queue (version_id, operation, keys) SELECT $1, ''upsert'', array_agg(i.given) FROM offered AS i JOIN %3$s AS b ON %4$s '
+                '  WHERE pgsim._source_hash(%5$s) = i.source_hash AND NOT EXISTS (SELECT FROM stored AS s WHERE s.given = i.given) HAVING count(*) > 0) '
+                'SELECT count(*) FROM stored',
+                pgsim._key_parse(t.base, 'k.key', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+                pgsim._source_text('b.', t.source_columns), t.column_name, t.vector_schema, t.element, pgsim._key_join('b.', 'i.', t.key_columns, false))
+            INTO stored USING of_version;
+        ELSE
+            EXECUTE format(
+                'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
+                'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
+                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k) AS i JOIN %7$s AS b ON %8$s '
+                'WHERE pgsim._source_hash(%9$s) = i.source_hash FOR KEY SHARE OF b SKIP LOCKED '
+                'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
+                'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
+                t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.vector_schema, t.element,
+                pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+                pgsim._source_text('b.', t.source_columns));
+            GET DIAGNOSTICS stored = ROW_COUNT;
+        END IF;
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
+                HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column).', t.base_sql);
+    END;
+    UPDATE pgsim._worker AS w
+    SET done = w.done + stored, stored_at = clock_timestamp(),
+        -- Of the last half minute or so, by weights that fade.
+        rate = coalesce(w.rate + (1 - exp(-s.since / 30)) * (stored / s.since - w.rate), stored / s.since)
+    FROM (SELECT greatest(extract(epoch FROM clock_timestamp() - k.stored_at), 0.001)::float8 AS since FROM pgsim._worker AS k WHERE k.id = worker) AS s
+    WHERE w.id = worker;
+END
+$$;
+COMMENT ON FUNCTION pgsim._store_batch IS
+    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside.';
+
 CREATE FUNCTION pgsim._switch(embedding_id int, version_id int) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -11953,6 +13137,112 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._switch IS 'Moves the pointer: the active version becomes ready, and the other one active.';
+
+CREATE FUNCTION pgsim._take_batch(t pgsim._target, size int, lease interval, worker int) RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    entry record;
+    claimed text[];
+    removed text[];
+    last_place smallint;
+    last_id bigint;
+    given int;
+    found_keys text[];
+    sources text[];
+    hashes bytea[];
+    batch_id bigint;
+BEGIN
+    PERFORM pgsim._reclaim(t.version_id, worker);
+    IF EXISTS (SELECT FROM pgsim._backfill AS f WHERE f.version_id = t.version_id AND f.paused_at IS NOT NULL) THEN
+        RETURN;
+    END IF;
+    IF worker IS NOT NULL THEN
+        PERFORM pgsim._take_turn(t.version_id);
+    END IF;
+    LOOP
+        claimed := '{}';
+        removed := '{}';
+        last_place := -1;
+        last_id := 0;
+        -- One entry at a time: a lock on more than is taken would keep other workers from it.
+        WHILE cardinality(claimed) < size LOOP
+            SELECT q.id, q.place, q.operation, q.keys INTO entry FROM pgsim._queue AS q
+            WHERE q.version_id = t.version_id AND (q.place, q.id) > (last_place, last_id) ORDER BY q.place, q.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+            EXIT WHEN NOT FOUND;
+            last_place := entry.place;
+            last_id := entry.id;
+            given := size - cardinality(claimed);
+            IF entry.operation = 'delete' THEN
+                removed := removed || entry.keys;
+            ELSE
+                claimed := claimed || entry.keys[1 : given];
+            END IF;
+            IF entry.operation = 'upsert' AND given < cardinality(entry.keys) THEN
+                UPDATE pgsim._queue AS q SET keys = entry.keys[given + 1 :] WHERE q.id = entry.id;
+            ELSE
+                DELETE FROM pgsim._queue AS q WHERE q.id = entry.id;
+            END IF;
+        END LOOP;
+        EXIT WHEN claimed = '{}' AND removed = '{}';
+        PERFORM pgsim._forget_vectors(t, claimed || removed);
+        DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND p.key = ANY (removed);
+        -- What another worker embeds now, from the same text, comes back into the queue when that one does not store it.
+        EXECUTE format(
+            'WITH read AS MATERIALIZED ('
+            '  SELECT i.given AS key, i.n, %1$s AS source, %2$s AS old_hash '
+            '  FROM (SELECT %3$s, k.given, k.n FROM (SELECT u.given, min(u.n) AS n FROM unnest($1) WITH ORDINALITY AS u (given, n) GROUP BY 1) AS k) AS i JOIN %4$s AS b ON %5$s %6$s), '
+            'hashed AS MATERIALIZED (SELECT r.*, pgsim._source_hash(r.source) AS source_hash FROM read AS r WHERE r.source IS NOT NULL), '
+            'stale AS (SELECT s.key, s.source, s.source_hash FROM hashed AS s WHERE s.old_hash IS DISTINCT FROM s.source_hash '
+            '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = s.key AND p.source_hash = s.source_hash) '
+            '  AND NOT EXISTS (SELECT FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $2 AND x.key = s.key AND x.hash = s.source_hash) '
+            '  ORDER BY s.n) '
+            'SELECT array_agg(s.key), array_agg(s.source), array_agg(s.source_hash) FROM stale AS s',
+            pgsim._source_text('b.', t.source_columns), CASE WHEN t.adopted THEN 'NULL::bytea' ELSE 'v.source_hash' END,
+            pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+            CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END)
+        INTO found_keys, sources, hashes USING claimed, t.version_id;
+        IF found_keys IS NOT NULL THEN
+            INSERT INTO pgsim._batch AS n (version_id, worker_id, keys, hashes, expires_at)
+            VALUES (t.version_id, worker, found_keys, hashes, clock_timestamp() + lease) RETURNING n.id INTO batch_id;
+            RETURN QUERY SELECT x.key, x.source, x.hash, batch_id FROM unnest(found_keys, sources, hashes) AS x (key, source, hash);
+            RETURN;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._take_batch IS 'Takes rows out of a version''s queue into a batch, which comes back when its worker dies or its lease ends. worker NULL: one that pgsim does not know.';
+
+CREATE FUNCTION pgsim._take_turn(version_id int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '200ms'
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock('pgsim._batch'::regclass::oid::int, version_id);
+EXCEPTION
+    -- Whoever has it is in a transaction of its own making. Two workers may get the same row then, if it is queued twice; both would store the same.
+    WHEN lock_not_available THEN
+        RETURN;
+END
+$$;
+COMMENT ON FUNCTION pgsim._take_turn IS 'Lets one worker of a version after another take its batch, so that each sees what the others have: a row that is queued twice is embedded once.';
+
+CREATE FUNCTION pgsim._unfinished_indexes(version_id int) RETURNS TABLE (name text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT x.indexrelid::regclass::text
+    FROM pgsim._version AS v
+    JOIN pg_index AS x ON x.indrelid = v.relation AND NOT x.indisvalid
+    JOIN pg_class AS k ON k.oid = x.indexrelid
+    WHERE v.id = _unfinished_indexes.version_id AND NOT v.adopted
+      AND NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = v.id AND i.name = k.relname)
+      AND NOT EXISTS (SELECT FROM pg_locks AS l WHERE l.relation = v.relation AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+                      AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()));
+END;
+COMMENT ON FUNCTION pgsim._unfinished_indexes IS 'Indexes of a version table that are not valid, not registered, and that nobody builds: what a build leaves that was killed.';
 
 CREATE FUNCTION pgsim._vector_drift(t pgsim._target) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -12028,6 +13318,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._version_problems IS 'What pgsim.check says of the life of a version: whether one of its embedding is active, and whether its newest vectors look like the others.';
+
+CREATE FUNCTION pgsim._version_target(version_id int) RETURNS pgsim._target
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named record;
+BEGIN
+    SELECT w.collection, w.model, w.embedding INTO named FROM pgsim.versions AS w WHERE w.id = version_id;
+    RETURN pgsim._target(named.collection, named.model, named.embedding);
+END
+$$;
+COMMENT ON FUNCTION pgsim._version_target IS 'The same as pgsim._target, of a version''s id.';
 
 CREATE FUNCTION pgsim._versions_given(r pgsim._search_request, queries jsonb, target text) RETURNS text[]
 LANGUAGE plpgsql STABLE
@@ -12327,6 +13630,91 @@ $$Drops the versions that were retired longer than a grace ago, and returns them
 
 "pgsim chores" does it from cron, pgsim.schedule_chores from within the database. Errors: PS010, PS032.$$;
 
+CREATE FUNCTION pgsim.finish_batch(batch bigint, failed jsonb = NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    taken pgsim._batch;
+    t pgsim._target;
+    put_back text[];
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF jsonb_typeof(failed) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('failed is a JSON %s; it is an object of keys and what is wrong with their rows', jsonb_typeof(failed)), HINT = '{"17": "too long"}';
+    END IF;
+    SELECT * INTO taken FROM pgsim._batch AS b WHERE b.id = batch FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS045', MESSAGE = format('batch %s is not lent to anybody: it was finished, or its lease ended', coalesce(batch::text, 'NULL')),
+            HINT = 'What of it was not stored is in the queue again: take the next batch, with a longer lease if need be.';
+    END IF;
+    t := pgsim._version_target(taken.version_id);
+    -- Those that had been set aside for another text are not any more.
+    DELETE FROM pgsim._poison AS p USING unnest(taken.keys, taken.hashes) AS x (key, hash)
+    WHERE p.version_id = taken.version_id AND p.key = x.key AND p.source_hash <> x.hash;
+    PERFORM pgsim._set_aside(taken.version_id, x.key, x.hash, failed ->> x.key) FROM unnest(taken.keys, taken.hashes) AS x (key, hash) WHERE failed ? x.key;
+    -- A second look, after what this transaction stored: whatever changed before it is seen here, and whatever changes after it is captured.
+    EXECUTE format(
+        'SELECT array_agg(i.given) FROM (SELECT %1$s, k.given FROM unnest($1) AS k (given)) AS i JOIN %2$s AS b ON %3$s %4$s '
+        'WHERE %5$s IS NOT NULL AND %6$s AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = i.given AND p.source_hash = pgsim._source_hash(%5$s))',
+        pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+        CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
+        pgsim._source_text('b.', t.source_columns),
+        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
+    INTO put_back USING taken.keys, taken.version_id;
+    IF put_back IS NOT NULL THEN
+        INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (taken.version_id, 'upsert', put_back);
+    END IF;
+    DELETE FROM pgsim._batch AS b WHERE b.id = batch;
+    IF taken.worker_id IS NULL THEN
+        INSERT INTO pgsim._backfill AS f (version_id, done) VALUES (taken.version_id, cardinality(taken.keys) - coalesce(cardinality(put_back), 0))
+        ON CONFLICT ON CONSTRAINT _backfill_pkey DO UPDATE SET done = f.done + excluded.done;
+    END IF;
+    RETURN coalesce(cardinality(put_back), 0);
+END
+$$;
+COMMENT ON FUNCTION pgsim.finish_batch IS
+$$Says that a batch of pgsim.next_batch is done, and returns how many of its rows had to go back into the queue: not stored, or changed since.
+
+Call it in the transaction that stores the vectors. failed: rows that cannot be embedded, as {"key": "what is wrong"}: they are set aside
+(pgsim.poison_rows) until their text changes, or pgsim.retry_poison. Errors: PS010, PS032, PS045.$$;
+
+CREATE FUNCTION pgsim.limit_backfill(
+    collection text, model text = NULL, embedding text = 'default', calls_a_second float8 = NULL, rows_a_second float8 = NULL,
+    calls_a_day bigint = NULL, tokens_a_day bigint = NULL, money_a_day numeric = NULL, price numeric = NULL
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    given record;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    FOR given IN
+        SELECT * FROM (VALUES ('calls_a_second', calls_a_second), ('rows_a_second', rows_a_second), ('calls_a_day', calls_a_day::float8), ('tokens_a_day', tokens_a_day::float8),
+                              ('money_a_day', money_a_day::float8), ('price', price::float8)) AS g (name, number)
+        WHERE NOT (g.number > 0 AND g.number < 'infinity')
+    LOOP
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; a limit is a finite number above 0', given.name, given.number), HINT = 'NULL is no limit; pgsim.pause_backfill holds all workers.';
+    END LOOP;
+    IF money_a_day IS NOT NULL AND price IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'money_a_day is given, and no price', HINT = 'price is that of 1000 tokens, in the same money.';
+    END IF;
+    INSERT INTO pgsim._backfill AS f (version_id, calls_a_second, rows_a_second, calls_a_day, tokens_a_day, money_a_day, price)
+    VALUES (t.version_id, limit_backfill.calls_a_second, limit_backfill.rows_a_second, limit_backfill.calls_a_day, limit_backfill.tokens_a_day, limit_backfill.money_a_day, limit_backfill.price)
+    ON CONFLICT (version_id) DO UPDATE SET calls_a_second = excluded.calls_a_second, rows_a_second = excluded.rows_a_second, calls_a_day = excluded.calls_a_day,
+        tokens_a_day = excluded.tokens_a_day, money_a_day = excluded.money_a_day, price = excluded.price, next_at = '-infinity';
+END
+$$;
+COMMENT ON FUNCTION pgsim.limit_backfill IS
+$$Sets how fast the workers of a version may go, all of them together, and what they may spend on a day (UTC); what is NULL has no limit.
+
+calls_a_second, rows_a_second: of the embedder. calls_a_day, tokens_a_day, money_a_day: noted before each call, so that a crash spends
+what it began. price: of 1000 tokens. Limits that stood before are replaced, also by NULL. model NULL: the active version.
+Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+
 CREATE FUNCTION pgsim.mark_ready(collection text, model text, embedding text = 'default') RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -12404,78 +13792,57 @@ labelled: [{"query": [...], "keys": ["7"]}], vectors that this model made of que
 searched for, and compared with the exact answer. Returns the value. model NULL: the active version.
 Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
-CREATE FUNCTION pgsim.next_batch(collection text, model text = NULL, embedding text = 'default', size int = 64)
-RETURNS TABLE (key text, source text, source_hash bytea)
+CREATE FUNCTION pgsim.next_batch(collection text, model text = NULL, embedding text = 'default', size int = 64, lease interval = '15 minutes')
+RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     t pgsim._target;
-    entry record;
-    claimed text[];
-    removed text[];
-    last_id bigint;
-    given int;
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
     IF t.follows IS NOT NULL THEN
-        RETURN QUERY SELECT * FROM pgsim.next_batch(collection, (pgsim._followed(t)).model, embedding, size);
+        RETURN QUERY SELECT * FROM pgsim.next_batch(collection, (pgsim._followed(t)).model, embedding, size, lease);
         RETURN;
     END IF;
-    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_backfill(t, embedding);
     IF size IS NULL OR size NOT BETWEEN 1 AND 10000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; a batch has 1 to 10000 rows', coalesce(size::text, 'NULL')), HINT = 'Take what the embedder takes in one call.';
     END IF;
-    IF t.source_columns = '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, collection),
-            HINT = 'Its vectors come through pgsim.upsert; or declare another embedding with source columns.';
+    IF lease IS NULL OR lease NOT BETWEEN '1 second' AND '7 days' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('lease is %s; a batch is lent for 1 second to 7 days', coalesce(lease::text, 'NULL')), HINT = 'Take what embedding and storing a batch takes at the most.';
     END IF;
-    LOOP
-        claimed := '{}';
-        removed := '{}';
-        last_id := 0;
-        -- One entry at a time: a lock on more than is taken would keep other workers from it.
-        WHILE cardinality(claimed) < size LOOP
-            SELECT q.id, q.operation, q.keys INTO entry FROM pgsim._queue AS q
-            WHERE q.version_id = t.version_id AND q.id > last_id ORDER BY q.id LIMIT 1 FOR UPDATE SKIP LOCKED;
-            EXIT WHEN NOT FOUND;
-            last_id := entry.id;
-            given := size - cardinality(claimed);
-            IF entry.operation = 'delete' THEN
-                removed := removed || entry.keys;
-            ELSE
-                claimed := claimed || entry.keys[1 : given];
-            END IF;
-            IF entry.operation = 'upsert' AND given < cardinality(entry.keys) THEN
-                UPDATE pgsim._queue AS q SET keys = entry.keys[given + 1 :] WHERE q.id = entry.id;
-            ELSE
-                DELETE FROM pgsim._queue AS q WHERE q.id = entry.id;
-            END IF;
-        END LOOP;
-        EXIT WHEN claimed = '{}' AND removed = '{}';
-        PERFORM pgsim._forget_vectors(t, claimed || removed);
-        RETURN QUERY EXECUTE format(
-            'SELECT s.key, s.source, pgsim._source_hash(s.source) FROM ('
-            '  SELECT i.given AS key, %1$s AS source, %2$s AS old_hash '
-            '  FROM (SELECT %3$s, k.given FROM (SELECT DISTINCT u FROM unnest($1) AS u) AS k (given)) AS i JOIN %4$s AS b ON %5$s %6$s) AS s '
-            'WHERE s.source IS NOT NULL AND s.old_hash IS DISTINCT FROM pgsim._source_hash(s.source)',
-            pgsim._source_text('b.', t.source_columns), CASE WHEN t.adopted THEN 'NULL::bytea' ELSE 'v.source_hash' END,
-            pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-            CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END)
-        USING claimed;
-        EXIT WHEN FOUND;
-    END LOOP;
+    RETURN QUERY SELECT b.key, b.source, b.source_hash, b.batch FROM pgsim._take_batch(t, size, lease, NULL) AS b;
 END
 $$;
 COMMENT ON FUNCTION pgsim.next_batch IS
-$$Takes up to size rows that wait to be embedded out of the queue, and returns their keys, texts and the texts' hashes.
+$$Takes up to size rows that wait to be embedded out of the queue, and returns their keys, texts, the texts' hashes, and the batch they are.
 
-Embed the texts and store them with pgsim.upsert(..., source_hashes => ..., skip_absent => true) in the same transaction: when it
-commits the rows are done, and when anything fails they are in the queue again. Workers do not meet: what one has taken, others
-pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted are settled here.
-No rows: nothing is left that another worker has not taken. model NULL: the active version.
+Commit, embed the texts, and store them with pgsim.upsert(..., source_hashes => ..., skip_absent => true), then call
+pgsim.finish_batch(batch) in the same transaction. When that does not happen within lease, the rows are in the queue again. Workers do not
+meet: what one has taken, others pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted
+are settled here. No rows: nothing waits that no worker has taken, or the backfill is paused. model NULL: the active version.
 Errors: PS001 to PS004, PS010, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.pause_backfill(collection text, model text = NULL, embedding text = 'default', reason text = NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    INSERT INTO pgsim._backfill AS f (version_id, paused_at, paused_by, reason) VALUES (t.version_id, clock_timestamp(), session_user, pause_backfill.reason)
+    ON CONFLICT (version_id) DO UPDATE SET paused_at = coalesce(f.paused_at, excluded.paused_at), paused_by = excluded.paused_by, reason = excluded.reason;
+END
+$$;
+COMMENT ON FUNCTION pgsim.pause_backfill IS
+$$Holds all workers of a version, wherever they run, before their next call of an embedder, until pgsim.resume_backfill.
+
+What they have embedded they store; changes of rows are queued meanwhile as ever. reason: shown in pgsim.backfill_progress.
+model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.record_quality(collection text, model text, name text, value float8, embedding text = 'default', details jsonb = '{}') RETURNS void
 LANGUAGE plpgsql
@@ -12498,6 +13865,23 @@ COMMENT ON FUNCTION pgsim.record_quality IS
 $$Notes what was measured of a version, for the gates of pgsim.set_gate: higher is better.
 
 model NULL: the active version. details: whatever tells how it was measured. Errors: PS001 to PS004, PS006, PS010, PS011, PS032.$$;
+
+CREATE FUNCTION pgsim.resume_backfill(collection text, model text = NULL, embedding text = 'default') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    UPDATE pgsim._backfill AS f SET paused_at = NULL, paused_by = NULL, reason = NULL WHERE f.version_id = t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim.resume_backfill IS
+$$Lets the workers of a version go on that pgsim.pause_backfill holds. model NULL: the active version.
+
+Errors: PS001 to PS004, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.retire(collection text, model text, embedding text = 'default', reason text = NULL) RETURNS void
 LANGUAGE plpgsql
@@ -12527,6 +13911,30 @@ $$Puts a version out of use: changes of rows are not queued for it any more, and
 
 pgsim.revive takes it up again; pgsim.expire drops it when its grace is over, pgsim.drop_version at once. The active version is not retired, nor
 one that a derived version follows. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.retry_poison(collection text, model text = NULL, embedding text = 'default', keys text[] = NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    again text[];
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    WITH taken AS (
+        DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND (retry_poison.keys IS NULL OR p.key = ANY (retry_poison.keys)) RETURNING p.key
+    )
+    SELECT array_agg(k.key) INTO again FROM taken AS k;
+    INSERT INTO pgsim._queue (version_id, operation, keys)
+    SELECT t.version_id, 'upsert', again[i : i + 1999] FROM generate_series(1, cardinality(again), 2000) AS i;
+    RETURN coalesce(cardinality(again), 0);
+END
+$$;
+COMMENT ON FUNCTION pgsim.retry_poison IS
+$$Queues rows again that were set aside because they could not be embedded (pgsim.poison_rows), and returns how many.
+
+keys: only these; NULL: all of the version. model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.revive(collection text, model text, embedding text = 'default', reason text = NULL) RETURNS void
 LANGUAGE plpgsql

@@ -29,7 +29,8 @@ op.pgsim_install("0.1.0")
 """
 REGISTER = """
 op.create_collection("notes", name="100% notes: a 'quoted' \\\\ name", text_columns=["body"], filter_columns=["id"])
-op.enable_text("100% notes: a 'quoted' \\\\ name", text_config="simple", weights={"title": 2.5, "body": 1}, k1=0.9)
+op.enable_text("100% notes: a 'quoted' \\\\ name", text_config="simple", weights={"title": 2.5, "body": 1}, k1=0.9,
+               concurrently=False)
 op.create_model("small", 4, metric="l2", matryoshka=[2], query_prefix="query: 100%", properties={"by": "us"})
 op.create_model("next", 4)
 op.create_embedding("100% notes: a 'quoted' \\\\ name", "title", ["title"])
@@ -139,6 +140,22 @@ op.execute("CREATE TABLE alembic_version_pgsim (version_num text PRIMARY KEY)")
         codes = "SELECT count(*) FROM pg_tables WHERE schemaname = 'pgsim_data' AND tablename LIKE '%codes'"
         assert connection.execute(codes).fetchall() == [(2,)]
     application.check()
+
+
+def test_a_text_index_is_made_in_steps_unless_all_is_to_be_one_transaction(
+    bare_dsn: str, make_application: MakeApplication
+) -> None:
+    application = make_application(bare_dsn)
+    application.revision(TABLE + 'op.create_collection("notes", text_columns=["body"])')
+    application.revision('op.enable_text("notes", k1=0.9)', 'op.disable_text("notes")')
+    application.upgrade()
+    with psycopg.connect(bare_dsn) as connection:
+        assert connection.execute("SELECT k1, built FROM pgsim._text").fetchall() == [(0.9, True)]
+        assert connection.execute("SELECT * FROM pgsim.check()").fetchall() == []
+    application.over_asyncpg(bare_dsn)
+    application.downgrade("0001")
+    with pytest.raises(errors.InvalidArgument, match="connection of psycopg"):
+        application.upgrade()
 
 
 def test_a_similarity_index_is_built_concurrently(bare_dsn: str, make_application: MakeApplication) -> None:

@@ -28,6 +28,7 @@ ROUNDS = {
     "fusion": ["--queries", "5", "--judged", "40"],
     "pairs": ["--rows", "12", "--dims", "2", "4"],
     "maps": ["--queries", "5", "--batch", "20"],
+    "matryoshka": ["--widths", "256", "300", "--queries", "4", "--dims", "32", "--calibrated", "10"],
     "scale": ["--rows", "4000", "--queries", "3", "--exact", "2", "--shapes", *SHAPES],
 }
 

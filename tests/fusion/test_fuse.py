@@ -235,6 +235,7 @@ def test_a_leg_of_weight_0_is_as_if_it_were_not_there(
         ("ARRAY[pgsim.leg('a', '{1}', '{1}')], weights => '{\"b\": 1}'", "PS010", "names 'b', which is no leg"),
         ("ARRAY[pgsim.leg('a', '{1}', '{1}')], weights => '{}'", "PS010", "does not name the leg a"),
         ("ARRAY[pgsim.leg('a', '{1}', '{1}')], weights => '{\"a\": -1}'", "PS010", "the weight of a is -1"),
+        ("ARRAY[pgsim.leg('a', '{1}', '{1}')], weights => '{\"a\": 1e-400}'", "PS010", "0, or a number from 1e-100"),
         ("ARRAY[pgsim.leg('a', '{1}', '{1}')], weights => '{\"a\": \"1\"}'", "PS010", 'the weight of a is "1"'),
     ],
 )

@@ -14,7 +14,7 @@ import pgsim
 from pgsim.cli.app import run
 from pgsim.cli.screen import output
 from pgsim.errors import InvalidArgument, WrongState
-from pgsim.tuning import Judged, tune
+from pgsim.evaluation.fusion import Judged, tune
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -32,7 +32,17 @@ SELECT pgsim.drop_version('docs', 'dropped'), pgsim.create_version('events', 'to
 SELECT pgsim.create_index('docs', 'toy', dims => 2, element => 'halfvec'), pgsim.create_index('docs', 'own');
 SELECT pgsim.upsert('docs', 'toy', '{"{\\"tenant\\": 1, \\"the key\\": \\"b\\"}"}', ARRAY['[1,0,0]']::vector[]);
 SELECT pgsim.enable_text('docs');
+SELECT pgsim.mark_ready('events', 'toy'), pgsim.set_gate('docs', 'mrr', 0.5);
+SELECT pgsim.record_quality('docs', 'own', 'mrr', 0.9);
+SELECT pgsim.set_probes('own', '{a probe}', ARRAY['[1,0,0]']::vector[]);
 INSERT INTO events VALUES (1, '2024-05-05', 'x');
+"""
+# After a restore nothing that was found ready before is taken for ready: the tables are compared again.
+CHANGE_OF_MODEL = """
+SELECT pgsim.check_probes('own', '{a probe}', ARRAY['[1,0,0]']::vector[]);
+UPDATE "my library"."The Documents" SET embedding = '[0,0,1]' WHERE embedding IS NULL;
+SELECT pgsim.activate('docs', 'own', force => true);
+SELECT pgsim.rollback('docs');
 """
 ANSWERS = """
 SELECT jsonb_build_object(
@@ -43,6 +53,8 @@ SELECT jsonb_build_object(
         (SELECT jsonb_agg(to_jsonb(v) - 'created_at') FROM pgsim.versions AS v),
         (SELECT jsonb_agg(to_jsonb(c) - 'created_at') FROM pgsim.collections AS c),
         (SELECT jsonb_agg(to_jsonb(i) - 'created_at' - 'bytes') FROM pgsim.indexes AS i),
+        (SELECT jsonb_agg(to_jsonb(h)) FROM pgsim.history AS h),
+        (SELECT jsonb_agg(to_jsonb(g) - 'created_at') FROM pgsim.gates AS g),
         (SELECT jsonb_agg(to_jsonb(p)) FROM pgsim.backfill_progress AS p))),
     'check', (SELECT jsonb_agg(c) FROM pgsim.check() AS c))
 """
@@ -65,4 +77,11 @@ def test_a_restored_database_answers_as_the_first_one(server: Server, database_d
             assert connection.execute(ANSWERS).fetchone() == before
             connection.execute("""INSERT INTO "my library"."The Documents" VALUES (3, 'new', 'Bridge', NULL)""")
             assert connection.execute("SELECT count(*) FROM pgsim._queue WHERE keys[1] LIKE '%new%'").fetchone() == (2,)
+            connection.execute(CHANGE_OF_MODEL)
+            assert connection.execute(
+                "SELECT action, previous_model FROM pgsim.history ORDER BY id DESC LIMIT 2"
+            ).fetchall() == [
+                ("rollback", "own"),
+                ("activate", "toy"),
+            ]
             connection.execute("SELECT pgsim.create_version('docs', 'dropped'), pgsim.drop_collection('docs')")

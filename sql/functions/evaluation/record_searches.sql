@@ -21,7 +21,7 @@ $$;
 COMMENT ON FUNCTION pgsim.record_searches IS
 $$Sets which part of a collection's searches is noted down, and which part is audited; both 0 to begin with.
 
-share: of all searches, the part whose filter shape, strategy, counts and time are kept for pgsim.advise. audit_share: the part that
+share: of all searches, the part whose filter shape, strategy, counts, time and first 100 keys are kept for pgsim.advise and pgsim.enqueue_missing(order_by => 'hot'). audit_share: the part that
 is also answered exactly, to know its recall (pgsim.recall_audit); each costs an exact search more. values: keep the filter with its
 values too, which may be personal data; otherwise only its shape. What is not given stays as it is. Nothing is written in a
 read-only transaction or on a standby. Errors: PS001, PS006, PS010, PS032.$$;

@@ -79,8 +79,9 @@ BEGIN
             RETURN QUERY SELECT * FROM pgsim._version_problems(v.id, object);
             RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
             RETURN QUERY SELECT * FROM pgsim._map_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._backfill_problems(c, v.id, v.model, v.embedding, object);
             RETURN QUERY
-                SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
+                SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim backfill or embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p
                 WHERE p.oldest < now() - interval '1 hour';
         END LOOP;

@@ -14,6 +14,7 @@ DECLARE
     offered bigint := cardinality(keys);
     sparse boolean;
     statement text;
+    unchanged text := '';
 BEGIN
     IF model IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the model that made the vectors: nothing else tells one model''s vectors from another''s.';
@@ -66,23 +67,27 @@ BEGIN
     -- The hash of the text that was embedded says later whether the row changed meanwhile; without one the text of now is taken.
     hash := CASE WHEN source_hashes IS NOT NULL THEN 'i.source_hash' WHEN t.source_columns = '{}' THEN 'NULL::bytea'
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
+    -- What a worker brings late, of a text that changed meanwhile, must not replace what another has stored since.
+    IF source_hashes IS NOT NULL AND skip_absent AND t.source_columns <> '{}' THEN
+        unchanged := format('AND pgsim._source_hash(%s) OPERATOR(pg_catalog.=) i.source_hash', pgsim._source_text('b.', t.source_columns));
+    END IF;
     BEGIN
         IF t.adopted THEN
             statement := format(
                 'UPDATE %1$s AS b SET %2$I = i.v::%3$s.%4$I '
-                'FROM (SELECT %5$s, k.v FROM unnest($1, $2) AS k (given, v)) AS i WHERE %6$s',
+                'FROM (SELECT %5$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i WHERE %6$s %7$s',
                 t.base_sql, t.column_name, t.vector_schema, t.element, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                pgsim._key_join('b.', 'i.', t.key_columns, true));
+                pgsim._key_join('b.', 'i.', t.key_columns, true), unchanged);
         ELSE
             statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
-                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s FOR KEY SHARE OF b '
+                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s FOR KEY SHARE OF b '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),
                 t.vector_schema, t.element, hash, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true));
+                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), unchanged);
         END IF;
         IF sparse THEN
             EXECUTE statement USING keys, sparse_vectors, source_hashes;
@@ -120,5 +125,6 @@ sparse_vectors instead.
 source_hashes: SHA-256 of the text each vector was made from, when it was read earlier; default the row's text of now (an adopted
 column keeps none).
 Under a derived model they are of the model that its map begins at, and stored under that where it has a version, which the derived one follows.
-skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.
+skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise; and with
+source_hashes also rows whose text has changed since, which are queued again.
 Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;

@@ -11,7 +11,7 @@ DECLARE
         pgsim._vector_expression(format('v.%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, t.dim, coalesce(element, t.element)), t.vector_schema,
         pgsim._distance_operator(t.metric), pgsim._vector_expression('$1', t.vector_schema, t.prefix_metric, t.dim, 'vector', t.dim, coalesce(element, t.element)));
     exact_sql text := format('SELECT array_agg(n.d) FROM (SELECT (%s) OPERATOR(pg_catalog.+) 0 AS d FROM %s AS v ORDER BY d LIMIT 200) AS n', distance, t.version_sql);
-    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT %%s) AS n', distance, t.version_sql, indexed);
+    index_sql text := format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM %s AS v ORDER BY %s LIMIT $2) AS n', distance, t.version_sql, indexed);
     previous jsonb;
     truth float8[];
     found float8[];
@@ -29,12 +29,12 @@ BEGIN
         of_query := '[]';
         FOREACH ef IN ARRAY CASE WHEN element IS NULL THEN '{}' ELSE efs END LOOP
             previous := pgsim._set(jsonb_build_object('hnsw.iterative_scan', 'off', 'hnsw.ef_search', ef::text, 'enable_seqscan', 'off', 'enable_sort', 'off', 'jit', 'off'));
-            EXECUTE format(index_sql, least(ef, 200)) INTO found USING queries[q];
+            EXECUTE index_sql INTO found USING queries[q], least(ef, 200);
             -- One in four is timed, and that tells enough.
             seconds := NULL;
             IF q % 4 = 1 THEN
                 started := clock_timestamp();
-                EXECUTE format(index_sql, 10) USING queries[q];
+                EXECUTE index_sql USING queries[q], 10;
                 seconds := extract(epoch FROM clock_timestamp() - started);
             END IF;
             PERFORM pgsim._set(previous);

@@ -36,11 +36,13 @@ BEGIN
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
             fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
             p.strategy := 'exact';
         END IF;
-        IF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
+        IF p.strategy = 'funnel' AND p.shallow_query IS NOT NULL THEN
+            p.rungs := ROW(p.ladder, ARRAY[p.element, t.element], ARRAY[p.keep, p.depth])::pgsim._rungs;
+        ELSIF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
             p.rungs := pgsim._search_rungs(t, p.depth, coalesce(p.ladder, r.dims), p.keep, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
                 IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
@@ -70,10 +72,10 @@ BEGIN
         END IF;
         IF explained THEN
             stage_started := clock_timestamp();
-            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query, p.shallow_query;
             stage := jsonb_build_object('seconds', extract(epoch FROM clock_timestamp() - stage_started)) || pgsim._explain_stage(p, statement, settings, query);
         ELSE
-            EXECUTE statement INTO keys, distances, found, listed USING p.given, query;
+            EXECUTE statement INTO keys, distances, found, listed USING p.given, query, p.shallow_query;
         END IF;
         IF settings <> '{}' THEN
             PERFORM pgsim._set(previous);

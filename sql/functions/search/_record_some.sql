@@ -26,7 +26,7 @@ BEGIN
         collection_id => t.collection_id, version_id => t.version_id,
         shape => concat_ws(', ', nullif(pgsim._filter_shape(r.filter), ''), CASE WHEN r.where_sql IS NOT NULL THEN 'where_sql' END), filter => r.filter,
         k => r.k, recall_asked => p.recall, strategy => details ->> 'strategy', estimated => p.estimated, matches => NULL,
-        returned => coalesce(cardinality(keys), 0), seconds => seconds, exact_seconds => exact_seconds, recall => recall);
+        returned => coalesce(cardinality(keys), 0), seconds => seconds, exact_seconds => exact_seconds, recall => recall, keys => keys);
 END
 $$;
 COMMENT ON FUNCTION pgsim._record_some IS 'Records a share of searches, as pgsim.record_searches sets it, and of those audited how much of the exact answer they found.';

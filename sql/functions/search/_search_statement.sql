@@ -14,6 +14,7 @@ DECLARE
     stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
     sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
+    shallow pgsim._target;
     key_column text;
     keys text := '';
     key_order text := '';
@@ -42,6 +43,9 @@ BEGIN
         rungs := 1;
     ELSE
         source := t.base_sql || ' AS b';
+        IF p.strategy = 'funnel' AND p.shallow_query IS NOT NULL THEN
+            shallow := p.shallow;
+        END IF;
         IF p.predicate IS NOT NULL THEN
             -- In a subquery the predicate sees the table's columns alone, and under the table's own name.
             source := CASE WHEN own OR by_name THEN format(E'(SELECT * FROM %s WHERE %s\n) AS b', t.base_sql, p.predicate)
@@ -50,6 +54,11 @@ BEGIN
         IF own THEN
             source := CASE WHEN p.through_base THEN format('%s AS v JOIN %s ON %s', t.version_sql, source, pgsim._key_join('b.', 'v.', t.key_columns, true))
                            ELSE t.version_sql || ' AS v' END;
+        END IF;
+
+        IF shallow.version_id IS NOT NULL AND NOT shallow.adopted THEN
+            source := format('%s AS w JOIN %s ON %s', shallow.version_sql, CASE WHEN own THEN format('(%s)', source) ELSE format('(SELECT * FROM %s%s) AS b', t.base_sql, E' WHERE ' || p.predicate || E'\n') END,
+                             pgsim._key_join('b.', 'w.', t.key_columns, true));
         END IF;
 
         -- The first rung reads the table. For an index its ORDER BY is the index's own expression and nothing beside it;
@@ -64,7 +73,12 @@ BEGIN
             IF exact THEN
                 distance := format('(%s) OPERATOR(pg_catalog.+) 0', distance);
             END IF;
-            IF i = 1 THEN
+            IF i = 1 AND shallow.version_id IS NOT NULL THEN
+                first_order := format('%s OPERATOR(%s.%s) %s',
+                    pgsim._vector_expression(format('%s.%I', CASE WHEN shallow.adopted THEN 'b' ELSE 'w' END, shallow.column_name), t.vector_schema, shallow.metric, shallow.dim, shallow.element, r.dims[1], r.elements[1]),
+                    t.vector_schema, pgsim._distance_operator(shallow.metric, r.elements[1]),
+                    pgsim._vector_expression('$3', t.vector_schema, shallow.metric, shallow.dim, 'vector', r.dims[1], r.elements[1]));
+            ELSIF i = 1 THEN
                 first_order := distance;
             END IF;
             IF i > 1 OR rungs = 1 THEN

@@ -12,7 +12,7 @@ BEGIN
     -- The triggers go first, and writers wait until all of it is gone.
     PERFORM pgsim._lock_tables(ARRAY(SELECT r.oid::regclass FROM pg_class AS r WHERE r.oid = c.relation) || tables)
     WHERE cardinality(tables) > 0;
-    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(ARRAY[x.words_function || '(text[])', x.best_function || '(pgsim._text_query, int, boolean)']) AS f WHERE x.collection_id = c.id LOOP
+    FOR made IN SELECT f FROM pgsim._text AS x CROSS JOIN LATERAL unnest(pgsim._text_functions(x)) AS f WHERE x.collection_id = c.id LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', made);
     END LOOP;
     DELETE FROM pgsim._text AS x WHERE x.collection_id = c.id;

@@ -10,6 +10,10 @@ BEGIN
     FOR index_name IN SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid IN (x.documents, x.vocabulary) AND NOT i.indisprimary LOOP
         EXECUTE format('DROP INDEX %s', index_name);
     END LOOP;
+    -- Of a transaction that is seen here, which may be this one, the next statement sees all.
+    UPDATE pgsim._text AS s SET filled_from = pg_snapshot_xmin(pg_current_snapshot()) WHERE s.collection_id = x.collection_id RETURNING * INTO x;
+    EXECUTE format('SELECT array_agg(n.xmin) FROM (SELECT DISTINCT b.xmin FROM %s AS b WHERE age(b.xmin) <= age($1) LIMIT 1000) AS n', c.relation) INTO x.filled_with USING x.filled_from::xid;
+    UPDATE pgsim._text AS s SET filled_with = coalesce(x.filled_with, '{}') WHERE s.collection_id = x.collection_id;
     EXECUTE format('TRUNCATE %s, %s, %s', x.documents, x.vocabulary, x.changes);
     EXECUTE pgsim._text_insertion(x, c.key_columns, format('%s AS r', c.relation), NULL) USING '{}'::int[], '{}'::int[], 0, 0::numeric, NULL::float8;
     EXECUTE format('CREATE INDEX ON %s (lexeme)', x.vocabulary);

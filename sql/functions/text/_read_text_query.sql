@@ -7,7 +7,7 @@ DECLARE
     w record;
     inverse float8;
     lexemes text[];
-    terms int[];
+    ids text[];
     docs float8[];
     tops float8[];
     units text[];
@@ -15,33 +15,23 @@ DECLARE
 BEGIN
     w := pgsim._text_words(c, x, query, form);
     q.bound := row_security_active(c.relation);
-    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.terms, r.docs, r.tops FROM %s($1) AS r', x.words_function)
-    INTO q.rows, q.average, inverse, lexemes, terms, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
+    EXECUTE format('SELECT r.total, r.average, r.inverse, r.lexemes, r.ids, r.docs, r.tops FROM %s($1) AS r', x.words_function)
+    INTO q.rows, q.average, inverse, lexemes, ids, docs, tops USING ARRAY(SELECT DISTINCT l FROM unnest(w.lexemes) AS l);
     q.spread := greatest(1, inverse * q.average);
-    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity; where none do, and none has two ids, it takes less.
-    IF form IN ('any', 'all', 'phrase') AND cardinality(lexemes) = (SELECT count(DISTINCT l) FROM unnest(lexemes) AS l) THEN
-        SELECT array_agg(m.lexeme), array_agg(m.term::text), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
-               array_agg('{' || m.term || ':1}/1000000000'), '{' || string_agg(m.term || ':' || m.weight::real, ',') || '}/1000000000'
-        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
-        FROM (SELECT k.lexeme, k.term, k.docs, k.top, ln(1 + (q.rows - least(k.docs, q.rows) + 0.5) / (least(k.docs, q.rows) + 0.5)) AS weight
-              FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) WHERE k.docs > 0 ORDER BY k.docs, k.lexeme COLLATE "C" LIMIT 8000) AS m;
-    ELSE
-        SELECT array_agg(m.lexeme ORDER BY m.place), array_agg(m.ids ORDER BY m.place), array_agg(m.docs ORDER BY m.place), array_agg(m.weight ORDER BY m.place),
-               array_agg(m.weight * least(x.k1 + 1, m.top * q.spread) ORDER BY m.place), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000' ORDER BY m.place),
-               '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
-        INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    -- Static SQL, whose plan is kept: the session plans it once. Words that stand for others share their rarity.
+    SELECT array_agg(m.lexeme), array_agg(m.ids), array_agg(m.docs), array_agg(m.weight), array_agg(m.weight * least(x.k1 + 1, m.top * q.spread)),
+           array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') FILTER (WHERE m.weight > 0) || '}/1000000000'
+    INTO q.lexemes, q.ids, q.docs, q.weights, q.bounds, units, vector
+    FROM (
+        SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight
         FROM (
-            SELECT g.lexeme, g.ids, g.docs, g.top, g.boost * ln(1 + (q.rows - least(g.together, q.rows) + 0.5) / (least(g.together, q.rows) + 0.5)) AS weight,
-                   row_number() OVER (ORDER BY g.docs, g.lexeme COLLATE "C") AS place
-            FROM (
-                SELECT f.*, u.boost, sum(f.docs) OVER (PARTITION BY u.part) AS together
-                FROM (SELECT k.lexeme, string_agg(k.term::text, ',') AS ids, sum(k.docs)::float8 AS docs, max(k.top)::float8 AS top
-                      FROM unnest(lexemes, terms, docs, tops) AS k (lexeme, term, docs, top) GROUP BY k.lexeme HAVING sum(k.docs) > 0) AS f
-                JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = f.lexeme
-            ) AS g
-        ) AS m
-        WHERE m.place <= 8000;
-    END IF;
+            SELECT k.*, u.boost, sum(k.docs) OVER (PARTITION BY u.part) AS together
+            FROM unnest(lexemes, ids, docs, tops) AS k (lexeme, ids, docs, top)
+            JOIN (SELECT u.lexeme, min(u.part) AS part, max(u.boost) AS boost FROM unnest(w.lexemes, w.parts, w.boosts) AS u (lexeme, part, boost) GROUP BY u.lexeme) AS u ON u.lexeme = k.lexeme
+        ) AS g
+        ORDER BY g.docs, g.lexeme COLLATE "C" LIMIT 8000
+    ) AS m;
     q.units := units;
     q.vector := vector;
     IF form IN ('all', 'phrase') THEN

@@ -7,12 +7,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();
-    read_at timestamptz;
+    read_from timestamptz;
+    read_until timestamptz;
     x pgsim._text := pgsim._text_row(c);
     q pgsim._text_query;
     settings jsonb := '{}';
     previous jsonb;
     clauses text[] := '{}';
+    lexemes text[];
     n int;
     reach int := 0;
     reached float8 := 0;
@@ -38,12 +40,22 @@ BEGIN
        OR NOT has_schema_privilege((SELECT r.relnamespace FROM pg_class AS r WHERE r.oid = c.relation), 'USAGE') THEN
         PERFORM pgsim._require_select(c.relation, x.documents);
     END IF;
-    q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
-    read_at := clock_timestamp();
     keys := '{}';
     scores := '{}';
-    n := coalesce(cardinality(q.ids), 0);
-    IF q.vector IS NOT NULL AND depth > 0 THEN
+    IF form = 'any' AND predicate IS NULL AND depth > 0 AND octet_length(query) < 2000 AND x.base_name = c.relation::text AND NOT row_security_active(c.relation) THEN
+        lexemes := tsvector_to_array(to_tsvector(x.text_config::regconfig, query));
+        IF lexemes <> '{}' THEN
+            EXECUTE format('SELECT r.keys, r.scores, r.words, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function)
+            INTO keys, scores, n, scored, rounds, proven USING lexemes, depth, explained;
+        END IF;
+    END IF;
+    IF explained OR NOT proven THEN
+        read_from := clock_timestamp();
+        q := pgsim._read_text_query(c, x, coalesce(query, ''), form);
+        read_until := clock_timestamp();
+        n := coalesce(cardinality(q.ids), 0);
+    END IF;
+    IF NOT proven AND q.vector IS NOT NULL AND depth > 0 THEN
         all_docs := (SELECT sum(d) FROM unnest(q.docs) AS d);
         IF predicate IS NOT NULL THEN
             settings := jsonb_build_object('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')));
@@ -70,10 +82,7 @@ BEGIN
             -- False where more rows match than was expected.
             filter_first := q.bound OR admitted <= all_docs;
         END IF;
-        IF form = 'any' AND predicate IS NULL AND NOT q.bound AND x.base_name = c.relation::text THEN
-            EXECUTE format('SELECT r.keys, r.scores, r.candidates, r.rounds, r.proven FROM %s($1, $2, $3) AS r', x.best_function) INTO keys, scores, scored, rounds, proven USING q, depth, explained;
-        END IF;
-        IF NOT filter_first AND NOT proven THEN
+        IF NOT filter_first THEN
             -- No scan of all rows: each would have its words' ids taken from its impacts.
             previous := pgsim._set(settings || '{"enable_seqscan": "off"}');
             -- Rows with the rarest words tell what score the best reach at least, and that which rows may still be better.
@@ -92,7 +101,7 @@ BEGIN
                     wanted := 8 * reached;
                 ELSE
                     least_score := least_score * (1 - 1e-6);
-                    clauses := pgsim._text_clauses(q, least_score);
+                    clauses := pgsim._text_clauses(q.ids, q.docs, q.weights, q.bounds, least_score);
                     EXIT;
                 END IF;
             END LOOP;
@@ -111,7 +120,7 @@ BEGIN
     details := jsonb_build_object('words', n, 'rounds', rounds, 'strategy', CASE WHEN q.bound THEN 'visible' WHEN filter_first THEN 'filter' ELSE 'words' END);
     IF explained THEN
         details := details || jsonb_build_object(
-            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_at - started), 'ranking', extract(epoch FROM clock_timestamp() - read_at),
+            'form', form, 'candidates', scored, 'matches_expected', matches, 'reading', extract(epoch FROM read_until - read_from), 'ranking', extract(epoch FROM clock_timestamp() - started - (read_until - read_from)),
             'rows', q.rows, 'mean_length', q.average,
             'vocabulary', (SELECT coalesce(jsonb_agg(jsonb_build_object('word', w.word, 'rows', w.docs, 'weight', w.weight)), '[]')
                            FROM unnest(q.lexemes[1 : 100], q.docs[1 : 100], q.weights[1 : 100]) AS w (word, docs, weight)));

@@ -1,10 +1,10 @@
-CREATE FUNCTION pgsim._text_clauses(q pgsim._text_query, least_score float8) RETURNS text[]
+CREATE FUNCTION pgsim._text_clauses(ids text[], docs float8[], weights float8[], bounds float8[], least_score float8) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    n int := cardinality(q.ids);
-    total float8 := (SELECT sum(u) FROM unnest(q.bounds) AS u);
+    n int := cardinality(ids);
+    total float8 := (SELECT sum(u) FROM unnest(bounds) AS u);
     clauses text[] := '{}';
     clause text;
     reads float8[] := '{}';
@@ -19,10 +19,10 @@ BEGIN
         read := 0;
         FOR i IN 1 .. n LOOP
             EXIT WHEN rest < least_score;
-            IF i <> skipped AND q.weights[i] > 0 THEN
-                clause := clause || ',' || q.ids[i];
-                rest := rest - q.bounds[i];
-                read := read + q.docs[i];
+            IF i <> skipped AND weights[i] > 0 THEN
+                clause := clause || ',' || ids[i];
+                rest := rest - bounds[i];
+                read := read + docs[i];
             END IF;
         END LOOP;
         IF rest < least_score AND clause <> ALL (clauses) THEN

@@ -7,7 +7,7 @@ DECLARE
 BEGIN
     SELECT * INTO x FROM pgsim._text AS s WHERE s.collection_id = c.id;
     IF x.collection_id IS NULL THEN
-        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete
+        SELECT s.collection_id, s.text_config, s.columns, s.k1, s.b, true, true INTO x.collection_id, x.text_config, x.columns, x.k1, x.b, x.complete, x.built
         FROM pgsim._text_backend AS s WHERE s.collection_id = c.id;
     END IF;
     IF x.collection_id IS NULL THEN

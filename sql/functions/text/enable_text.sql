@@ -3,62 +3,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c pgsim._collection;
-    x pgsim._text;
-    columns text[];
-    column_weights float8[];
-    config_name text;
-    bad text;
+    documents regclass := pgsim._begin_text(collection, text_config, weights, k1, b, backend);
 BEGIN
-    PERFORM pgsim._require_registrar();
-    c := pgsim._collection_row(collection);
-    PERFORM pgsim._require_owner(c.relation);
-    PERFORM pgsim._check_text_backend(c, backend);
-    IF EXISTS (SELECT FROM pgsim._text AS s WHERE s.collection_id = c.id) OR EXISTS (SELECT FROM pgsim._text_backend AS s WHERE s.collection_id = c.id) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has a text index already', c.name),
-            HINT = format('Use it, or drop it first with pgsim.disable_text(%L).', c.name);
-    ELSIF backend = 'pgsim' AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('in a %s transaction a text index would lack what others have committed since it began', current_setting('transaction_isolation')),
-            HINT = 'Make it in a READ COMMITTED transaction.';
-    ELSIF backend = 'pgsim' AND row_security_active(c.relation) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('row-level security hides rows of %s from role %I, and a text index holds all', c.relation, current_user),
-            HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
-    ELSIF k1 IS NULL OR b IS NULL OR NOT (k1 = 0 OR k1 BETWEEN 0.01 AND 100) OR NOT b BETWEEN 0 AND 1 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; k1 is 0 or from 0.01 to 100, and b from 0 to 1', coalesce(k1::text, 'NULL'), coalesce(b::text, 'NULL')),
-            HINT = 'The defaults, 1.2 and 0.75, suit most texts.';
-    ELSIF weights IS NOT NULL AND jsonb_typeof(weights) <> 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'weights is not a JSON object', HINT = 'It gives columns their weights: weights => ''{"title": 3, "body": 1}''.';
+    IF documents IS NOT NULL THEN
+        -- Writers wait from here until the transaction ends.
+        PERFORM pgsim._watch_text(documents);
+        PERFORM pgsim._repair_text(documents, pgsim._changed_texts(documents));
+        PERFORM pgsim._finish_text(documents);
     END IF;
-    SELECT left(w.key, 80) INTO bad FROM jsonb_each(weights) AS w
-    WHERE CASE jsonb_typeof(w.value) WHEN 'number' THEN (w.value #>> '{}')::numeric NOT BETWEEN 0 AND 1000 OR (w.value #>> '{}')::numeric * 100 % 1 <> 0 ELSE true END LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the weight of %L is %s; it is a number from 0 to 1000 with at most two decimals', bad, left((weights -> bad)::text, 80)),
-            HINT = 'A weight of 3 counts each word of the column three times; one of 0 leaves the column out.';
-    END IF;
-    columns := c.text_columns || ARRAY(SELECT w.key FROM jsonb_object_keys(weights) AS w (key) WHERE w.key <> ALL (c.text_columns));
-    PERFORM pgsim._check_columns(c.relation, 'weights', columns);
-    SELECT array_agg(n.name ORDER BY n.ordinal), array_agg(coalesce((weights ->> n.name)::float8, 1) ORDER BY n.ordinal) INTO columns, column_weights
-    FROM unnest(columns) WITH ORDINALITY AS n (name, ordinal) WHERE coalesce((weights ->> n.name)::float8, 1) > 0;
-    IF columns IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('there is no column of text to search in collection %L', c.name),
-            HINT = 'Name columns and their weights, weights => ''{"body": 1}'', or register the table with text_columns.';
-    END IF;
-    SELECT string_agg(quote_ident(a.attname), ', ') INTO bad FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = ANY (columns) AND a.attgenerated = 'v';
-    IF bad IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is generated and not stored, so that nothing tells when it changes', bad),
-            HINT = 'Make it GENERATED ALWAYS AS (...) STORED.';
-    END IF;
-    config_name := coalesce(
-        (SELECT format('%I.%I', n.nspname, t.cfgname) FROM pg_ts_config AS t JOIN pg_namespace AS n ON n.oid = t.cfgnamespace WHERE t.oid = enable_text.text_config),
-        c.text_config);
-    IF backend <> 'pgsim' THEN
-        PERFORM pgsim._create_text_backend(c, backend, config_name, columns, column_weights, k1, b);
-        RETURN;
-    END IF;
-    x := pgsim._create_text(c, config_name, columns, column_weights, k1, b);
-    -- Writers wait from here until the transaction ends.
-    PERFORM pgsim._sync_triggers(c);
-    PERFORM pgsim._fill_text(c, x);
 END
 $$;
 COMMENT ON FUNCTION pgsim.enable_text IS
@@ -67,5 +19,6 @@ $$Makes a text index of a collection, so that its rows can be ranked by BM25: a 
 text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
 columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
 backend: pg_textsearch, where that extension is installed, has it make and keep an index of its own on the table: its weights are 0 and 1, k1 is 0.1 to 10, and
-text_form is any alone. The index is kept in the transaction of whoever writes. While it is made writers of the table wait, readers do not.
+text_form is any alone; while it is made writers of the table wait. pgsim's own index is kept in the transaction of whoever writes. While it is filled nobody waits;
+then triggers are made, what has changed meanwhile is read again, and writers wait for that and the end of the transaction.
 Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;

@@ -15,10 +15,10 @@ BEGIN
     END IF;
     -- In this order: what is written from here on moves the marks.
     marks := pgsim._change_marks(t);
-    SELECT jsonb_agg(x::text) INTO running FROM pg_snapshot_xip(pg_current_snapshot()) AS x;
+    running := pgsim._running_transactions();
     missing := pgsim._missing_vectors(t, v.lapsed);
     UPDATE pgsim._version AS s
-    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', coalesce(running, '[]')) END,
+    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', running) END,
         lapsed = s.lapsed AND missing > 0
     WHERE s.id = t.version_id;
 END

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from pgsim.errors import InvalidArgument
+from pgsim.evaluation.mean import Mean, mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 # Small constants suit one relevant row a query, larger ones many (Cormack et al. 2009 took 60).
 CONSTANTS = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 100.0)
 LEAST_QUERIES = 20
-_RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,6 @@ class Fusion:
     method: str
     weights: dict[str, float]
     rank_constant: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """A mean over queries, and its 95% bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +121,7 @@ def tune(
             fitted = Fusion(method, named, constant if method == "rrf" else None)
             fitted_value, tuned = float(means[best]), ranks[:, best]
     equal = reciprocal_ranks(judged, minima, "minmax", [(np.full(len(names), 1 / len(names)), 0.0)], k)[:, 0]
-    gain = _mean(tuned[test] - single[test, best_leg], rng)
+    gain = mean_of(tuned[test] - single[test, best_leg], rng)
     helps = gain.low > 0
     alone = Fusion("minmax", {name: float(name == names[best_leg]) for name in names})
     return FusionReport(
@@ -138,10 +129,10 @@ def tune(
         held_out=len(test),
         k=k,
         candidates=candidates,
-        legs={name: _mean(single[test, i], rng) for i, name in enumerate(names)},
+        legs={name: mean_of(single[test, i], rng) for i, name in enumerate(names)},
         best_leg=names[best_leg],
-        default=_mean(equal[test], rng),
-        tuned=_mean(tuned[test], rng),
+        default=mean_of(equal[test], rng),
+        tuned=mean_of(tuned[test], rng),
         fitted=fitted,
         gain=gain,
         helps=helps,
@@ -214,10 +205,3 @@ def _shares(method: str, scores: Floats, minimum: float | None, constant: float)
 def _key_order(key: str) -> tuple[bool, int, str]:
     whole = key.removeprefix("-").isdecimal() and len(key) < 20
     return (not whole, int(key) if whole else 0, key)
-
-
-def _mean(values: Floats, rng: np.random.Generator) -> Mean:
-    """The mean, and the middle 95% of the means of samples drawn with replacement (the bootstrap; Efron 1979)."""
-    means = [float(values[rng.integers(len(values), size=len(values))].mean()) for _ in range(_RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Mean(float(values.mean()), float(low), float(high))

@@ -1,0 +1,1 @@
+"""What is measured, judged and chosen: numpy on arrays, which knows no database."""

@@ -1,0 +1,367 @@
+"""Trying vector indexes on a copy of the user's own rows: what `Database.tune_index` and `tune_prefixes` carry out.
+
+The copy is a temporary table, which nobody else can read, and which is gone with the session whatever happens.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import partial
+from numbers import Integral
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import numpy as np
+
+from pgsim.calls import active_model
+from pgsim.errors import InvalidArgument
+from pgsim.evaluation.mean import mean_of
+from pgsim.evaluation.prefixes import Prefix, PrefixReport, Sample, rotation
+from pgsim.evaluation.trials import Trial, TuningReport, choose, fastest_settings, pareto_front
+from pgsim.json_values import is_storable, json_text
+from pgsim.options import finite_number, whole_number
+from pgsim.steps import query, work
+from pgsim.vectors import as_vectors, vectors_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from numpy.typing import NDArray
+
+    from pgsim.steps import Row, Steps
+    from pgsim.vectors import Vectors
+
+    Progress: TypeAlias = Callable[[int, int, str], None]
+
+END = "SELECT pgsim._trial_end()"
+_TARGET = "pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t"
+_KINDS = f"""
+SELECT k.prefix, k.element, k.existing, k.refusal, t.dim, t.metric
+FROM {_TARGET} CROSS JOIN LATERAL pgsim._trial_kinds(t, %(embedding)s, %(dims)s::int[], %(elements)s::text[]) AS k
+ORDER BY k.prefix < t.dim, k.element <> t.element, k.prefix, k.element
+"""
+_BEGIN = f"""
+SELECT b.rows, b.total, b.asked, b.missing, b.exact_seconds, b.exact_quality
+FROM {_TARGET} CROSS JOIN LATERAL pgsim._trial_begin(
+    t, %(queries)s, %(relevant)s::jsonb, %(k)s, %(sample)s, %(searches)s, %(seed)s) AS b
+"""
+_TRY = f"""
+SELECT i.ef, i.keep, i.recalls, i.quality, i.seconds, i.bytes, i.build_seconds,
+       pgsim._build_estimate(i.build_seconds, %(rows)s, %(total)s::float8)
+FROM {_TARGET} CROSS JOIN LATERAL pgsim._trial_index(
+    t, %(rotated)s::boolean, %(prefix)s, %(element)s, %(k)s, %(recall)s::float8) AS i
+"""
+_HALVED = f"""
+SELECT CASE WHEN t.element = 'vector' THEN pgsim._halfvec_recall(t, %(k)s) END FROM {_TARGET}
+"""
+_TURN = f"""
+SELECT pgsim._trial_turn(t, %(keys)s::text[], %(vectors)s, %(queries)s) FROM {_TARGET}
+"""
+_COPY = 'SELECT s.key, s.v::text FROM pg_temp.pgsim_trial AS s ORDER BY s.key COLLATE "C"'
+_ASKED = "SELECT q.query::text FROM pg_temp.pgsim_trial_query AS q ORDER BY q.number"
+_CHUNK = 1000
+
+
+def tune_index(
+    collection: str,
+    queries: Vectors | None = None,
+    *,
+    relevant: Sequence[Collection[object]] | None = None,
+    recall: float = 0.99,
+    k: int = 10,
+    model: str | None = None,
+    embedding: str = "default",
+    dims: Sequence[int] | None = None,
+    elements: Sequence[str] | None = None,
+    rotated: bool | None = False,
+    budget: int | None = None,
+    slack: float = 0.25,
+    sample: int = 20_000,
+    searches: int = 100,
+    seed: int = 0,
+    max_seconds: float | None = None,
+    progress: Progress | None = None,
+) -> Steps[TuningReport]:
+    """Build and search vector indexes of several lengths and elements on a copy of sampled rows, and choose one.
+
+    Nothing of the table is changed or kept waiting: rows are copied into a temporary table, which is dropped.
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them rows of the sample, held out of the others.
+        relevant: for each query the keys that answer it, to measure what matters beside recall.
+        recall: the share of the exact answer that an index has to find, .5 to 1.
+        k: how many rows a search is for, 1 to 1,000.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        dims: lengths to try; by default the model's, or a sixth, a third, a half and the whole.
+        elements: ``vector``, ``halfvec`` and ``bit``, or some of them.
+        rotated: try prefixes turned by principal components too, which `create_index` alone cannot make; None: if
+            the metric allows it.
+        budget: the bytes that the index may take.
+        slack: how much longer than the fastest the chosen index may take when it is smaller; .25 is a quarter.
+        sample: how many rows are copied, 100 to 1,000,000.
+        searches: how many rows are queries when none are given.
+        seed: the same one takes the same rows.
+        max_seconds: after so many no further index is begun.
+        progress: called with indexes done, indexes in all, and the one that comes next.
+
+    Raises:
+        InvalidArgument: an argument is outside what is allowed.
+        WrongState: there are too few rows, or the server is read only.
+    """
+    started = time.monotonic()
+    recall, slack = _share("recall", recall, 0.5, 1), _share("slack", slack, 0, 100)
+    limit = math.inf if max_seconds is None else _share("max_seconds", max_seconds, 0, 1e9)
+    if budget is not None and not (isinstance(budget, Integral) and budget > 0):
+        raise InvalidArgument(
+            f"budget is {budget!r}; it is a number of bytes from 1", hint="Leave it out for any size."
+        )
+    of = yield from active_model(collection, model=model, embedding=embedding)
+    named: dict[str, object] = {"collection": collection, "model": of.name, "embedding": embedding}
+    kinds = yield from _kinds(named, dims, elements)
+    metric = str(kinds[0][5])
+    if rotated and metric == "l1":
+        raise InvalidArgument("a rotation changes l1 distances", hint="Leave rotated out under that metric.")
+    rotated = metric != "l1" if rotated is None else rotated
+    turned = [kind for kind in kinds if cast("int", kind[0]) < of.dim and kind[1] != "vector"] if rotated else []
+    planned = [(False, kind) for kind in kinds] + [(True, kind) for kind in turned]
+    names = [f"{kind[0]} {kind[1]}{', rotated' if turn else ''}" for turn, kind in planned]
+    if progress:
+        progress(0, len(planned), "exact searches")
+    given = None if queries is None else as_vectors(queries)
+    begun = yield from _begin(named, given, relevant, k=k, sample=sample, searches=searches, seed=seed)
+    rows, total = cast("int", begun[0]), cast("float", begun[1])
+    trials: list[Trial] = []
+    done, is_turned = 0, False
+    for (turn, kind), name in zip(planned, names, strict=True):
+        if time.monotonic() - started > limit:
+            break
+        if progress:
+            progress(done, len(planned), name)
+        if turn and not is_turned:
+            yield from _turn(named, max(cast("int", each[0]) for each in turned))
+            is_turned = True
+        measured = yield from query(
+            _TRY,
+            named
+            | {"rows": rows, "total": total, "rotated": turn, "prefix": kind[0], "element": kind[1]}
+            | {"k": k, "recall": recall},
+        )
+        trials += [_trial(row, kind, rotated=turn, scale=total / rows, seed=seed) for row in measured]
+        done += 1
+    stored = yield from query(_HALVED, named | {"k": k})
+    yield from query(END)
+    if progress:
+        progress(done, len(planned), "")
+    settings = fastest_settings(trials, recall)
+    return TuningReport(
+        collection=collection,
+        model=of.name,
+        embedding=embedding,
+        dim=of.dim,
+        metric=metric,
+        k=k,
+        asked=recall,
+        rows=rows,
+        total=round(total),
+        searches=cast("int", begun[2]),
+        held_out=given is None,
+        missing=cast("int | None", begun[3]),
+        exact_seconds=cast("float", begun[4]),
+        exact_quality=cast("float | None", begun[5]),
+        halfvec_recall=cast("float | None", stored[0][0]),
+        trials=tuple(trials),
+        settings=settings,
+        front=pareto_front(settings, recall),
+        best=choose(settings, recall, slack=slack, budget=budget),
+        untried=tuple(names[done:]),
+    )
+
+
+def tune_prefixes(
+    collection: str,
+    queries: Vectors | None = None,
+    *,
+    k: int = 10,
+    keep: Sequence[int] = (10, 50, 200),
+    dims: Sequence[int] | None = None,
+    tolerance: float = 0.01,
+    model: str | None = None,
+    embedding: str = "default",
+    sample: int = 10_000,
+    searches: int = 50,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Steps[PrefixReport]:
+    """How much of the true top k short prefixes find, as they are and rotated, and what they cannot find at all.
+
+    `recall_by_dims` measures the prefixes as they are on the server; this one fetches the sample and turns it by its
+    principal components as well (under l1, which a rotation changes, it does not).
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them rows of the sample, held out of the others.
+        k: how many rows a search is for.
+        keep: how many rows are kept by the prefix, to be ranked by the whole vector.
+        dims: lengths to look at; by default the model's, or a sixth, a third, a half and the whole.
+        tolerance: the recall that may be lost, for the smallest prefix.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        sample: how many rows are compared, 100 to 1,000,000.
+        searches: how many rows are queries when none are given.
+        seed: the same one takes the same rows.
+        progress: called with prefixes done, prefixes in all, and the one that comes next.
+    """
+    depths = sorted({whole_number("keep", depth) for depth in keep})
+    if not depths or depths[0] < 1:
+        raise InvalidArgument(f"keep is {list(keep)}; it is a list of numbers from 1", hint="For instance 10, 50, 200.")
+    tolerance = _share("tolerance", tolerance, 0, 1)
+    of = yield from active_model(collection, model=model, embedding=embedding)
+    named: dict[str, object] = {"collection": collection, "model": of.name, "embedding": embedding}
+    kinds = yield from _kinds(named, dims, ["bit"])
+    metric = str(kinds[0][5])
+    lengths = sorted(cast("int", kind[0]) for kind in kinds)
+    if progress:
+        progress(0, len(lengths), "rows")
+    given = None if queries is None else as_vectors(queries)
+    begun = yield from _begin(named, given, None, k=k, sample=sample, searches=searches, seed=seed)
+    _, rows, asked = yield from _copied()
+    yield from query(END)
+    whole = Sample(rows, asked, metric)
+    turned = None if metric == "l1" else whole.turned((yield from work(partial(rotation, rows))))
+    prefixes = []
+    for number, length in enumerate(lengths):
+        if progress:
+            progress(number, len(lengths), f"{length} dimensions")
+        prefixes.append((yield from work(partial(_prefix, whole, turned, length, depths, k))))
+    if progress:
+        progress(len(lengths), len(lengths), "")
+    return PrefixReport(
+        collection=collection,
+        model=of.name,
+        k=k,
+        rows=len(rows),
+        total=round(cast("float", begun[1])),
+        searches=len(asked),
+        tolerance=tolerance,
+        prefixes=tuple(prefixes),
+    )
+
+
+def _prefix(sample: Sample, turned: Sample | None, dims: int, keep: Sequence[int], k: int) -> Prefix:
+    # By the whole vector the true top k is the top k; a prefix under l1 is no inner product.
+    told = sample.metric != "l1" and dims < sample.rows.shape[1]
+    reached = sample.reachable(dims, k) if told else (None, None)
+    return Prefix(dims, sample.recall(dims, keep, k), turned.recall(dims, keep, k) if turned else None, *reached)
+
+
+def _kinds(named: dict[str, object], dims: Sequence[int] | None, elements: Sequence[str] | None) -> Steps[list[Row]]:
+    for element in elements or ():
+        if not is_storable(element):
+            raise InvalidArgument("an element is no text", hint="Known are vector, halfvec and bit.")
+    return (
+        yield from query(
+            _KINDS,
+            named
+            | {
+                "dims": None if dims is None else [whole_number("dims", length) for length in dims],
+                "elements": None if elements is None else list(elements),
+            },
+        )
+    )
+
+
+def _begin(
+    named: dict[str, object],
+    queries: NDArray[np.float32] | None,
+    relevant: Sequence[Collection[object]] | None,
+    *,
+    k: int,
+    sample: int,
+    searches: int,
+    seed: int,
+) -> Steps[Row]:
+    if relevant is not None and (queries is None or len(relevant) != len(queries)):
+        raise InvalidArgument(
+            f"relevant holds keys for {len(relevant)} queries, and there are {0 if queries is None else len(queries)}",
+            hint="Give the queries, and for each of them the keys that answer it; an empty list where none are known.",
+        )
+    keys = None if relevant is None else [[_key(key) for key in each] for each in relevant]
+    rows = yield from query(
+        _BEGIN,
+        named
+        | {
+            "queries": None if queries is None else vectors_text(queries),
+            "relevant": None if keys is None else json_text(keys),
+            "k": whole_number("k", k),
+            "sample": whole_number("sample", sample),
+            "searches": whole_number("searches", searches),
+            "seed": whole_number("seed", seed),
+        },
+    )
+    return rows[0]
+
+
+def _turn(named: dict[str, object], dims: int) -> Steps[None]:
+    keys, rows, asked = yield from _copied()
+    turn = (yield from work(partial(rotation, rows)))[:, :dims]
+    turned = (rows @ turn).astype(np.float32)
+    for first in range(0, len(rows), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        last = first + _CHUNK >= len(rows)
+        yield from query(
+            _TURN,
+            named
+            | {"keys": keys[chunk], "vectors": vectors_text(turned[chunk])}
+            | {"queries": vectors_text((asked @ turn).astype(np.float32)) if last else None},
+        )
+
+
+def _copied() -> Steps[tuple[list[str], NDArray[np.float64], NDArray[np.float64]]]:
+    copied = yield from query(_COPY)
+    asked = yield from query(_ASKED)
+    return (
+        [str(key) for key, _ in copied],
+        _numbers([text for _, text in copied]),
+        _numbers([text for (text,) in asked]),
+    )
+
+
+def _numbers(texts: Sequence[object]) -> NDArray[np.float64]:
+    return np.array([np.fromstring(str(text)[1:-1], sep=",") for text in texts])
+
+
+def _trial(row: Row, kind: Row, *, rotated: bool, scale: float, seed: int) -> Trial:
+    ef, keep, recalls, quality, seconds, size, build_seconds, total_build_seconds = row
+    prefix, element, existing, refusal, *_ = kind
+    return Trial(
+        dims=cast("int", prefix),
+        element=str(element),
+        rotated=rotated,
+        ef=cast("int", ef),
+        keep=cast("int", keep),
+        recall=mean_of(np.array(recalls, float), np.random.default_rng(seed)),
+        quality=cast("float | None", quality),
+        seconds=cast("float", seconds),
+        bytes=cast("int", size),
+        build_seconds=cast("float", build_seconds),
+        total_bytes=math.ceil(cast("int", size) * scale),
+        total_build_seconds=cast("float", total_build_seconds),
+        existing=None if rotated else cast("str | None", existing),
+        refusal=None if rotated else cast("str | None", refusal),
+    )
+
+
+def _share(name: str, value: float, low: float, high: float) -> float:
+    number = finite_number(name, value)
+    if not low <= number <= high:
+        raise InvalidArgument(f"{name} is {number:g}; it is a number from {low:g} to {high:g}", hint="See its default.")
+    return number
+
+
+def _key(key: object) -> str:
+    text = str(json_text(key)) if isinstance(key, dict) else str(key)
+    if not is_storable(text):
+        raise InvalidArgument("a relevant key holds a character that PostgreSQL text cannot", hint="Remove it.")
+    return text

@@ -1,0 +1,1 @@
+"""Embedding versions: the worker that fills them."""
