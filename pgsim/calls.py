@@ -1811,13 +1811,13 @@ def check_embedder(embedder: Embedder, model: str, *, tolerance: float | None = 
         WrongState: the model has no probes yet; `embed` keeps some when it embeds its first rows.
     """
     rows = yield from _query(
-        "SELECT name, dim, query_prefix, document_prefix FROM pgsim.models WHERE name = %(model)s",
+        "SELECT m.name, m.dim, m.query_prefix, m.document_prefix FROM pgsim._embedded_model(%(model)s) AS m",
         _checked({"model": model}),
     )
     of = Model(*cast("tuple[str, int, str, str]", rows[0])) if rows else Model(model, 0, "", "")
     probes = yield from _query(
-        "SELECT p.kind, array_agg(p.text ORDER BY p.text) FROM pgsim._probe AS p JOIN pgsim._model AS m "
-        "ON m.id = p.model_id WHERE m.name = %(model)s GROUP BY p.kind ORDER BY p.kind",
+        "SELECT p.kind, array_agg(p.text ORDER BY p.text) FROM pgsim._probe AS p "
+        "JOIN pgsim._embedded_model(%(model)s) AS m ON m.id = p.model_id GROUP BY p.kind ORDER BY p.kind",
         _checked({"model": model}),
     )
     farthest = 0.0
@@ -1856,7 +1856,7 @@ def recognise(embedder: Embedder, model: Model) -> Steps[None]:
     rows = yield from _query(
         "SELECT m.element = 'sparsevec' OR m.properties -> 'probes' = 'false', "
         "(SELECT count(*) FROM pgsim._probe AS p WHERE p.model_id = m.id) "
-        "FROM pgsim._model AS m WHERE m.name = %(model)s",
+        "FROM pgsim._embedded_model(%(model)s) AS m",
         _checked({"model": model.name}),
     )
     if rows[0][0]:

@@ -5373,6 +5373,21 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._base_version IS 'The version that one under a derived model is to follow; PS035 where there is none that is kept up.';
 
+CREATE FUNCTION pgsim._embedded_model(model text) RETURNS pgsim._model
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m pgsim._model := pgsim._model_row(model);
+BEGIN
+    IF m.map_id IS NOT NULL THEN
+        SELECT b.* INTO m FROM pgsim._model AS b JOIN pgsim._map AS p ON p.from_model_id = b.id WHERE p.id = m.map_id;
+    END IF;
+    RETURN m;
+END
+$$;
+COMMENT ON FUNCTION pgsim._embedded_model IS 'The model whose embedder makes a model''s vectors: of a derived one that is the one its map begins at. PS002 for a name that is none.';
+
 CREATE FUNCTION pgsim._followed(t pgsim._target) RETURNS pgsim._target
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -5627,8 +5642,8 @@ DECLARE
     own boolean := NOT b.adopted;
     mapped bigint;
 BEGIN
-    SELECT s.components, s.bias, s.normalized INTO p FROM pgsim._map AS s WHERE s.id = t.map_id;
-    components := p.components;
+    SELECT s.bias, s.normalized INTO p FROM pgsim._map AS s WHERE s.id = t.map_id;
+    SELECT s.components INTO components FROM pgsim._map AS s WHERE s.id = t.map_id;
     EXECUTE pgsim._mapped_statement(t.version_id, CASE WHEN keys IS NULL THEN format('%s AS r', b.version_sql)
         ELSE format('%s AS r JOIN (SELECT %s FROM unnest($4) AS k (given)) AS i ON %s', b.version_sql, pgsim._key_parse(t.base, 'k.given', t.key_columns, own),
                     CASE WHEN own THEN pgsim._own_key_join('r.', 'i.', t.key_columns) ELSE pgsim._key_join('r.', 'i.', t.key_columns, false) END) END)
@@ -5690,13 +5705,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p record;
-    -- Read into a variable once; from the table they would be read for every vector.
+    -- Read into a variable once; in a record they would be read twice, and from the table for every vector.
     components queries%TYPE;
     mapped queries%TYPE := '{}';
 BEGIN
-    SELECT m.name AS model, m.metric, s.dim_in, s.normalized, s.bias, CASE side WHEN 'query' THEN coalesce(s.query_components, s.components) ELSE s.components END AS components INTO p
+    SELECT m.name AS model, m.metric, s.dim_in, s.normalized, s.bias INTO p
     FROM pgsim._map AS s JOIN pgsim._model AS m ON m.id = s.from_model_id WHERE s.id = t.map_id;
-    components := p.components;
+    SELECT CASE side WHEN 'query' THEN coalesce(s.query_components, s.components) ELSE s.components END INTO components FROM pgsim._map AS s WHERE s.id = t.map_id;
     FOR i IN 1 .. coalesce(cardinality(queries), 0) LOOP
         IF pgsim._vector_problem(queries[i], p.dim_in, p.metric) IS NOT NULL THEN
             PERFORM pgsim._check_vector(queries[i], CASE side WHEN 'query' THEN 'the query' ELSE format('vector %s', i) END || format(', which model %L maps,', t.model), p.model, p.dim_in, p.metric);
@@ -5775,7 +5790,7 @@ BEGIN
              WHERE s.follows = version_id ORDER BY s.id LOOP
         IF NOT coalesce(force, false) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('the version of %L under model %L follows the one under %L: its vectors are those, mapped', f.collection, f.model, f.base),
-                HINT = format('Drop it first, or go on with force => true: %L stays then, and takes vectors of %L itself, mapped on their way.', f.model, f.base);
+                HINT = format('Drop that first, or drop this one with pgsim.drop_version(..., force => true): %L stays then, and takes vectors of %L itself, mapped on their way.', f.model, f.base);
         END IF;
         CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.relation);
         t := pgsim._target(f.collection, f.model, f.embedding);
@@ -5933,14 +5948,19 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    p pgsim._map := pgsim._map_row(name);
-    model text := (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id);
+    p record;
+    components pgsim._map.components%TYPE;
 BEGIN
+    SELECT s.dim_in, s.normalized, s.bias, m.name AS model INTO p FROM pgsim._map AS s JOIN pgsim._model AS m ON m.id = s.from_model_id WHERE s.name = apply_map.name;
+    IF NOT FOUND THEN
+        PERFORM pgsim._map_row(name);
+    END IF;
     IF side IS NULL OR side NOT IN ('row', 'query') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('side is %s; it is row or query', coalesce(quote_literal(left(side, 80)), 'NULL')), HINT = 'Only a map with a query_matrix tells them apart.';
     END IF;
-    PERFORM pgsim._check_vector(v, 'the vector', model, p.dim_in, CASE WHEN p.normalized THEN 'cosine' ELSE 'ip' END);
-    RETURN pgsim._mapped(CASE side WHEN 'query' THEN coalesce(p.query_components, p.components) ELSE p.components END, p.bias, p.normalized, v);
+    PERFORM pgsim._check_vector(v, 'the vector', p.model, p.dim_in, CASE WHEN p.normalized THEN 'cosine' ELSE 'ip' END);
+    SELECT CASE side WHEN 'query' THEN coalesce(s.query_components, s.components) ELSE s.components END INTO components FROM pgsim._map AS s WHERE s.name = apply_map.name;
+    RETURN pgsim._mapped(components, p.bias, p.normalized, v);
 END
 $$;
 COMMENT ON FUNCTION pgsim.apply_map IS
@@ -12816,7 +12836,7 @@ BEGIN
                       (SELECT ' WITH (' || string_agg(format('%I = %s', o.key, o.value::int), ', ' ORDER BY o.key) || ')' FROM jsonb_each(i.options) AS o))
         FROM pgsim._index AS i
         JOIN pg_class AS r ON r.oid = t.base
-        CROSS JOIN LATERAL (SELECT pgsim._vector_expression(quote_ident(_plain_indexes.column_name), t.vector_schema, t.metric, t.dim, t.element, i.dims, i.element) AS expression) AS x
+        CROSS JOIN LATERAL (SELECT pgsim._vector_expression(quote_ident(_plain_indexes.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, i.dims, i.element) AS expression) AS x
         WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ? 'top_weights' ORDER BY i.id;
 END
 $$;
@@ -13442,7 +13462,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    m pgsim._model := pgsim._model_row(model);
+    m pgsim._model := pgsim._embedded_model(model);
     known text[];
     told text;
     farthest float8;
@@ -13898,6 +13918,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L is active: searches are answered from it', collection, model),
             HINT = 'Activate another one first, or roll back.';
     END IF;
+    PERFORM pgsim._release_followers(t.version_id, false);
     UPDATE pgsim._version AS v SET state = 'retired', lapsed = true, verified = NULL WHERE v.id = t.version_id;
     DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id;
     PERFORM pgsim._record_transition(t.version_id, 'retire', t.state, 'retired', reason);
@@ -13907,8 +13928,8 @@ $$;
 COMMENT ON FUNCTION pgsim.retire IS
 $$Puts a version out of use: changes of rows are not queued for it any more, and searches that name it are refused. Its vectors stay.
 
-pgsim.revive takes it up again; pgsim.expire drops it when its grace is over, pgsim.drop_version at once. The active version is not retired.
-Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+pgsim.revive takes it up again; pgsim.expire drops it when its grace is over, pgsim.drop_version at once. The active version is not retired, nor
+one that a derived version follows. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.retry_poison(collection text, model text = NULL, embedding text = 'default', keys text[] = NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -14095,7 +14116,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    m pgsim._model := pgsim._model_row(model);
+    m pgsim._model := pgsim._embedded_model(model);
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._check_probes(m, texts, vectors, kind);

@@ -267,10 +267,10 @@ def test_a_ladder_of_prefixes_is_indexed_and_searched(atlas: Atlas) -> None:
 def test_no_embedder_is_asked_for_a_derived_version(atlas: Atlas) -> None:
     class Letters:
         def embed_documents(self, texts: list[str]) -> np.ndarray:
-            return NEW[[len(text) % len(NEW) for text in texts]]
+            return NEW[[len(text) % 20 for text in texts]]
 
         def embed_query(self, text: str) -> np.ndarray:
-            return NEW[len(text) % len(NEW)]
+            return NEW[len(text) % 20]
 
     atlas.derive()
     atlas.database.fill_version("place", "rotated")
@@ -299,10 +299,10 @@ def test_a_base_version_stays_while_another_follows_it_or_lets_it_go(atlas: Atla
     with pytest.raises(WrongState, match="not every row of 'place' under model 'base' is mapped"):
         database.drop_version("place", "base", force=True)
     database.fill_version("place", "rotated")
+    before = database.search("place", NEW[0], k=5, model="rotated")
     database.activate("place", "rotated")
     with pytest.raises(InUse, match="the version of 'place' under model 'rotated' follows the one under 'base'"):
         database.drop_version("place", "base")
-    before = database.search("place", NEW[0], k=5, model="rotated")
     database.drop_version("place", "base", force=True)
     assert database.search("place", NEW[0], k=5, model="rotated") == before
     # From here on it takes vectors of the base model itself, and waits for them.
@@ -351,6 +351,7 @@ def test_triggers_that_were_off_are_missed_and_mended(atlas: Atlas) -> None:
     atlas.connection.execute(f"DELETE FROM {atlas.table('base')} WHERE key = 3".encode())
     assert any("pgsim_map" in problem.problem for problem in atlas.database.check())
     atlas.database.sync_privileges("place")
+    atlas.connection.execute(f"ALTER TABLE {atlas.table('base')} ENABLE TRIGGER note_removal".encode())
     assert close(atlas)
     atlas.connection.execute(f"DELETE FROM {table} WHERE key = 7".encode())
     (problem,) = atlas.database.check()
@@ -437,3 +438,16 @@ def test_rows_written_while_a_version_is_made_filled_and_refitted_are_all_there(
         assert failed == []
         for model in ("rotated", "refitted"):
             assert close(atlas, model)
+
+
+def test_a_derived_version_is_activated_and_its_base_is_not_retired_under_it(atlas: Atlas) -> None:
+    atlas.derive()
+    atlas.database.fill_version("place", "rotated")
+    before = atlas.database.search("place", NEW[0], k=5)
+    assert atlas.database.activate("place", "rotated") == "base"
+    after = atlas.database.search("place", NEW[0], k=5)
+    assert [hit.key for hit in after] == [hit.key for hit in before]
+    atlas.database.upsert("place", "rotated", [1], NEW[:1])
+    assert close(atlas)
+    with pytest.raises(InUse, match="under model 'rotated' follows the one under 'base'"):
+        atlas.database.retire("place", "base")

@@ -11,7 +11,7 @@ BEGIN
              WHERE s.follows = version_id ORDER BY s.id LOOP
         IF NOT coalesce(force, false) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('the version of %L under model %L follows the one under %L: its vectors are those, mapped', f.collection, f.model, f.base),
-                HINT = format('Drop it first, or go on with force => true: %L stays then, and takes vectors of %L itself, mapped on their way.', f.model, f.base);
+                HINT = format('Drop that first, or drop this one with pgsim.drop_version(..., force => true): %L stays then, and takes vectors of %L itself, mapped on their way.', f.model, f.base);
         END IF;
         CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.relation);
         t := pgsim._target(f.collection, f.model, f.embedding);

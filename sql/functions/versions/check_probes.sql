@@ -3,7 +3,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    m pgsim._model := pgsim._model_row(model);
+    m pgsim._model := pgsim._embedded_model(model);
     known text[];
     told text;
     farthest float8;

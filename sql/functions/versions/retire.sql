@@ -14,6 +14,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the version of %L under model %L is active: searches are answered from it', collection, model),
             HINT = 'Activate another one first, or roll back.';
     END IF;
+    PERFORM pgsim._release_followers(t.version_id, false);
     UPDATE pgsim._version AS v SET state = 'retired', lapsed = true, verified = NULL WHERE v.id = t.version_id;
     DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id;
     PERFORM pgsim._record_transition(t.version_id, 'retire', t.state, 'retired', reason);
@@ -23,5 +24,5 @@ $$;
 COMMENT ON FUNCTION pgsim.retire IS
 $$Puts a version out of use: changes of rows are not queued for it any more, and searches that name it are refused. Its vectors stay.
 
-pgsim.revive takes it up again; pgsim.expire drops it when its grace is over, pgsim.drop_version at once. The active version is not retired.
-Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+pgsim.revive takes it up again; pgsim.expire drops it when its grace is over, pgsim.drop_version at once. The active version is not retired, nor
+one that a derived version follows. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;

@@ -3,7 +3,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    m pgsim._model := pgsim._model_row(model);
+    m pgsim._model := pgsim._embedded_model(model);
 BEGIN
     PERFORM pgsim._require_registrar();
     PERFORM pgsim._check_probes(m, texts, vectors, kind);
