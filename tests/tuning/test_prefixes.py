@@ -122,9 +122,10 @@ def test_nulls_are_refused_in_sql_too(connection: psycopg.Connection[Any]) -> No
         with pytest.raises(psycopg.Error) as refused, connection.transaction():
             connection.execute(f"SELECT pgsim.recall_by_dims(%s, {argument} => NULL)".encode(), [NAME])
         assert refused.value.sqlstate == "PS010"
-    with pytest.raises(psycopg.Error) as refused, connection.transaction():
-        connection.execute("SELECT pgsim.recall_by_dims(%s, dims => '{8,NULL}')", [NAME])
-    assert refused.value.sqlstate == "PS010"
+    for lengths in ("{8,NULL}", "{{8,9},{10,11}}"):
+        with pytest.raises(psycopg.Error) as refused, connection.transaction():
+            connection.execute("SELECT pgsim.recall_by_dims(%s, dims => %s::int[])", [NAME, lengths])
+        assert refused.value.sqlstate == "PS010"
 
 
 def test_a_table_too_small_to_try_says_so(connection: psycopg.Connection[Any]) -> None:

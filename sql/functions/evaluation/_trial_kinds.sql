@@ -10,10 +10,10 @@ DECLARE
     wanted text[] := coalesce(_trial_kinds.elements, '{vector,halfvec,bit}');
     wrong text := (SELECT min(d)::text FROM unnest(lengths) AS d WHERE d NOT BETWEEN 1 AND t.dim);
 BEGIN
-    IF cardinality(lengths) = 0 OR _trial_kinds.dims IS NOT NULL AND (wrong IS NOT NULL OR array_position(lengths, NULL) IS NOT NULL OR cardinality(lengths) > 50) THEN
+    IF cardinality(lengths) = 0 OR _trial_kinds.dims IS NOT NULL AND (wrong IS NOT NULL OR array_ndims(lengths) > 1 OR EXISTS (SELECT FROM unnest(lengths) AS d WHERE d IS NULL) OR cardinality(lengths) > 50) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s; each is a length from 1 to %s, the width of model %L', left(_trial_kinds.dims::text, 80), t.dim, t.model), HINT = 'Leave it out for the ladder of the model, or a sixth, a third, a half and the whole.';
     END IF;
-    IF NOT wanted <@ '{vector,halfvec,bit}' OR cardinality(wanted) = 0 OR array_position(wanted, NULL) IS NOT NULL THEN
+    IF NOT wanted <@ '{vector,halfvec,bit}' OR cardinality(wanted) = 0 OR array_ndims(wanted) > 1 OR EXISTS (SELECT FROM unnest(wanted) AS e WHERE e IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('elements is %s; known are vector, halfvec and bit', left(wanted::text, 80)), HINT = 'Leave it out for all three.';
     END IF;
     FOR prefix, element IN
