@@ -8116,7 +8116,7 @@ BEGIN
             rest := (SELECT sum(b) FROM unnest(q.bounds[reach + 1 :]) AS b);
             -- Rows with none of these terms cannot be better than what was found.
             EXIT WHEN rest < least_score;
-            clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q, least_score) ELSE '{}' END;
+            clauses := CASE WHEN least_score > 0 THEN pgsim._text_clauses(q.ids, q.docs, q.weights, q.bounds, least_score) ELSE '{}' END;
             IF clauses = '{}' THEN
                 clauses := ARRAY[array_to_string(q.ids, ',')];
             END IF;
