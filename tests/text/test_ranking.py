@@ -97,6 +97,26 @@ def test_the_best_are_the_same_as_when_every_row_is_scored(
             assert agrees(answer, best(expected, k)), (answer, best(expected, k))
 
 
+@pytest.mark.parametrize("longer", [0, 400])
+def test_what_is_found_by_rare_words_and_without_them_ranks_together(
+    connection: psycopg.Connection, longer: int
+) -> None:
+    """With ``longer`` rows coming later, the mean length is not what most rows were stored for."""
+    rng = random.Random(longer)
+    words = [f"w{i}" for i in range(400)]
+
+    def text(longest: int) -> str:
+        return " ".join(words[min(int(rng.paretovariate(0.6)), 400) - 1] for _ in range(rng.randint(1, longest)))
+
+    create(connection, [(i, "", "", text(12)) for i in range(2500)])
+    insert(connection, [(i, "", "", text(60)) for i in range(2500, 2500 + longer)])
+    documents = counts(connection)
+    for _ in range(25):
+        query = sorted({words[min(int(rng.paretovariate(0.5)), 400) - 1] for _ in range(rng.randint(2, 7))})
+        k = rng.choice([1, 10, 30])
+        assert agrees(search(connection, " ".join(query), k), best(bm25(documents, query), k))
+
+
 @pytest.mark.parametrize("shelf", ["rare", "common", "absent"])
 def test_filters_apply_inside(connection: psycopg.Connection, shelf: str) -> None:
     rng = random.Random(3)
