@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := overhead capture filtered text sparse fusion pairs scale
+BENCHMARKS := overhead capture filtered text sparse fusion pairs scale versions
 
 .PHONY: demo test lint types sql sql-check docs bench picture clean
 

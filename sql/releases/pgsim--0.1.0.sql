@@ -191,7 +191,8 @@ CREATE TABLE pgsim._search_log (
     returned int NOT NULL,
     seconds float8 NOT NULL,
     exact_seconds float8,
-    recall float8
+    recall float8,
+    keys text[]
 );
 CREATE INDEX _search_log_collection ON pgsim._search_log (collection_id, at);
 COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_searches asks for: their shapes, times and, of those audited, their recall.';
@@ -202,13 +203,77 @@ CREATE TABLE pgsim._queue (
     version_id int NOT NULL,
     operation text NOT NULL CHECK (operation IN ('upsert', 'delete')),
     keys text[] NOT NULL,
+    -- Workers take entries by place, then id: changes (0) before rows that never had a vector (1), which come in the order asked for.
+    place smallint NOT NULL DEFAULT 0,
     queued_at timestamptz NOT NULL DEFAULT now()
 );
 -- Compressing the keys would cost a bulk insert as much as collecting them.
 ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
-CREATE INDEX _queue_version ON pgsim._queue (version_id, id);
+CREATE INDEX _queue_version ON pgsim._queue (version_id, place, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- What the workers of a version share, on whatever machine: whether they may go on, how fast, and for how much. price: of 1000 tokens.
+-- next_at: when the next call may begin. done: rows stored by workers that have left.
+CREATE TABLE pgsim._backfill (
+    version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
+    paused_at timestamptz,
+    paused_by text,
+    reason text,
+    calls_a_second float8,
+    rows_a_second float8,
+    calls_a_day bigint,
+    tokens_a_day bigint,
+    money_a_day numeric,
+    price numeric,
+    next_at timestamptz NOT NULL DEFAULT '-infinity',
+    done bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE pgsim._backfill IS 'What the workers of a version obey: pause, rate and budget.';
+
+CREATE TABLE pgsim._spending (
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    day date NOT NULL,
+    calls bigint NOT NULL,
+    tokens bigint NOT NULL,
+    money numeric NOT NULL,
+    PRIMARY KEY (version_id, day)
+);
+COMMENT ON TABLE pgsim._spending IS 'What embedders were asked for on a day (UTC): noted before each call, so that no crash makes a budget larger.';
+
+-- A worker holds the session's advisory lock (the oid of this table, id) while it lives. Whoever gets that lock knows that it does not.
+CREATE TABLE pgsim._worker (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    name text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    stored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done bigint NOT NULL DEFAULT 0,
+    rate float8
+);
+COMMENT ON TABLE pgsim._worker IS 'Workers that embed rows of a version, what they have stored, and how many rows a second of late.';
+
+-- No transaction is open while an embedder works: what it works on stands here, and goes back into the queue when its worker is gone or takes too long.
+CREATE TABLE pgsim._batch (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    worker_id int,
+    keys text[] NOT NULL,
+    hashes bytea[] NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX _batch_version ON pgsim._batch (version_id);
+COMMENT ON TABLE pgsim._batch IS 'Rows that are with a worker, and the hashes of the texts that it was given.';
+
+CREATE TABLE pgsim._poison (
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    key text NOT NULL,
+    source_hash bytea NOT NULL,
+    error text NOT NULL,
+    set_aside_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (version_id, key)
+);
+COMMENT ON TABLE pgsim._poison IS 'Rows whose text an embedder could not embed, and what it said. They wait until the text changes, or pgsim.retry_poison.';
 
 -- The tables are of pgsim_data: a row for each document, one for each word, and what writers add to the words' counts. So are the functions, which name the
 -- base table as it was called then.
@@ -437,19 +502,45 @@ COMMENT ON VIEW pgsim.fusions IS 'Fusions that searches name, and the report of 
 
 CREATE VIEW pgsim.backfill_progress AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, v.state,
-       coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest
+       coalesce(q.upserts, 0) AS pending, coalesce(q.deletes, 0) AS pending_deletes, q.oldest,
+       coalesce(t.taken, 0) AS taken, (coalesce(f.done, 0) + coalesce(w.done, 0))::bigint AS done,
+       (SELECT count(*) FROM pgsim._poison AS p WHERE p.version_id = v.id) AS poison,
+       coalesce(w.workers, 0) AS workers, w.rate,
+       make_interval(secs => (coalesce(q.upserts, 0) + coalesce(t.taken, 0)) / nullif(w.rate, 0)) AS eta,
+       f.paused_at, f.paused_by, f.reason, f.calls_a_second, f.rows_a_second,
+       coalesce(s.calls, 0) AS calls_today, f.calls_a_day, coalesce(s.tokens, 0) AS tokens_today, f.tokens_a_day,
+       coalesce(s.money, 0) AS money_today, f.money_a_day, f.price
 FROM pgsim._version AS v
 JOIN pgsim._model AS m ON m.id = v.model_id
 JOIN pgsim._embedding AS e ON e.id = v.embedding_id
 JOIN pgsim._collection AS c ON c.id = e.collection_id
+LEFT JOIN pgsim._backfill AS f ON f.version_id = v.id
+LEFT JOIN pgsim._spending AS s ON s.version_id = v.id AND s.day = (now() AT TIME ZONE 'UTC')::date
 LEFT JOIN LATERAL (
     SELECT sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'upsert') AS upserts,
            sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'delete') AS deletes,
            min(q.queued_at) AS oldest
     FROM pgsim._queue AS q
     WHERE q.version_id = v.id
-) AS q ON true;
-COMMENT ON VIEW pgsim.backfill_progress IS 'Rows of each version that wait for a vector. A row changed twice before it is embedded counts twice.';
+) AS q ON true
+LEFT JOIN LATERAL (SELECT sum(cardinality(b.keys)) AS taken FROM pgsim._batch AS b WHERE b.version_id = v.id) AS t ON true
+LEFT JOIN LATERAL (
+    SELECT sum(k.done) AS done, count(*) FILTER (WHERE l.pid IS NOT NULL) AS workers, sum(k.rate) FILTER (WHERE l.pid IS NOT NULL) AS rate
+    FROM pgsim._worker AS k
+    LEFT JOIN pg_locks AS l ON l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = 'pgsim._worker'::regclass AND l.objid = k.id::oid
+        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) AND l.mode = 'ExclusiveLock'
+    WHERE k.version_id = v.id
+) AS w ON true;
+COMMENT ON VIEW pgsim.backfill_progress IS 'Rows of each version that wait for a vector, are with a worker, were stored by workers, or set aside; how many workers live, how fast they are, and what they spent today (UTC). A row changed twice before it is embedded counts twice.';
+
+CREATE VIEW pgsim.poison_rows AS
+SELECT c.name AS collection, e.name AS embedding, m.name AS model, p.key, p.error, p.set_aside_at
+FROM pgsim._poison AS p
+JOIN pgsim._version AS v ON v.id = p.version_id
+JOIN pgsim._model AS m ON m.id = v.model_id
+JOIN pgsim._embedding AS e ON e.id = v.embedding_id
+JOIN pgsim._collection AS c ON c.id = e.collection_id;
+COMMENT ON VIEW pgsim.poison_rows IS 'Rows that an embedder could not embed, and what it said. It shows keys, so only the owner of pgsim reads it.';
 
 CREATE VIEW pgsim.recall_audit AS
 SELECT c.name AS collection, e.name AS embedding, m.name AS model, l.shape, count(*) AS searches,
@@ -2389,7 +2480,7 @@ COMMENT ON FUNCTION pgsim._recall_queries IS 'The queries that recall is measure
 
 CREATE FUNCTION pgsim._record_search(
     collection_id int, version_id int, shape text, filter jsonb, k int, recall_asked float8, strategy text, estimated float8, matches float8,
-    returned int, seconds float8, exact_seconds float8, recall float8
+    returned int, seconds float8, exact_seconds float8, recall float8, keys text[]
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -2399,11 +2490,12 @@ BEGIN
         RETURN;
     END IF;
     -- Whoever may search may call this. So it keeps what the registrar asked for and no more, and bounds what a line can hold.
-    INSERT INTO pgsim._search_log (collection_id, version_id, at, shape, filter, k, recall_asked, strategy, estimated, matches, returned, seconds, exact_seconds, recall)
+    INSERT INTO pgsim._search_log (collection_id, version_id, at, shape, filter, k, recall_asked, strategy, estimated, matches, returned, seconds, exact_seconds, recall, keys)
     SELECT c.id, v.id, clock_timestamp(), left(coalesce(_record_search.shape, ''), 2000),
            CASE WHEN c.record_values AND pg_column_size(_record_search.filter) <= 8192 THEN _record_search.filter END,
            _record_search.k, coalesce(_record_search.recall_asked, 0.95), left(_record_search.strategy, 40), _record_search.estimated, _record_search.matches,
-           _record_search.returned, _record_search.seconds, _record_search.exact_seconds, _record_search.recall
+           _record_search.returned, _record_search.seconds, _record_search.exact_seconds, _record_search.recall,
+           CASE WHEN pg_column_size(_record_search.keys[1 : 100]) <= 8192 THEN _record_search.keys[1 : 100] END
     FROM pgsim._collection AS c
     JOIN pgsim._embedding AS e ON e.collection_id = c.id
     JOIN pgsim._version AS v ON v.embedding_id = e.id
@@ -2667,7 +2759,7 @@ $$;
 COMMENT ON FUNCTION pgsim.record_searches IS
 $$Sets which part of a collection's searches is noted down, and which part is audited; both 0 to begin with.
 
-share: of all searches, the part whose filter shape, strategy, counts and time are kept for pgsim.advise. audit_share: the part that
+share: of all searches, the part whose filter shape, strategy, counts, time and first 100 keys are kept for pgsim.advise and pgsim.enqueue_missing(order_by => 'hot'). audit_share: the part that
 is also answered exactly, to know its recall (pgsim.recall_audit); each costs an exact search more. values: keep the filter with its
 values too, which may be personal data; otherwise only its shape. What is not given stays as it is. Nothing is written in a
 read-only transaction or on a standby. Errors: PS001, PS006, PS010, PS032.$$;
@@ -4897,6 +4989,73 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._embedding_row IS 'The embedding of a collection, or PS003.';
 
+CREATE FUNCTION pgsim._enqueue_missing(collection text, model text, embedding text, order_by text, caller_path text) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO'
+AS $$
+DECLARE
+    t pgsim._target;
+    missing bigint;
+    key_sql text;
+    source_sql text;
+    hits text := '';
+    sorted text := '';
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._check_backfill(t, embedding);
+    -- One at a time for a version: two would queue the same rows.
+    PERFORM pg_advisory_xact_lock('pgsim._queue'::regclass::oid::int, t.version_id);
+    key_sql := pgsim._key_text(t.base, 'b.', t.key_columns);
+    source_sql := pgsim._source_text('b.', t.source_columns);
+    -- A row that is gone is set aside no more.
+    EXECUTE format('DELETE FROM pgsim._poison AS p USING (SELECT %1$s, k.key AS given FROM pgsim._poison AS k WHERE k.version_id = $1) AS i '
+                   'WHERE p.version_id = $1 AND p.key = i.given AND NOT EXISTS (SELECT FROM %2$s AS b WHERE %3$s)',
+                   pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true)) USING t.version_id;
+    IF order_by IS NOT NULL THEN
+        DELETE FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.place = 1;
+        IF order_by = 'recency' THEN
+            sorted := 'ORDER BY age(b.xmin), b.ctid DESC';
+        ELSIF order_by = 'hot' THEN
+            IF NOT EXISTS (SELECT FROM pgsim._search_log AS l WHERE l.collection_id = t.collection_id AND l.keys <> '{}') THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS047', MESSAGE = format('no search of collection %L is recorded, so no row is known to be found more often than another', collection),
+                    HINT = format('Record some first: pgsim.record_searches(%L, share => 0.1); or choose another order.', collection);
+            END IF;
+            hits := format('LEFT JOIN (SELECT k.key, count(*) AS found FROM pgsim._search_log AS l CROSS JOIN LATERAL unnest(l.keys) AS k (key) '
+                           'WHERE l.collection_id = %s GROUP BY 1) AS h ON h.key = %s', t.collection_id, key_sql);
+            sorted := 'ORDER BY h.found DESC NULLS LAST';
+        ELSIF btrim(order_by) = '' THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'order_by is empty; it is recency, hot, or SQL over the table', HINT = 'order_by => ''published DESC''; NULL is any order.';
+        ELSE
+            sorted := format(E'ORDER BY %s\n', order_by);
+            PERFORM set_config('search_path', concat_ws(', ', 'pg_catalog', nullif(caller_path, '')), true);
+        END IF;
+    END IF;
+    EXECUTE format(
+        'WITH known AS MATERIALIZED (SELECT k.key FROM pgsim._queue AS q CROSS JOIN LATERAL unnest(q.keys) AS k (key) WHERE q.version_id = $1 AND q.operation OPERATOR(pg_catalog.=) ''upsert'' '
+        '  UNION ALL SELECT k.key FROM pgsim._batch AS t CROSS JOIN LATERAL unnest(t.keys) AS k (key) WHERE t.version_id = $1), '
+        'missing AS MATERIALIZED (SELECT array_agg(m.pgsim_key) AS keys FROM ('
+        '  SELECT %1$s AS pgsim_key FROM %2$s AS b %5$s WHERE %3$s AND %4$s IS NOT NULL '
+        '  AND NOT EXISTS (SELECT FROM known AS o WHERE o.key OPERATOR(pg_catalog.=) (%1$s)) '
+        '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $1 AND p.key OPERATOR(pg_catalog.=) (%1$s) AND p.source_hash OPERATOR(pg_catalog.=) pgsim._source_hash(%4$s)) '
+        '  %6$s) AS m), '
+        'added AS (INSERT INTO pgsim._queue (version_id, operation, keys, place) '
+        '  SELECT $1, ''upsert'', m.keys[i : i + 1999], 1 FROM missing AS m, generate_series(1, cardinality(m.keys), 2000) AS i ORDER BY i '
+        '  RETURNING cardinality(keys) AS added) '
+        'SELECT coalesce(sum(added), 0) FROM added',
+        key_sql, t.base_sql,
+        -- A vector stored without a hash has not been made from a text, as far as is known, and counts as right.
+        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name)
+             ELSE format('NOT EXISTS (SELECT FROM %s AS v WHERE %s AND coalesce(v.source_hash OPERATOR(pg_catalog.=) pgsim._source_hash(%s), true))',
+                         t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), source_sql) END,
+        source_sql, hits, sorted)
+    INTO missing USING t.version_id;
+    RETURN missing;
+END
+$$;
+COMMENT ON FUNCTION pgsim._enqueue_missing IS 'pgsim.enqueue_missing, which gives it the caller''s search_path: order_by is SQL of the caller''s.';
+
 CREATE FUNCTION pgsim._index_comment(version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'pgsim: version ' || version_id;
@@ -5510,8 +5669,9 @@ BEGIN
                 WHERE i.version_id = v.id AND i.method NOT IN ('codes', 'inverted') AND x.indisvalid IS NOT TRUE;
             RETURN QUERY SELECT * FROM pgsim._codes_problems(c, v.id, object);
             RETURN QUERY SELECT * FROM pgsim._inverted_problems(c, v.id, object);
+            RETURN QUERY SELECT * FROM pgsim._backfill_problems(c, v.id, v.model, v.embedding, object);
             RETURN QUERY
-                SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
+                SELECT 'warning', object, format('%s changes wait to be embedded since %s', p.pending, p.oldest::timestamptz(0)), 'Run a worker: pgsim backfill or embed on the command line, Database.embed in Python, or one of yours over pgsim.next_batch.'
                 FROM (SELECT sum(cardinality(q.keys)) AS pending, min(q.queued_at) AS oldest FROM pgsim._queue AS q WHERE q.version_id = v.id) AS p
                 WHERE p.oldest < now() - interval '1 hour';
         END LOOP;
@@ -5964,47 +6124,20 @@ $$Drops a version: its table and indexes; of an adopted column only the indexes 
 
 force: drop it even when it is active. Errors: PS001 to PS004, PS006, PS032, PS035.$$;
 
-CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default') RETURNS bigint
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET datestyle = 'ISO'
-AS $$
-DECLARE
-    t pgsim._target;
-    missing bigint;
-BEGIN
-    PERFORM pgsim._require_registrar();
-    t := pgsim._target(collection, model, embedding);
-    PERFORM pgsim._require_all_rows(t);
-    IF t.source_columns = '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, collection),
-            HINT = 'Its vectors come through pgsim.upsert; or declare another embedding with source columns.';
-    END IF;
-    EXECUTE format(
-        'WITH missing AS (SELECT array_agg(m.key) AS keys FROM ('
-        '  SELECT %1$s AS key FROM %2$s AS b WHERE %3$s AND %4$s IS NOT NULL'
-        '  EXCEPT SELECT k FROM pgsim._queue AS q CROSS JOIN unnest(q.keys) AS k WHERE q.version_id = $1 AND q.operation = ''upsert'') AS m), '
-        'added AS (INSERT INTO pgsim._queue (version_id, operation, keys) '
-        '  SELECT $1, ''upsert'', m.keys[i : i + 1999] FROM missing AS m, generate_series(1, cardinality(m.keys), 2000) AS i '
-        '  RETURNING cardinality(keys) AS added) '
-        'SELECT coalesce(sum(added), 0) FROM added',
-        pgsim._key_text(t.base, 'b.', t.key_columns), t.base_sql,
-        -- A vector stored without a hash has not been made from a text, as far as is known, and counts as right.
-        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name)
-             ELSE format('NOT EXISTS (SELECT FROM %s AS v WHERE %s AND coalesce(v.source_hash = pgsim._source_hash(%s), true))',
-                         t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._source_text('b.', t.source_columns)) END,
-        pgsim._source_text('b.', t.source_columns))
-    INTO missing USING t.version_id;
-    RETURN missing;
-END
-$$;
+CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default', order_by text = NULL) RETURNS bigint
+LANGUAGE sql
+RETURN pgsim._enqueue_missing(enqueue_missing.collection, enqueue_missing.model, enqueue_missing.embedding, enqueue_missing.order_by, pg_catalog.current_setting('search_path'));
 COMMENT ON FUNCTION pgsim.enqueue_missing IS
 $$Queues the rows of a version that have no vector, or one made from another text, and are not queued yet; returns how many.
 
 It finds them by comparing the tables, so it also mends a queue that missed something: rows that were there before the version,
 that came in through a partition made since, or were written while triggers were off. Of an adopted column it finds the NULLs.
-Rows without text are left out. It takes no lock on the base table. model NULL: the active version.
-Errors: PS001 to PS004, PS032, PS035.$$;
+Rows without text are left out, and those set aside (pgsim.poison_rows). It takes no lock on the base table.
+
+order_by: in which order they are to be embedded; what it queued before in another order is queued anew, and counted. recency: rows
+last written first. hot: rows that recorded searches found most often first (pgsim.record_searches). Anything else is SQL over the
+table, 'published DESC, id'; never build it from what users type. model NULL: the active version.
+Errors: PS001 to PS004, PS010, PS032, PS035, PS047.$$;
 
 CREATE FUNCTION pgsim.sync_privileges(collection text) RETURNS void
 LANGUAGE plpgsql
@@ -6072,6 +6205,7 @@ DECLARE
     offered bigint := cardinality(keys);
     sparse boolean;
     statement text;
+    unchanged text := '';
 BEGIN
     IF model IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS002', MESSAGE = 'model is NULL', HINT = 'Name the model that made the vectors: nothing else tells one model''s vectors from another''s.';
@@ -6116,23 +6250,27 @@ BEGIN
     -- The hash of the text that was embedded says later whether the row changed meanwhile; without one the text of now is taken.
     hash := CASE WHEN source_hashes IS NOT NULL THEN 'i.source_hash' WHEN t.source_columns = '{}' THEN 'NULL::bytea'
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
+    -- What a worker brings late, of a text that changed meanwhile, must not replace what another has stored since.
+    IF source_hashes IS NOT NULL AND skip_absent AND t.source_columns <> '{}' THEN
+        unchanged := format('AND pgsim._source_hash(%s) OPERATOR(pg_catalog.=) i.source_hash', pgsim._source_text('b.', t.source_columns));
+    END IF;
     BEGIN
         IF t.adopted THEN
             statement := format(
                 'UPDATE %1$s AS b SET %2$I = i.v::%3$s.%4$I '
-                'FROM (SELECT %5$s, k.v FROM unnest($1, $2) AS k (given, v)) AS i WHERE %6$s',
+                'FROM (SELECT %5$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i WHERE %6$s %7$s',
                 t.base_sql, t.column_name, t.vector_schema, t.element, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                pgsim._key_join('b.', 'i.', t.key_columns, true));
+                pgsim._key_join('b.', 'i.', t.key_columns, true), unchanged);
         ELSE
             statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
-                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s FOR KEY SHARE OF b '
+                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s FOR KEY SHARE OF b '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),
                 t.vector_schema, t.element, hash, pgsim._key_parse(t.base, 'k.given', t.key_columns, true),
-                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true));
+                t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), unchanged);
         END IF;
         IF sparse THEN
             EXECUTE statement USING keys, sparse_vectors, source_hashes;
@@ -6169,7 +6307,8 @@ keys: base keys as text (of a composite key a JSON object). vectors: one for eac
 sparse_vectors instead.
 source_hashes: SHA-256 of the text each vector was made from, when it was read earlier; default the row's text of now (an adopted
 column keeps none).
-skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise.
+skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise; and with
+source_hashes also rows whose text has changed since, which are queued again.
 Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._after_condition(t pgsim._target, distance text) RETURNS text
@@ -7116,7 +7255,7 @@ BEGIN
         collection_id => t.collection_id, version_id => t.version_id,
         shape => concat_ws(', ', nullif(pgsim._filter_shape(r.filter), ''), CASE WHEN r.where_sql IS NOT NULL THEN 'where_sql' END), filter => r.filter,
         k => r.k, recall_asked => p.recall, strategy => details ->> 'strategy', estimated => p.estimated, matches => NULL,
-        returned => coalesce(cardinality(keys), 0), seconds => seconds, exact_seconds => exact_seconds, recall => recall);
+        returned => coalesce(cardinality(keys), 0), seconds => seconds, exact_seconds => exact_seconds, recall => recall, keys => keys);
 END
 $$;
 COMMENT ON FUNCTION pgsim._record_some IS 'Records a share of searches, as pgsim.record_searches sets it, and of those audited how much of the exact answer they found.';
@@ -10113,6 +10252,111 @@ SET search_path = pg_catalog, pg_temp
 RETURN coalesce(nullif(left(pg_typeof(NULL::vector)::text, -length('.vector')), ''), 'pg_catalog');
 COMMENT ON FUNCTION pgsim._vector_schema IS 'The schema that pgvector is installed in, quoted for SQL.';
 
+CREATE FUNCTION pgsim._backfill_problems(c pgsim._collection, version_id int, model text, embedding text, object text)
+RETURNS TABLE (severity text, object_named text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named text := format('%L, %L, %L', c.name, model, embedding);
+BEGIN
+    RETURN QUERY
+        SELECT 'warning', object, format('%s rows were set aside, since they could not be embedded; the last: %s', count(*), (array_agg(left(p.error, 300) ORDER BY p.set_aside_at DESC))[1]),
+               format('SELECT pgsim.retry_poison(%s), and run a worker; pgsim.poison_rows lists them', named)
+        FROM pgsim._poison AS p WHERE p.version_id = _backfill_problems.version_id HAVING count(*) > 0;
+    RETURN QUERY
+        SELECT 'warning', object, format('%s rows are with workers that are gone', sum(cardinality(b.keys))), 'Run a worker, which takes them back: pgsim backfill, or pgsim.next_batch.'
+        FROM pgsim._batch AS b
+        WHERE b.version_id = _backfill_problems.version_id
+          AND (b.expires_at < clock_timestamp()
+               OR b.worker_id IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = 'pgsim._worker'::regclass AND l.objid = b.worker_id::oid
+                       AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())))
+        HAVING count(*) > 0;
+    RETURN QUERY
+        SELECT 'warning', object, format('its backfill is paused since %s by %s%s, and %s rows wait', p.paused_at::timestamptz(0), p.paused_by, coalesce(': ' || p.reason, ''), p.pending),
+               format('SELECT pgsim.resume_backfill(%s)', named)
+        FROM pgsim.backfill_progress AS p
+        WHERE (p.collection, p.model, p.embedding) = (c.name, _backfill_problems.model, _backfill_problems.embedding) AND p.paused_at IS NOT NULL AND p.pending > 0;
+    -- A build that was killed leaves an index that nobody registered. One that is under way holds a lock on the table.
+    RETURN QUERY
+        SELECT 'warning', object, format('index %s is left over from a build that did not end', u.name), format('DROP INDEX %s', u.name)
+        FROM pgsim._unfinished_indexes(_backfill_problems.version_id) AS u;
+END
+$$;
+COMMENT ON FUNCTION pgsim._backfill_problems IS 'What pgsim.check has to say of the backfill of a version: rows set aside, workers that are gone, a pause that was forgotten, an index build that was killed.';
+
+CREATE FUNCTION pgsim._begin_store() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('pg_temp.pgsim_vectors') IS NOT NULL THEN
+        -- Only inside a transaction of the caller's are there rows left.
+        EXECUTE 'DELETE FROM pg_temp.pgsim_vectors';
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TEMPORARY TABLE pgsim_vectors (key text NOT NULL, source_hash bytea NOT NULL, embedding %s.vector NOT NULL) ON COMMIT DELETE ROWS', pgsim._vector_schema());
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make temporary tables in database %I, through which a worker stores its vectors', current_user, current_database()),
+            HINT = format('GRANT TEMPORARY ON DATABASE %I TO %I.', current_database(), current_user);
+END
+$$;
+COMMENT ON FUNCTION pgsim._begin_store IS 'Makes the temporary table that a worker copies its vectors into, once a session.';
+
+CREATE FUNCTION pgsim._begin_work(collection text, model text, embedding text, name text, OUT worker int, OUT version int)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._check_backfill(t, embedding);
+    IF t.element = 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('model %L is sparse, and embedders make dense vectors', t.model),
+            HINT = 'Take batches with pgsim.next_batch, and store them with pgsim.upsert(..., sparse_vectors => ...).';
+    END IF;
+    PERFORM pgsim._reclaim(t.version_id, NULL);
+    INSERT INTO pgsim._backfill (version_id) VALUES (t.version_id) ON CONFLICT DO NOTHING;
+    INSERT INTO pgsim._worker AS w (version_id, name) VALUES (t.version_id, _begin_work.name) RETURNING w.id INTO worker;
+    PERFORM pg_advisory_lock('pgsim._worker'::regclass::oid::int, worker);
+    version := t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._begin_work IS 'Registers a worker of a version, which lives as long as this session or until pgsim._end_work, and returns its number.';
+
+CREATE FUNCTION pgsim._check_backfill(t pgsim._target, embedding text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._require_all_rows(t);
+    IF t.source_columns = '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, t.collection),
+            HINT = 'Its vectors come through pgsim.upsert; or declare another embedding with source columns.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_backfill IS 'Raises PS032 or PS035 unless the caller sees all rows of a version''s base table, and these have texts.';
+
+CREATE FUNCTION pgsim._end_work(worker int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_version int := (SELECT w.version_id FROM pgsim._worker AS w WHERE w.id = worker);
+BEGIN
+    PERFORM pg_advisory_unlock('pgsim._worker'::regclass::oid::int, worker);
+    IF of_version IS NOT NULL THEN
+        PERFORM pgsim._reclaim(of_version, NULL);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._end_work IS 'A worker leaves: what it has not stored is in the queue again.';
+
 CREATE FUNCTION pgsim._forget_vectors(t pgsim._target, keys text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -10133,38 +10377,190 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._forget_vectors IS 'Removes from a version table the vectors of those keys whose rows are gone or have no text any more.';
 
-CREATE FUNCTION pgsim.next_batch(collection text, model text = NULL, embedding text = 'default', size int = 64)
-RETURNS TABLE (key text, source text, source_hash bytea)
+CREATE FUNCTION pgsim._reclaim(version_id int, worker int) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    other record;
+    lost record;
+BEGIN
+    FOR other IN SELECT w.id FROM pgsim._worker AS w WHERE w.version_id = _reclaim.version_id AND w.id IS DISTINCT FROM worker LOOP
+        IF pg_try_advisory_xact_lock_shared('pgsim._worker'::regclass::oid::int, other.id) THEN
+            WITH gone AS (DELETE FROM pgsim._worker AS w WHERE w.id = other.id RETURNING w.done)
+            UPDATE pgsim._backfill AS f SET done = f.done + gone.done FROM gone WHERE f.version_id = _reclaim.version_id AND gone.done > 0;
+        END IF;
+    END LOOP;
+    -- A worker that is just storing has its batch locked, and keeps it.
+    FOR lost IN
+        SELECT b.id, b.keys FROM pgsim._batch AS b
+        WHERE b.version_id = _reclaim.version_id
+          AND (b.expires_at < clock_timestamp() OR b.worker_id IS NOT NULL AND NOT EXISTS (SELECT FROM pgsim._worker AS w WHERE w.id = b.worker_id))
+        FOR UPDATE OF b SKIP LOCKED
+    LOOP
+        INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (_reclaim.version_id, 'upsert', lost.keys);
+        DELETE FROM pgsim._batch AS b WHERE b.id = lost.id;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._reclaim IS 'Puts the rows of workers that are gone, and of batches whose lease is over, back into the queue.';
+
+CREATE FUNCTION pgsim._reserve(worker int, batch bigint, rows int, tokens bigint, lease interval, OUT verdict text, OUT wait float8)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f pgsim._backfill;
+    cost numeric;
+    today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    pace float8;
+BEGIN
+    SELECT b.* INTO f FROM pgsim._backfill AS b JOIN pgsim._worker AS w ON w.version_id = b.version_id WHERE w.id = worker;
+    IF NOT FOUND THEN
+        verdict := 'gone';
+        RETURN;
+    ELSIF f.paused_at IS NOT NULL THEN
+        verdict := 'paused';
+        RETURN;
+    END IF;
+    cost := coalesce(tokens * f.price / 1000, 0);
+    IF tokens > f.tokens_a_day OR cost > f.money_a_day THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS046',
+            MESSAGE = format('a call of %s tokens (%s of money) does not fit into the budget of a whole day: %s', tokens, round(cost, 6),
+                             concat_ws(', ', f.calls_a_day || ' calls', f.tokens_a_day || ' tokens', f.money_a_day || ' of money')),
+            HINT = 'Allow more a day (pgsim.limit_backfill), or take fewer rows or tokens in one call.';
+    END IF;
+    INSERT INTO pgsim._spending AS s (version_id, day, calls, tokens, money) VALUES (f.version_id, today, 1, _reserve.tokens, cost)
+    ON CONFLICT ON CONSTRAINT _spending_pkey DO UPDATE SET calls = s.calls + 1, tokens = s.tokens + excluded.tokens, money = s.money + excluded.money
+        WHERE s.calls < coalesce(f.calls_a_day, s.calls + 1) AND s.tokens + excluded.tokens <= coalesce(f.tokens_a_day, s.tokens + excluded.tokens)
+          AND s.money + excluded.money <= coalesce(f.money_a_day, s.money + excluded.money);
+    IF NOT FOUND THEN
+        verdict := 'spent';
+        RETURN;
+    END IF;
+    pace := greatest(1 / f.calls_a_second, _reserve.rows / f.rows_a_second);
+    IF pace IS NOT NULL THEN
+        UPDATE pgsim._backfill AS b SET next_at = greatest(b.next_at, clock_timestamp()) + make_interval(secs => pace)
+        WHERE b.version_id = f.version_id RETURNING greatest(extract(epoch FROM b.next_at - clock_timestamp()) - pace, 0) INTO wait;
+    END IF;
+    UPDATE pgsim._batch AS b SET expires_at = clock_timestamp() + lease + make_interval(secs => coalesce(wait, 0)) WHERE b.id = batch;
+    verdict := 'go';
+END
+$$;
+COMMENT ON FUNCTION pgsim._reserve IS
+    'Asks whether a worker may call its embedder: go, after wait seconds; paused; spent, when the day''s budget is; gone, when its version is. What it says go to is spent, whatever becomes of the call.';
+
+CREATE FUNCTION pgsim._set_aside(version_id int, key text, source_hash bytea, error text) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO pgsim._poison (version_id, key, source_hash, error)
+    VALUES (_set_aside.version_id, _set_aside.key, _set_aside.source_hash, pg_catalog.left(coalesce(_set_aside.error, 'no error was told'), 2000))
+    ON CONFLICT (version_id, key) DO UPDATE SET source_hash = excluded.source_hash, error = excluded.error, set_aside_at = excluded.set_aside_at;
+END;
+COMMENT ON FUNCTION pgsim._set_aside IS 'Sets a row aside that cannot be embedded, with the hash of its text and what went wrong.';
+
+CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+-- Nothing is known of the temporary table, and a plan for many rows would read the whole base table.
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
     t pgsim._target;
+    of_version int;
+    bad record;
+BEGIN
+    -- A batch that is locked is taken back by nobody. One that is gone is another worker's by now, and nothing of it is stored.
+    UPDATE pgsim._batch AS b SET expires_at = clock_timestamp() + lease WHERE b.id = batch RETURNING b.version_id INTO of_version;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    t := pgsim._version_target(of_version);
+    refused := 0;
+    FOR bad IN EXECUTE 'DELETE FROM pg_temp.pgsim_vectors AS i WHERE pgsim._vector_problem(i.embedding, $1, $2, $3) IS NOT NULL '
+                       'RETURNING i.key, i.source_hash, pgsim._vector_problem(i.embedding, $1, $2, $3) AS problem' USING t.dim, t.metric, t.element LOOP
+        PERFORM pgsim._set_aside(of_version, bad.key, bad.source_hash, 'its vector ' || bad.problem);
+        refused := refused + 1;
+    END LOOP;
+    BEGIN
+        IF t.adopted THEN
+            -- Rows that somebody is writing are passed over, so that no writer and no worker waits for the other: they come again.
+            EXECUTE format(
+                'WITH offered AS (SELECT %1$s, k.key AS given, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k), '
+                'free AS (SELECT i.given, i.embedding, %2$s FROM offered AS i JOIN %3$s AS b ON %4$s WHERE pgsim._source_hash(%5$s) = i.source_hash FOR NO KEY UPDATE OF b SKIP LOCKED), '
+                'stored AS (UPDATE %3$s AS b SET %6$I = i.embedding::%7$s.%8$I FROM free AS i WHERE %9$s RETURNING i.given), '
+                'again AS (INSERT INTO pgsim._queue (version_id, operation, keys) SELECT $1, ''upsert'', array_agg(i.given) FROM offered AS i JOIN %3$s AS b ON %4$s '
+                '  WHERE pgsim._source_hash(%5$s) = i.source_hash AND NOT EXISTS (SELECT FROM stored AS s WHERE s.given = i.given) HAVING count(*) > 0) '
+                'SELECT count(*) FROM stored',
+                pgsim._key_parse(t.base, 'k.key', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+                pgsim._source_text('b.', t.source_columns), t.column_name, t.vector_schema, t.element, pgsim._key_join('b.', 'i.', t.key_columns, false))
+            INTO stored USING of_version;
+        ELSE
+            EXECUTE format(
+                'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
+                'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
+                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k) AS i JOIN %7$s AS b ON %8$s '
+                'WHERE pgsim._source_hash(%9$s) = i.source_hash FOR KEY SHARE OF b SKIP LOCKED '
+                'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
+                'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
+                t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.vector_schema, t.element,
+                pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+                pgsim._source_text('b.', t.source_columns));
+            GET DIAGNOSTICS stored = ROW_COUNT;
+        END IF;
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
+                HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column).', t.base_sql);
+    END;
+    UPDATE pgsim._worker AS w
+    SET done = w.done + stored, stored_at = clock_timestamp(),
+        -- Of the last half minute or so, by weights that fade.
+        rate = coalesce(w.rate + (1 - exp(-s.since / 30)) * (stored / s.since - w.rate), stored / s.since)
+    FROM (SELECT greatest(extract(epoch FROM clock_timestamp() - k.stored_at), 0.001)::float8 AS since FROM pgsim._worker AS k WHERE k.id = worker) AS s
+    WHERE w.id = worker;
+END
+$$;
+COMMENT ON FUNCTION pgsim._store_batch IS
+    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside.';
+
+CREATE FUNCTION pgsim._take_batch(t pgsim._target, size int, lease interval, worker int) RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
     entry record;
     claimed text[];
     removed text[];
+    last_place smallint;
     last_id bigint;
     given int;
+    found_keys text[];
+    sources text[];
+    hashes bytea[];
+    batch_id bigint;
 BEGIN
-    PERFORM pgsim._require_registrar();
-    t := pgsim._target(collection, model, embedding);
-    PERFORM pgsim._require_all_rows(t);
-    IF size IS NULL OR size NOT BETWEEN 1 AND 10000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; a batch has 1 to 10000 rows', coalesce(size::text, 'NULL')), HINT = 'Take what the embedder takes in one call.';
+    PERFORM pgsim._reclaim(t.version_id, worker);
+    IF EXISTS (SELECT FROM pgsim._backfill AS f WHERE f.version_id = t.version_id AND f.paused_at IS NOT NULL) THEN
+        RETURN;
     END IF;
-    IF t.source_columns = '{}' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, collection),
-            HINT = 'Its vectors come through pgsim.upsert; or declare another embedding with source columns.';
+    IF worker IS NOT NULL THEN
+        PERFORM pgsim._take_turn(t.version_id);
     END IF;
     LOOP
         claimed := '{}';
         removed := '{}';
+        last_place := -1;
         last_id := 0;
         -- One entry at a time: a lock on more than is taken would keep other workers from it.
         WHILE cardinality(claimed) < size LOOP
-            SELECT q.id, q.operation, q.keys INTO entry FROM pgsim._queue AS q
-            WHERE q.version_id = t.version_id AND q.id > last_id ORDER BY q.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+            SELECT q.id, q.place, q.operation, q.keys INTO entry FROM pgsim._queue AS q
+            WHERE q.version_id = t.version_id AND (q.place, q.id) > (last_place, last_id) ORDER BY q.place, q.id LIMIT 1 FOR UPDATE SKIP LOCKED;
             EXIT WHEN NOT FOUND;
+            last_place := entry.place;
             last_id := entry.id;
             given := size - cardinality(claimed);
             IF entry.operation = 'delete' THEN
@@ -10180,27 +10576,249 @@ BEGIN
         END LOOP;
         EXIT WHEN claimed = '{}' AND removed = '{}';
         PERFORM pgsim._forget_vectors(t, claimed || removed);
-        RETURN QUERY EXECUTE format(
-            'SELECT s.key, s.source, pgsim._source_hash(s.source) FROM ('
-            '  SELECT i.given AS key, %1$s AS source, %2$s AS old_hash '
-            '  FROM (SELECT %3$s, k.given FROM (SELECT DISTINCT u FROM unnest($1) AS u) AS k (given)) AS i JOIN %4$s AS b ON %5$s %6$s) AS s '
-            'WHERE s.source IS NOT NULL AND s.old_hash IS DISTINCT FROM pgsim._source_hash(s.source)',
+        DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND p.key = ANY (removed);
+        -- What another worker embeds now, from the same text, comes back into the queue when that one does not store it.
+        EXECUTE format(
+            'WITH read AS MATERIALIZED ('
+            '  SELECT i.given AS key, i.n, %1$s AS source, %2$s AS old_hash '
+            '  FROM (SELECT %3$s, k.given, k.n FROM (SELECT u.given, min(u.n) AS n FROM unnest($1) WITH ORDINALITY AS u (given, n) GROUP BY 1) AS k) AS i JOIN %4$s AS b ON %5$s %6$s), '
+            'hashed AS MATERIALIZED (SELECT r.*, pgsim._source_hash(r.source) AS source_hash FROM read AS r WHERE r.source IS NOT NULL), '
+            'stale AS (SELECT s.key, s.source, s.source_hash FROM hashed AS s WHERE s.old_hash IS DISTINCT FROM s.source_hash '
+            '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = s.key AND p.source_hash = s.source_hash) '
+            '  AND NOT EXISTS (SELECT FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $2 AND x.key = s.key AND x.hash = s.source_hash) '
+            '  ORDER BY s.n) '
+            'SELECT array_agg(s.key), array_agg(s.source), array_agg(s.source_hash) FROM stale AS s',
             pgsim._source_text('b.', t.source_columns), CASE WHEN t.adopted THEN 'NULL::bytea' ELSE 'v.source_hash' END,
             pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
             CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END)
-        USING claimed;
-        EXIT WHEN FOUND;
+        INTO found_keys, sources, hashes USING claimed, t.version_id;
+        IF found_keys IS NOT NULL THEN
+            INSERT INTO pgsim._batch AS n (version_id, worker_id, keys, hashes, expires_at)
+            VALUES (t.version_id, worker, found_keys, hashes, clock_timestamp() + lease) RETURNING n.id INTO batch_id;
+            RETURN QUERY SELECT x.key, x.source, x.hash, batch_id FROM unnest(found_keys, sources, hashes) AS x (key, source, hash);
+            RETURN;
+        END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim.next_batch IS
-$$Takes up to size rows that wait to be embedded out of the queue, and returns their keys, texts and the texts' hashes.
+COMMENT ON FUNCTION pgsim._take_batch IS 'Takes rows out of a version''s queue into a batch, which comes back when its worker dies or its lease ends. worker NULL: one that pgsim does not know.';
 
-Embed the texts and store them with pgsim.upsert(..., source_hashes => ..., skip_absent => true) in the same transaction: when it
-commits the rows are done, and when anything fails they are in the queue again. Workers do not meet: what one has taken, others
-pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted are settled here.
-No rows: nothing is left that another worker has not taken. model NULL: the active version.
+CREATE FUNCTION pgsim._take_turn(version_id int) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '200ms'
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock('pgsim._batch'::regclass::oid::int, version_id);
+EXCEPTION
+    -- Whoever has it is in a transaction of its own making. Two workers may get the same row then, if it is queued twice; both would store the same.
+    WHEN lock_not_available THEN
+        RETURN;
+END
+$$;
+COMMENT ON FUNCTION pgsim._take_turn IS 'Lets one worker of a version after another take its batch, so that each sees what the others have: a row that is queued twice is embedded once.';
+
+CREATE FUNCTION pgsim._unfinished_indexes(version_id int) RETURNS TABLE (name text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT x.indexrelid::regclass::text
+    FROM pgsim._version AS v
+    JOIN pg_index AS x ON x.indrelid = v.relation AND NOT x.indisvalid
+    JOIN pg_class AS k ON k.oid = x.indexrelid
+    WHERE v.id = _unfinished_indexes.version_id AND NOT v.adopted
+      AND NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = v.id AND i.name = k.relname)
+      AND NOT EXISTS (SELECT FROM pg_locks AS l WHERE l.relation = v.relation AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+                      AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()));
+END;
+COMMENT ON FUNCTION pgsim._unfinished_indexes IS 'Indexes of a version table that are not valid, not registered, and that nobody builds: what a build leaves that was killed.';
+
+CREATE FUNCTION pgsim._version_target(version_id int) RETURNS pgsim._target
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named record;
+BEGIN
+    SELECT w.collection, w.model, w.embedding INTO named FROM pgsim.versions AS w WHERE w.id = version_id;
+    RETURN pgsim._target(named.collection, named.model, named.embedding);
+END
+$$;
+COMMENT ON FUNCTION pgsim._version_target IS 'The same as pgsim._target, of a version''s id.';
+
+CREATE FUNCTION pgsim.finish_batch(batch bigint, failed jsonb = NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    taken pgsim._batch;
+    t pgsim._target;
+    put_back text[];
+BEGIN
+    PERFORM pgsim._require_registrar();
+    IF jsonb_typeof(failed) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('failed is a JSON %s; it is an object of keys and what is wrong with their rows', jsonb_typeof(failed)), HINT = '{"17": "too long"}';
+    END IF;
+    SELECT * INTO taken FROM pgsim._batch AS b WHERE b.id = batch FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS045', MESSAGE = format('batch %s is not lent to anybody: it was finished, or its lease ended', coalesce(batch::text, 'NULL')),
+            HINT = 'What of it was not stored is in the queue again: take the next batch, with a longer lease if need be.';
+    END IF;
+    t := pgsim._version_target(taken.version_id);
+    -- Those that had been set aside for another text are not any more.
+    DELETE FROM pgsim._poison AS p USING unnest(taken.keys, taken.hashes) AS x (key, hash)
+    WHERE p.version_id = taken.version_id AND p.key = x.key AND p.source_hash <> x.hash;
+    PERFORM pgsim._set_aside(taken.version_id, x.key, x.hash, failed ->> x.key) FROM unnest(taken.keys, taken.hashes) AS x (key, hash) WHERE failed ? x.key;
+    -- A second look, after what this transaction stored: whatever changed before it is seen here, and whatever changes after it is captured.
+    EXECUTE format(
+        'SELECT array_agg(i.given) FROM (SELECT %1$s, k.given FROM unnest($1) AS k (given)) AS i JOIN %2$s AS b ON %3$s %4$s '
+        'WHERE %5$s IS NOT NULL AND %6$s AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = i.given AND p.source_hash = pgsim._source_hash(%5$s))',
+        pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+        CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
+        pgsim._source_text('b.', t.source_columns),
+        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
+    INTO put_back USING taken.keys, taken.version_id;
+    IF put_back IS NOT NULL THEN
+        INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (taken.version_id, 'upsert', put_back);
+    END IF;
+    DELETE FROM pgsim._batch AS b WHERE b.id = batch;
+    IF taken.worker_id IS NULL THEN
+        INSERT INTO pgsim._backfill AS f (version_id, done) VALUES (taken.version_id, cardinality(taken.keys) - coalesce(cardinality(put_back), 0))
+        ON CONFLICT ON CONSTRAINT _backfill_pkey DO UPDATE SET done = f.done + excluded.done;
+    END IF;
+    RETURN coalesce(cardinality(put_back), 0);
+END
+$$;
+COMMENT ON FUNCTION pgsim.finish_batch IS
+$$Says that a batch of pgsim.next_batch is done, and returns how many of its rows had to go back into the queue: not stored, or changed since.
+
+Call it in the transaction that stores the vectors. failed: rows that cannot be embedded, as {"key": "what is wrong"}: they are set aside
+(pgsim.poison_rows) until their text changes, or pgsim.retry_poison. Errors: PS010, PS032, PS045.$$;
+
+CREATE FUNCTION pgsim.limit_backfill(
+    collection text, model text = NULL, embedding text = 'default', calls_a_second float8 = NULL, rows_a_second float8 = NULL,
+    calls_a_day bigint = NULL, tokens_a_day bigint = NULL, money_a_day numeric = NULL, price numeric = NULL
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    given record;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    FOR given IN
+        SELECT * FROM (VALUES ('calls_a_second', calls_a_second), ('rows_a_second', rows_a_second), ('calls_a_day', calls_a_day::float8), ('tokens_a_day', tokens_a_day::float8),
+                              ('money_a_day', money_a_day::float8), ('price', price::float8)) AS g (name, number)
+        WHERE NOT (g.number > 0 AND g.number < 'infinity')
+    LOOP
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; a limit is a finite number above 0', given.name, given.number), HINT = 'NULL is no limit; pgsim.pause_backfill holds all workers.';
+    END LOOP;
+    IF money_a_day IS NOT NULL AND price IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'money_a_day is given, and no price', HINT = 'price is that of 1000 tokens, in the same money.';
+    END IF;
+    INSERT INTO pgsim._backfill AS f (version_id, calls_a_second, rows_a_second, calls_a_day, tokens_a_day, money_a_day, price)
+    VALUES (t.version_id, limit_backfill.calls_a_second, limit_backfill.rows_a_second, limit_backfill.calls_a_day, limit_backfill.tokens_a_day, limit_backfill.money_a_day, limit_backfill.price)
+    ON CONFLICT (version_id) DO UPDATE SET calls_a_second = excluded.calls_a_second, rows_a_second = excluded.rows_a_second, calls_a_day = excluded.calls_a_day,
+        tokens_a_day = excluded.tokens_a_day, money_a_day = excluded.money_a_day, price = excluded.price, next_at = '-infinity';
+END
+$$;
+COMMENT ON FUNCTION pgsim.limit_backfill IS
+$$Sets how fast the workers of a version may go, all of them together, and what they may spend on a day (UTC); what is NULL has no limit.
+
+calls_a_second, rows_a_second: of the embedder. calls_a_day, tokens_a_day, money_a_day: noted before each call, so that a crash spends
+what it began. price: of 1000 tokens. Limits that stood before are replaced, also by NULL. model NULL: the active version.
+Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+
+CREATE FUNCTION pgsim.next_batch(collection text, model text = NULL, embedding text = 'default', size int = 64, lease interval = '15 minutes')
+RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._check_backfill(t, embedding);
+    IF size IS NULL OR size NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('size is %s; a batch has 1 to 10000 rows', coalesce(size::text, 'NULL')), HINT = 'Take what the embedder takes in one call.';
+    END IF;
+    IF lease IS NULL OR lease NOT BETWEEN '1 second' AND '7 days' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('lease is %s; a batch is lent for 1 second to 7 days', coalesce(lease::text, 'NULL')), HINT = 'Take what embedding and storing a batch takes at the most.';
+    END IF;
+    RETURN QUERY SELECT b.key, b.source, b.source_hash, b.batch FROM pgsim._take_batch(t, size, lease, NULL) AS b;
+END
+$$;
+COMMENT ON FUNCTION pgsim.next_batch IS
+$$Takes up to size rows that wait to be embedded out of the queue, and returns their keys, texts, the texts' hashes, and the batch they are.
+
+Commit, embed the texts, and store them with pgsim.upsert(..., source_hashes => ..., skip_absent => true), then call
+pgsim.finish_batch(batch) in the same transaction. When that does not happen within lease, the rows are in the queue again. Workers do not
+meet: what one has taken, others pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted
+are settled here. No rows: nothing waits that no worker has taken, or the backfill is paused. model NULL: the active version.
 Errors: PS001 to PS004, PS010, PS032, PS035.$$;
+
+CREATE FUNCTION pgsim.pause_backfill(collection text, model text = NULL, embedding text = 'default', reason text = NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    INSERT INTO pgsim._backfill AS f (version_id, paused_at, paused_by, reason) VALUES (t.version_id, clock_timestamp(), session_user, pause_backfill.reason)
+    ON CONFLICT (version_id) DO UPDATE SET paused_at = coalesce(f.paused_at, excluded.paused_at), paused_by = excluded.paused_by, reason = excluded.reason;
+END
+$$;
+COMMENT ON FUNCTION pgsim.pause_backfill IS
+$$Holds all workers of a version, wherever they run, before their next call of an embedder, until pgsim.resume_backfill.
+
+What they have embedded they store; changes of rows are queued meanwhile as ever. reason: shown in pgsim.backfill_progress.
+model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
+
+CREATE FUNCTION pgsim.resume_backfill(collection text, model text = NULL, embedding text = 'default') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    UPDATE pgsim._backfill AS f SET paused_at = NULL, paused_by = NULL, reason = NULL WHERE f.version_id = t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim.resume_backfill IS
+$$Lets the workers of a version go on that pgsim.pause_backfill holds. model NULL: the active version.
+
+Errors: PS001 to PS004, PS006, PS032.$$;
+
+CREATE FUNCTION pgsim.retry_poison(collection text, model text = NULL, embedding text = 'default', keys text[] = NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target;
+    again text[];
+BEGIN
+    PERFORM pgsim._require_registrar();
+    t := pgsim._target(collection, model, embedding);
+    WITH taken AS (
+        DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND (retry_poison.keys IS NULL OR p.key = ANY (retry_poison.keys)) RETURNING p.key
+    )
+    SELECT array_agg(k.key) INTO again FROM taken AS k;
+    INSERT INTO pgsim._queue (version_id, operation, keys)
+    SELECT t.version_id, 'upsert', again[i : i + 1999] FROM generate_series(1, cardinality(again), 2000) AS i;
+    RETURN coalesce(cardinality(again), 0);
+END
+$$;
+COMMENT ON FUNCTION pgsim.retry_poison IS
+$$Queues rows again that were set aside because they could not be embedded (pgsim.poison_rows), and returns how many.
+
+keys: only these; NULL: all of the version. model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
 
 -- Closes the script.
 DO $$

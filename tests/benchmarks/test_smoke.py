@@ -27,6 +27,7 @@ ROUNDS = {
     "sparse": ["--queries", "5"],
     "fusion": ["--queries", "5", "--judged", "40"],
     "pairs": ["--rows", "12", "--dims", "2", "4"],
+    "versions": ["--rounds", "1", "--seconds", "0.3"],
     "scale": ["--rows", "4000", "--queries", "3", "--exact", "2", "--shapes", *SHAPES],
 }
 
