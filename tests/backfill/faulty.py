@@ -35,7 +35,7 @@ INSERT INTO things SELECT i, 'thing ' || i FROM generate_series(1, {ROWS}) AS i;
 SELECT pgsim.create_collection('things', text_columns => '{{body}}');
 SELECT pgsim.create_model('model', {DIM}), pgsim.create_version('things', 'model');
 CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql
-    AS $$ BEGIN IF EXISTS (SELECT FROM disk WHERE is_full) THEN
+    AS $$ BEGIN IF EXISTS (SELECT FROM public.disk WHERE is_full) THEN
                     RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'no space left on device'; END IF;
                 RETURN NULL; END $$;
 CREATE TABLE disk (is_full boolean); INSERT INTO disk VALUES (false);
