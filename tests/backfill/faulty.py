@@ -35,7 +35,12 @@ INSERT INTO things SELECT i, 'thing ' || i FROM generate_series(1, {ROWS}) AS i;
 SELECT pgsim.create_collection('things', text_columns => '{{body}}');
 SELECT pgsim.create_model('model', {DIM}), pgsim.create_version('things', 'model');
 CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql
-    AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'no space left on device'; END $$;
+    AS $$ BEGIN IF EXISTS (SELECT FROM public.disk WHERE is_full) THEN
+                    RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'no space left on device'; END IF;
+                RETURN NULL; END $$;
+CREATE TABLE disk (is_full boolean); INSERT INTO disk VALUES (false);
+DO $$ BEGIN EXECUTE format('CREATE TRIGGER disk AFTER INSERT ON %s EXECUTE FUNCTION disk_full()',
+                           (SELECT relation FROM pgsim.versions)); END $$;
 """
 
 
@@ -110,7 +115,6 @@ class Round:
             table = version_table(connection)
             connection.execute(f"DELETE FROM {table}; DELETE FROM pgsim._queue".encode())
             connection.execute("UPDATE things SET body = 'thing ' || id || ' of ' || %s", [self.seed])
-            connection.execute(f"DROP TRIGGER IF EXISTS full_disk ON {table}".encode())
         worker = self._start()
         try:
             for _ in range(faults):
@@ -172,10 +176,9 @@ def terminate_backends(round_: Round) -> None:
 def full_disk(round_: Round) -> None:
     """For a moment every insert into the version fails as it does on a full disk."""
     with psycopg.connect(round_.dsn, autocommit=True) as connection:
-        table = version_table(connection)
-        connection.execute(f"CREATE TRIGGER full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION disk_full()".encode())
+        connection.execute("UPDATE disk SET is_full = true")
         time.sleep(0.1)
-        connection.execute(f"DROP TRIGGER full_disk ON {table}".encode())
+        connection.execute("UPDATE disk SET is_full = false")
 
 
 def verify(dsn: str) -> None:

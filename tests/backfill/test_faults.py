@@ -50,8 +50,9 @@ def things_dsn(database_dsn: str) -> str:
 def test_a_fill_survives_its_workers_its_sessions_and_its_disk(things_dsn: str) -> None:
     for number in range(ROUNDS or 1):
         told = Round(things_dsn, SEED + number)
+        sys.stdout.write(f"seed {told.seed}\n")
         told.run(KINDS, faults=4 if ROUNDS else 2)
-        sys.stdout.write(f"seed {told.seed}: {', '.join(told.faults)}\n")
+        sys.stdout.write(f"{', '.join(told.faults)}\n")
         verify(things_dsn)
 
 
@@ -88,8 +89,8 @@ def test_a_fill_survives_a_kill_of_the_whole_server(mortal_server: embedded.Embe
 
     for number in range(ROUNDS // 4 or 1):
         told = Round(dsn, SEED + number)
+        sys.stdout.write(f"seed {told.seed}\n")
         told.run({"kill -9 of the server": kill_server}, faults=2 if ROUNDS else 1)
-        sys.stdout.write(f"seed {told.seed}: {', '.join(told.faults)}\n")
         verify(dsn)
 
 

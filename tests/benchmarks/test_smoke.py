@@ -29,6 +29,7 @@ ROUNDS = {
     "pairs": ["--rows", "12", "--dims", "2", "4"],
     "maps": ["--queries", "5", "--batch", "20"],
     "matryoshka": ["--widths", "256", "300", "--queries", "4", "--dims", "32", "--calibrated", "10"],
+    "versions": ["--rounds", "1", "--seconds", "0.3"],
     "scale": ["--rows", "4000", "--queries", "3", "--exact", "2", "--shapes", *SHAPES],
 }
 
