@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import wrong
+from letters import wrong
 
 if TYPE_CHECKING:
     from pathlib import Path
