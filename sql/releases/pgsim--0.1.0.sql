@@ -2731,7 +2731,7 @@ COMMENT ON FUNCTION pgsim._reciprocal_rank IS 'One over the rank of the first re
 
 CREATE FUNCTION pgsim._record_search(
     collection_id int, version_id int, shape text, filter jsonb, k int, recall_asked float8, strategy text, estimated float8, matches float8,
-    returned int, seconds float8, exact_seconds float8, recall float8, keys text[]
+    returned int, seconds float8, exact_seconds float8, recall float8, keys text[] = NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
