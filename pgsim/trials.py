@@ -16,9 +16,10 @@ import numpy as np
 from pgsim.calls import active_model
 from pgsim.errors import InvalidArgument
 from pgsim.evaluation.mean import mean_of
-from pgsim.evaluation.prefixes import Prefix, PrefixReport, Sample, rotation
+from pgsim.evaluation.prefixes import Prefix, PrefixReport, Sample
 from pgsim.evaluation.trials import Trial, TuningReport, choose, fastest_settings, pareto_front
 from pgsim.json_values import is_storable, json_text
+from pgsim.maps import fit_pca
 from pgsim.options import finite_number, whole_number
 from pgsim.steps import query, work
 from pgsim.vectors import as_vectors, vectors_text
@@ -229,7 +230,7 @@ def tune_prefixes(
     _, rows, asked = yield from _copied()
     yield from query(END)
     whole = Sample(rows, asked, metric)
-    turned = None if metric == "l1" else whole.turned((yield from work(partial(rotation, rows))))
+    turned = None if metric == "l1" else whole.turned((yield from work(partial(_rotation, rows))))
     prefixes = []
     for number, length in enumerate(lengths):
         if progress:
@@ -305,7 +306,7 @@ def _begin(
 
 def _turn(named: dict[str, object], dims: int) -> Steps[None]:
     keys, rows, asked = yield from _copied()
-    turn = (yield from work(partial(rotation, rows)))[:, :dims]
+    turn = (yield from work(partial(_rotation, rows)))[:, :dims]
     turned = (rows @ turn).astype(np.float32)
     for first in range(0, len(rows), _CHUNK):
         chunk = slice(first, first + _CHUNK)
@@ -365,3 +366,7 @@ def _key(key: object) -> str:
     if not is_storable(text):
         raise InvalidArgument("a relevant key holds a character that PostgreSQL text cannot", hint="Remove it.")
     return text
+
+
+def _rotation(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return fit_pca(rows, unit_length=False).matrix.T.astype(np.float64)

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "options": _LEAF | {"json_values", "vectors"},
     "calls": _LEAF | {"embedders", "evaluation", "json_values", "maps", "options", "rerankers", "steps", "vectors"},
     "ladders": _LEAF | {"calls", "maps", "steps", "vectors"},
-    "trials": _LEAF | {"calls", "evaluation", "json_values", "options", "steps", "vectors"},
+    "trials": _LEAF | {"calls", "evaluation", "json_values", "maps", "options", "steps", "vectors"},
     "database": _LEAF | {"embedders", "ladders", "steps", "calls", "trials", "vectors", "versions"},
     "release": _LEAF | {"__version__"},
     "install": _LEAF | {"__version__", "database", "release", "steps"},

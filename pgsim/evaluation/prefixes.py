@@ -59,19 +59,6 @@ class PrefixReport:
         return asdict(self)
 
 
-def rotation(rows: Floats) -> Floats:
-    """The principal components of rows ``(n, d)``, uncentred: an orthogonal ``(d, d)`` for ``rows @ rotation``.
-
-    Inner products of whole vectors stay what they are, and a prefix has the most of the squared length that any so
-    many directions can have (Eckart and Young 1936). The first number of each component that is not small is positive.
-    """
-    _, directions = np.linalg.eigh(rows.T @ rows)
-    directions = directions[:, ::-1]
-    largest = np.argmax(np.abs(directions), axis=0)
-    turned: Floats = directions * np.sign(directions[largest, np.arange(directions.shape[1])])
-    return turned
-
-
 def distances(rows: Floats, queries: Floats, metric: str) -> Floats:
     """pgvector's distances ``(q, n)`` of queries ``(q, d)`` from rows ``(n, d)``."""
     if metric == "l1":
