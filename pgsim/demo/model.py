@@ -144,6 +144,10 @@ class LsaEmbedder:
             )
         return vector
 
+    def narrowed(self, dims: int) -> LsaEmbedder:
+        """The model of its first ``dims`` directions alone."""
+        return LsaEmbedder(self._vocabulary, self._idf, self._components[:dims])
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model to a file of plain arrays (``.npz`` format, under exactly this name)."""
         with Path(path).open("wb") as file:
@@ -199,6 +203,10 @@ class EntryEmbedder:
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """The vector of a search text: ``(dims,) float32``, of length 1. Raises as `LsaEmbedder` does."""
         return self._model.embed_query(text)
+
+    def narrowed(self, dims: int) -> EntryEmbedder:
+        """The same over the first ``dims`` directions of its model."""
+        return EntryEmbedder(self._model.narrowed(dims))
 
 
 def _vectorizer(analyzer: Callable[[str], list[str]], vocabulary: list[str] | None) -> TfidfVectorizer:

@@ -22,7 +22,7 @@ from pgsim import install as _install
 from pgsim.cli.screen import lines, output, progress
 from pgsim.demo.corpus import read_standard_library
 from pgsim.demo.model import EntryEmbedder, LsaEmbedder, document_text
-from pgsim.errors import EmbedderError, UnknownCollection, UnknownModel, WrongState
+from pgsim.errors import EmbedderError, NotReady, UnknownCollection, UnknownModel, WrongState
 from pgsim.indexes import create_index_concurrently
 from pgsim.vectors import vector_text
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 COLLECTION = "python"
 MODEL = "python-lsa"
 DIMS = 256
+NARROW_MODEL = "python-lsa-narrow"
+NARROW_DIMS = 128
 PREFIXES = (32, 64, 128, 256)
 
 _QUESTIONS = (
@@ -170,6 +172,20 @@ class Stage:
                 right = sum(len(answer & best) for answer, best in zip(answers, true, strict=True))
                 yield name, found, right / sum(map(len, true)), 1e3 * seconds / len(queries)
 
+    def states(self, step: str) -> list[object]:
+        """What is done, the state of each version, and who answers a search."""
+        with self.database.connection() as connection:
+            rows = connection.execute(
+                "SELECT v.model, v.state FROM pgsim.versions AS v WHERE v.collection = %s ORDER BY v.id", [COLLECTION]
+            ).fetchall()
+        (answers,) = self.database.search(COLLECTION, self._either("parse text"), k=1)
+        return [step, *(str(state) for _, state in rows), answers.details["model"]]
+
+    def _either(self, text: str) -> NDArray[np.float32]:
+        active = self.database.active_model(COLLECTION).name
+        model = self.embedder if active == MODEL else self.embedder.narrowed(NARROW_DIMS)
+        return model.embed_query(text)
+
     def _by_hand(self, connection: psycopg.Connection[Row]) -> sql.Composed:
         table, schema = connection.execute(
             "SELECT v.relation::text, pgsim._vector_schema() FROM pgsim.versions AS v WHERE v.collection = %s",
@@ -259,6 +275,36 @@ def prefix(stage: Stage) -> None:
     stage.search("measure elapsed time", dims=[64, DIMS])
 
 
+def upgraded(stage: Stage) -> None:
+    """Change the model while searches go on, and go back."""
+    stage.title(
+        "Another model",
+        f"A model of {NARROW_DIMS} dimensions, as a version beside the one that answers. Searches move by one pointer.",
+    )
+    database, narrow = stage.database, stage.embedder.narrowed(NARROW_DIMS)
+    database.create_model(NARROW_MODEL, NARROW_DIMS)
+    database.create_version(COLLECTION, NARROW_MODEL)
+    rows = [stage.states("create_version")]
+    try:
+        database.activate(COLLECTION, NARROW_MODEL)
+    except NotReady as error:
+        reasons = "; ".join((error.detail or "").splitlines())
+        output.print(f"[dim]activate, too early: {escape(error.message)}: {escape(reasons)}[/]")
+    database.embed(COLLECTION, narrow, model=NARROW_MODEL, batch_size=512)
+    with database.connection() as connection:
+        create_index_concurrently(connection, COLLECTION, NARROW_MODEL)
+    rows.append(stage.states("embed, create_index"))
+    database.activate(COLLECTION, NARROW_MODEL, reason="the demo tries it")
+    rows.append(stage.states("activate"))
+    database.rollback(COLLECTION, reason="the demo shows the way back")
+    rows.append(stage.states("rollback"))
+    output.print(lines(["step", MODEL, NARROW_MODEL, "who answers"], rows))
+    told = [f"{step.action} {step.model}" for step in database.history(COLLECTION)]
+    output.print(f"[dim]pgsim.history: {escape(', '.join(told))}[/]")
+    database.drop_version(COLLECTION, NARROW_MODEL)
+    database.drop_model(NARROW_MODEL)
+
+
 def explained(stage: Stage) -> None:
     """See what a search did."""
     stage.title("Why", "pgsim.explain_search takes the same arguments and tells what was done.")
@@ -272,7 +318,7 @@ def explained(stage: Stage) -> None:
         )
 
 
-SCENES: tuple[Callable[[Stage], None], ...] = (plain, filtered, kept, hybrid, prefix, explained)
+SCENES: tuple[Callable[[Stage], None], ...] = (plain, filtered, kept, hybrid, prefix, upgraded, explained)
 
 
 def run(database: Database) -> None:
@@ -303,6 +349,7 @@ def _set(database: Database, bars: Progress) -> Stage:
     for forget, name, unknown in (
         (database.drop_collection, COLLECTION, UnknownCollection),
         (database.drop_model, MODEL, UnknownModel),
+        (database.drop_model, NARROW_MODEL, UnknownModel),
     ):
         try:
             forget(name)

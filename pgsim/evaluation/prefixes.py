@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _TIE = 1e-6
 _ZERO = 1e-9
+# Of a square of a distance between vectors of length 1.
+_TOUCHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,9 @@ def _parted(inside: Floats, outside: Floats, rounds: int = 2000) -> bool | None:
         at = shares @ points
         farthest = inside[np.argmin(inside @ at)] - outside[np.argmax(outside @ at)]
         reach = float(at @ farthest)
-        if reach > _ZERO:
+        if reach > _TOUCHING:
             return True
-        if float(at @ at) - reach <= _ZERO:
+        if float(at @ at) - reach <= _TOUCHING:
             return False
         points, shares = _nearest_of_corral(np.vstack([points, farthest]), np.append(shares, 0.0))
     return None

@@ -49,6 +49,7 @@ checks = [
 ]
 
 
+@pytest.mark.slow
 @given(made=rows, batch=batches)
 @settings(max_examples=100, deadline=None, suppress_health_check=checks)
 def test_a_random_filter_finds_what_the_evaluator_finds(
@@ -79,6 +80,7 @@ def found_by_search(connection: psycopg.Connection, filter: dict) -> list[int]:
     return sorted(key for (key,) in found)
 
 
+@pytest.mark.slow
 @given(made=rows, batch=batches)
 @settings(max_examples=10, deadline=None, suppress_health_check=checks)
 def test_a_search_admits_what_the_evaluator_finds(
