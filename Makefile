@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := overhead capture filtered text sparse fusion pairs matryoshka maps versions scale
+BENCHMARKS := overhead capture filtered text sparse fusion pairs matryoshka maps versions codes scale
 
 .PHONY: demo test test-slow lint types sql sql-check docs bench picture clean
 

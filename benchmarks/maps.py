@@ -104,8 +104,8 @@ def main() -> None:
         ("upsert, adopted column, us a row", 1e6, before["default"], after["default"]),
         ("upsert, version table, us a row", 1e6, before["apart"], after["apart"]),
     ):
-        shown = what if unit == 1e6 else f"{what}, ms"
-        rows.append((shown, dim, f"{first * unit:.2f}", f"{second * unit:.2f}", f"{second / first:.2f}"))
+        titled = what if unit == 1e6 else f"{what}, ms"
+        rows.append((titled, dim, f"{first * unit:.2f}", f"{second * unit:.2f}", f"{second / first:.2f}"))
     rows.append(("filling, rows a second", dim, "", f"{filled / seconds:.0f}", ""))
     best = max((each for each in dims if each <= dim // 3), default=dims[0])
     raw, better = (each[1] for each in recalls["pca", best])

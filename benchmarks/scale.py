@@ -149,6 +149,15 @@ class Bench:
 
 def prepare(connection: psycopg.Connection[Row], corpus: Corpus, mixture: Mixture) -> None:
     """Fill both tables, or take those that are kept, and register them anew."""
+    fill(connection, corpus, mixture)
+    for table in ("item", SMALL):
+        codes = register_with_codes(connection, corpus, table)
+        print(f"{table}: codes made in {codes.seconds:.1f} s, {codes.bytes / 1e6:.0f} MB", flush=True)
+        calibrate(connection, table)
+
+
+def fill(connection: psycopg.Connection[Row], corpus: Corpus, mixture: Mixture) -> None:
+    """Fill both tables with rows and their HNSW indexes, or take those that are kept."""
     marked = f"{mixture.rows} rows mixed from {corpus.name}, seed {mixture.seed}"
     found = connection.execute("SELECT obj_description(to_regclass('public.item'), 'pg_class')").fetchall()
     if found[0][0] == marked:
@@ -163,10 +172,6 @@ def prepare(connection: psycopg.Connection[Row], corpus: Corpus, mixture: Mixtur
         corpus.load(connection, SMALL)
         _make(connection, corpus, mixture)
         connection.execute(sql.SQL("COMMENT ON TABLE item IS {}").format(sql.Literal(marked)))
-    for table in ("item", SMALL):
-        codes = register_with_codes(connection, corpus, table)
-        print(f"{table}: codes made in {codes.seconds:.1f} s, {codes.bytes / 1e6:.0f} MB", flush=True)
-        calibrate(connection, table)
 
 
 def _make(connection: psycopg.Connection[Row], corpus: Corpus, mixture: Mixture) -> None:

@@ -1019,8 +1019,9 @@ BEGIN
         key_match := key_match || format('%I OPERATOR(pg_catalog.=) pgsim_listed.k_%s AND ', t.key_columns[i], i);
         key_order := key_order || format(', k_%s', i);
     END LOOP;
+    -- A map is no constant, and a query of its own maps the query vector once.
     listed := format('SELECT %sc.code %s %s AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
-        keys, pgsim._code_distance(t.vector_schema, t.codes_element), pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map),
+        keys, pgsim._code_distance(t.vector_schema, t.codes_element), format(CASE WHEN t.codes_map IS NULL THEN '%s' ELSE '(SELECT %s)' END, pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map)),
         CASE WHEN p.predicate IS NULL THEN t.codes_sql
              -- Under the base table's name, by which a condition in SQL may call its columns.
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
@@ -8309,7 +8310,7 @@ BEGIN
         format('SELECT count(*) FROM (%s) AS k', drawn),
         CASE WHEN t.codes_sql IS NOT NULL THEN
             format('SELECT count(*) FROM (SELECT c.code %s %s AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', pgsim._code_distance(t.vector_schema, t.codes_element),
-                   pgsim._code_expression('$1', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map), t.codes_sql, part) END];
+                   format('(SELECT %s)', pgsim._code_expression('$1', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map)), t.codes_sql, part) END];
     FOR s IN 1 .. cardinality(statements) LOOP
         best := NULL;
         FOR q IN 1 .. CASE WHEN statements[s] IS NULL THEN 0 ELSE cardinality(queries) END LOOP

@@ -16,8 +16,9 @@ BEGIN
         key_match := key_match || format('%I OPERATOR(pg_catalog.=) pgsim_listed.k_%s AND ', t.key_columns[i], i);
         key_order := key_order || format(', k_%s', i);
     END LOOP;
+    -- A map is no constant, and a query of its own maps the query vector once.
     listed := format('SELECT %sc.code %s %s AS h FROM %s AS c WHERE c.code IS NOT NULL ORDER BY h LIMIT %s',
-        keys, pgsim._code_distance(t.vector_schema, t.codes_element), pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map),
+        keys, pgsim._code_distance(t.vector_schema, t.codes_element), format(CASE WHEN t.codes_map IS NULL THEN '%s' ELSE '(SELECT %s)' END, pgsim._code_expression('$2', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map)),
         CASE WHEN p.predicate IS NULL THEN t.codes_sql
              -- Under the base table's name, by which a condition in SQL may call its columns.
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,

@@ -29,7 +29,7 @@ BEGIN
         format('SELECT count(*) FROM (%s) AS k', drawn),
         CASE WHEN t.codes_sql IS NOT NULL THEN
             format('SELECT count(*) FROM (SELECT c.code %s %s AS h FROM %s AS c %s ORDER BY h LIMIT 1000) AS n', pgsim._code_distance(t.vector_schema, t.codes_element),
-                   pgsim._code_expression('$1', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map), t.codes_sql, part) END];
+                   format('(SELECT %s)', pgsim._code_expression('$1', t.vector_schema, t.dim, t.codes_dims, t.codes_element, t.codes_map)), t.codes_sql, part) END];
     FOR s IN 1 .. cardinality(statements) LOOP
         best := NULL;
         FOR q IN 1 .. CASE WHEN statements[s] IS NULL THEN 0 ELSE cardinality(queries) END LOOP
