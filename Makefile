@@ -13,7 +13,7 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" $(TESTS)
 
-# What takes more than five seconds a test: the benchmarks' smoke runs, the demo, storms.
+# What takes longest: the benchmarks' smoke runs, the demo, storms, random histories.
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m slow $(TESTS)
 

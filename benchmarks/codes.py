@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psycopg
 
 from benchmarks.corpus import load_corpus
 from benchmarks.mixture import Mixture
@@ -25,8 +26,6 @@ from pgsim.vectors import vector_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import psycopg
 
     from benchmarks.corpus import Corpus, Shape
     from pgsim.steps import Row
@@ -83,6 +82,12 @@ def _by_codes(connection: psycopg.Connection[Row], shape: Shape, texts: Sequence
     return [int(str(key)) for (key,) in rows]
 
 
+def _least(figures: dict[str, float], shapes: Sequence[str], kind: str = "") -> dict[str, float]:
+    """The least figure of each shape, of kinds whose names begin so."""
+    found = {shape: [figures[told] for told in figures if told.startswith(f"{shape}, {kind}")] for shape in shapes}
+    return {shape: min(each) for shape, each in found.items() if each}
+
+
 def _prepare(connection: psycopg.Connection[Row], corpus: Corpus, mixture: Mixture) -> None:
     fill(connection, corpus, mixture)
     corpus.register(connection)
@@ -129,34 +134,26 @@ def main() -> None:
         for kind in _kinds(corpus.dim):
             seconds, size = _made(connection, kind)
             for shape, truth in chosen:
-                timed = race([Contender(kind.name, partial(_by_codes, connection, shape, texts))], range(len(texts)))[
-                    kind.name
-                ]
-                bits.setdefault(shape.name, timed.median)
+                contender = Contender(kind.name, partial(_by_codes, connection, shape, texts))
+                shown = [shape.name, truth.matches, kind.name]
+                built = [f"{seconds:.1f}", f"{size / 1e6:.0f}"]
+                try:
+                    contender.answer(0)
+                except psycopg.Error as refused:
+                    if refused.sqlstate != "PS010":
+                        raise
+                    rows.append((*shown, "tell too little", f"{1e3 * exact[shape.name]:.1f}", "", "", "", *built))
+                    continue
+                timed = race([contender], range(len(texts)))[kind.name]
                 told = f"{shape.name}, {kind.name}"
                 recalls[told] = truth.mean_recall(timed.answers)
                 to_exact[told] = timed.median / exact[shape.name]
-                to_bits[told] = timed.median / bits[shape.name]
-                rows.append(
-                    (
-                        *(
-                            shape.name,
-                            truth.matches,
-                            kind.name,
-                            f"{recalls[told]:.4f}",
-                            f"{1e3 * exact[shape.name]:.1f}",
-                        ),
-                        *(f"{1e3 * timed.median:.2f}", f"{to_exact[told]:.3f}", f"{to_bits[told]:.2f}"),
-                        *(f"{seconds:.1f}", f"{size / 1e6:.0f}"),
-                    )
-                )
+                to_bits[told] = timed.median / bits.setdefault(shape.name, timed.median)
+                times = [f"{1e3 * exact[shape.name]:.1f}", f"{1e3 * timed.median:.2f}"]
+                ratios = [f"{to_exact[told]:.3f}", f"{to_bits[told]:.2f}"]
+                rows.append((*shown, f"{recalls[told]:.4f}", *times, *ratios, *built))
     near = [shape.name for shape, truth in chosen if 0.05 <= truth.matches / mixture.rows <= 0.15]
-    best = {
-        shape: min(share for told, share in to_bits.items() if told.startswith(f"{shape}, halfvec")) for shape in near
-    }
-    of_exact = {
-        shape: min(share for told, share in to_exact.items() if told.startswith(f"{shape}, ")) for shape in near
-    }
+    of_exact, of_bits = _least(to_exact, near), _least(to_bits, near, "halfvec")
     kept = publish(
         f"codes{arguments.postgres}",
         f"{arguments.rows} rows mixed from {corpus.name}, {arguments.queries} queries a shape, recall {RECALL} asked",
@@ -175,7 +172,7 @@ def main() -> None:
         rows,
         at_least(f"recall at least {RECALL}", recalls, RECALL)
         | at_most("a fifth of exact for 5 to 15%: ratio", of_exact, 0.2)
-        | at_most(".7 of bits by a rotated kind for 5 to 15%: ratio", best, 0.7),
+        | at_most(".7 of bits by a rotated kind for 5 to 15%: ratio", of_bits, 0.7),
     )
     sys.exit(0 if kept else 1)
 

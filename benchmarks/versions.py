@@ -46,7 +46,8 @@ class Known:
 
 
 def _version(connection: Connection, model: str, dim: int) -> str:
-    connection.execute("SELECT pgsim.create_model(%s, dim => %s)", [model, dim])
+    # It knows the corpus' texts alone, and so no probe.
+    connection.execute("SELECT pgsim.create_model(%s, dim => %s, properties => '{\"probes\": false}')", [model, dim])
     connection.execute("SELECT pgsim.create_version('item', %s)", [model])
     rows = connection.execute("SELECT relation::text FROM pgsim.versions WHERE model = %s", [model]).fetchall()
     return str(rows[0][0])

@@ -107,6 +107,7 @@ pairs = st.tuples(filters(), on_columns) | st.tuples(on_columns, on_columns).fla
 )
 
 
+@pytest.mark.slow
 @given(made=rows, batch=st.lists(pairs, min_size=40, max_size=40))
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_row_escapes_a_filter_that_covers(

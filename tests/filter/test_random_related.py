@@ -87,6 +87,7 @@ def things(table: TableFactory) -> Table:
     return table("n int, meta jsonb, maker_id int REFERENCES makers")
 
 
+@pytest.mark.slow
 @given(
     lands=rows({}),
     makers=rows({"land": 5, "mate_id": 5}),

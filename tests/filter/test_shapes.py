@@ -68,6 +68,7 @@ def test_a_filter_as_deep_as_they_get_has_a_shape(connection: psycopg.Connection
     assert shape(connection, {"$or": [{f"c{n}": None} for n in range(1000)]}).count("$exists") == 1000
 
 
+@pytest.mark.slow
 @given(batch=st.lists(filters(), min_size=40, max_size=40))
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_filter_that_compiles_has_a_shape_that_order_does_not_change(
@@ -103,6 +104,7 @@ guarded = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(batch=st.lists(guarded, min_size=40, max_size=40))
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_value_is_in_a_shape(connection: psycopg.Connection, batch: list[dict[str, object]]) -> None:

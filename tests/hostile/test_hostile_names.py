@@ -167,6 +167,7 @@ END $life$
 """
 
 
+@pytest.mark.slow
 def test_a_hostile_name_lives_a_whole_life(fortress: Fortress) -> None:
     texts = [text for text in FRAGMENTS if allowed(text) and text not in KNOWN]
     assert len(texts) > 140

@@ -80,6 +80,7 @@ def test_a_higher_recall_keeps_more_candidates(shelf: Shelf) -> None:
     assert kept == sorted(set(kept))
 
 
+@pytest.mark.slow
 def test_recall_asked_is_recall_got(shelf: Shelf) -> None:
     """Calibrated or not, filtered or not, chosen by hand or by the planner."""
     queries = drawn(40, seed=9)

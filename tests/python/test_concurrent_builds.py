@@ -168,6 +168,7 @@ def test_codes_that_fail_leave_nothing_and_their_own_error(docs: Docs) -> None:
     assert docs.wrong_codes() == 0
 
 
+@pytest.mark.slow
 def test_a_build_waits_for_a_long_transaction_and_gives_way_to_others(few: Docs) -> None:
     """While one writer takes its time, the next one does not queue behind the build."""
     built: list[str] = []

@@ -273,6 +273,7 @@ REVEALED = [
 ]
 
 
+@pytest.mark.slow
 def test_a_type_checker_knows_every_option(type_check: TypeCheck) -> None:
     checked = type_check(SNIPPET)
     assert checked.revealed == REVEALED, checked.output

@@ -49,6 +49,7 @@ def test_rows_rank_as_bm25s_ranks_them(connection: psycopg.Connection) -> None:
         )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=12,
     deadline=None,
@@ -171,6 +172,7 @@ def test_any_input_is_a_query(connection: psycopg.Connection, query: str, form: 
     assert ("1" in answer.keys) or not (query.startswith("fox") and form in {"any", "prefix", "fuzzy"})
 
 
+@pytest.mark.slow
 def test_texts_beyond_what_a_tsvector_holds_are_indexed(connection: psycopg.Connection) -> None:
     huge = " ".join(f"word{i}" for i in range(200_000))
     create(connection, [(1, "", "", huge), (2, "", "", "needle " * 30_000), (3, "", "", "needle thread")])
