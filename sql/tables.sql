@@ -183,6 +183,7 @@ CREATE TYPE pgsim._funnel AS (
     ef_intercepts float8[],
     ef_slope float8,
     ef_far float8,
+    ef_looks float8,
     ef_typical float8[],
     start float8,
     candidate float8,
@@ -191,7 +192,8 @@ CREATE TYPE pgsim._funnel AS (
 );
 
 -- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
--- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
+-- that of ef_search, of this intercept and the one slope, where queries whose last row lies beyond ef_typical look again, by an ef that grows by exp(.6 + ef_far * (distance - typical)); ef_looks
+-- is how much longer than the first looks all together take.
 -- Times are in seconds. What was not measured is NULL, and a default serves.
 CREATE TABLE pgsim._calibration (
     version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
@@ -201,6 +203,7 @@ CREATE TABLE pgsim._calibration (
     ef_intercepts float8[],
     ef_slope float8,
     ef_far float8,
+    ef_looks float8,
     ef_typical float8[],
     scan_row float8,
     exact_row float8,

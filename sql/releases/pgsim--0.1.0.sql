@@ -230,6 +230,7 @@ CREATE TYPE pgsim._funnel AS (
     ef_intercepts float8[],
     ef_slope float8,
     ef_far float8,
+    ef_looks float8,
     ef_typical float8[],
     start float8,
     candidate float8,
@@ -238,7 +239,8 @@ CREATE TYPE pgsim._funnel AS (
 );
 
 -- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
--- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
+-- that of ef_search, of this intercept and the one slope, where queries whose last row lies beyond ef_typical look again, by an ef that grows by exp(.6 + ef_far * (distance - typical)); ef_looks
+-- is how much longer than the first looks all together take.
 -- Times are in seconds. What was not measured is NULL, and a default serves.
 CREATE TABLE pgsim._calibration (
     version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
@@ -248,6 +250,7 @@ CREATE TABLE pgsim._calibration (
     ef_intercepts float8[],
     ef_slope float8,
     ef_far float8,
+    ef_looks float8,
     ef_typical float8[],
     scan_row float8,
     exact_row float8,
@@ -6286,7 +6289,7 @@ BEGIN
         END IF;
         -- A search by hand may ask of an index more than it gives at once; then it goes on from there.
         seconds := CASE WHEN r.oversample IS NULL AND (ef > 20000 OR f.reached < p.recall) THEN 'Infinity'
-                        ELSE (f.start + CASE WHEN f.ef_far > 0 THEN 1.3 ELSE 1 END * ef * f.candidate) * p.parts + keep * f.rank_row END;
+                        ELSE (f.start + coalesce(f.ef_looks, 1) * ef * f.candidate) * p.parts + keep * f.rank_row END;
         IF best.seconds IS NULL OR seconds < best.seconds THEN
             best.ladder := coalesce(r.dims, CASE WHEN f.dims < t.dim THEN ARRAY[f.dims, t.dim] ELSE ARRAY[t.dim] END);
             best.element := f.element;
@@ -6370,7 +6373,7 @@ BEGIN
                percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'rank_row')::float8) FILTER (WHERE m ->> 'depth' = '10' AND (m ->> 'ef')::int >= 320 AND m ->> 'rank_row' IS NOT NULL) AS rank_row
         FROM unnest(measured) AS m GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 DESC
     LOOP
-        SELECT x.dims, x.element, x.share, i.ef_intercepts, i.ef_slope, i.ef_far, i.ef_typical, i.ann_start, i.ann_candidate, greatest(x.rank_row, 1e-7), x.reached
+        SELECT x.dims, x.element, x.share, i.ef_intercepts, i.ef_slope, i.ef_far, i.ef_looks, i.ef_typical, i.ann_start, i.ann_candidate, greatest(x.rank_row, 1e-7), x.reached
         INTO f FROM pgsim._fit_index(x.measured) AS i;
         CONTINUE WHEN f.ef_intercepts IS NULL OR f.start IS NULL OR f.rank_row IS NULL;
         fitted := fitted || f;
@@ -8161,8 +8164,8 @@ AS $$
 DECLARE
     ef float8 := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
 BEGIN
-    -- pgvector takes no more than 1000. A fifth or so of the queries lie far off, and look again.
-    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + CASE WHEN c.ef_far > 0 THEN 1.3 ELSE 1 END * ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
+    -- pgvector takes no more than 1000. Those that lie far off look again.
+    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + coalesce(c.ef_looks, 1) * ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
 END
 $$;
 COMMENT ON FUNCTION pgsim._ann_seconds IS 'What a search by an HNSW index is expected to cost when n rows match; infinite where it cannot find the recall asked for.';
@@ -8583,6 +8586,10 @@ BEGIN
         END IF;
         p.covering := covering;
     END IF;
+    IF p.far > 0 AND p.ef < 40 THEN
+        -- More than was needed reaches farther.
+        p.typical := p.typical + ln(40.0 / greatest(p.ef, 1)) / p.far;
+    END IF;
     p.ef := greatest(40, least(p.ef, 1000));
     -- Fewer matches among the nearest than a third of the expected ones say that the filter and the query disagree.
     p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND least(ann_seconds, funnel_seconds) < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
@@ -8773,14 +8780,14 @@ BEGIN
             WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
             WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
         END;
-        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND p.far * (distances[cardinality(distances)] - p.typical) > .3;
+        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND distances[cardinality(distances)] > p.typical;
         IF explained THEN
             stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt,
-                'farther', CASE WHEN farther THEN format('the last row lies at %s, where %s is typical', distances[cardinality(distances)]::real, p.typical::real) END));
+                'farther', CASE WHEN farther THEN format('the last row lies at %s, which is beyond %s', distances[cardinality(distances)]::real, p.typical::real) END));
         END IF;
         IF farther THEN
             -- The neighbours of a query that lies far from all are harder to find. How far it lies is known only now, and most need no second look.
-            needed := p.ef * exp(least(10, p.far * (distances[cardinality(distances)] - p.typical)));
+            needed := p.ef * exp(least(10, .6 + p.far * (distances[cardinality(distances)] - p.typical)));
             p.far := NULL;
             p.keep := least(100000, p.keep * needed / p.ef);
             p.ef := least(1000, needed);
@@ -8859,7 +8866,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._expected_ef IS
-    'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match, where the last of them lies no farther than is typical.';
+    'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match, where queries whose last row lies beyond ef_typical look again.';
 
 CREATE FUNCTION pgsim._explain_stage(p pgsim._search_plan, statement text, settings jsonb, query vector) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -8884,7 +8891,7 @@ $$;
 COMMENT ON FUNCTION pgsim._explain_stage IS 'What one stage of a search read, for explain_search.';
 
 CREATE FUNCTION pgsim._fit_index(
-    measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
+    measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_looks float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
 )
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -8901,6 +8908,10 @@ DECLARE
     growth float8 := 0;
     h record;
     det float8;
+    share float8;
+    reach float8;
+    best_share float8;
+    best_cost float8;
 BEGIN
     queries := coalesce((SELECT count(*) FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' AND m ->> 'ef' = '40'), 0);
     IF queries = 0 THEN
@@ -8929,18 +8940,29 @@ BEGIN
         slope := least(2.5, greatest(.2, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
     END LOOP;
 
-    -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries
-    -- together at a given cost. Between the two lies what has most questions, the near ones, answered soon, and asks of the far ones no more than they can bear.
+    -- Queries whose last row lies beyond the reach of the first look have a second one, by an ef that grows by growth / slope: so much misses as much of a far query as of
+    -- a near one. A second look is by .6 more in the logarithm at least, else it is not worth its start. How many queries the first one is to serve, most of them or all, is
+    -- what costs least for the same rows missed.
+    FOREACH share IN ARRAY '{0.6,0.75,0.9,1}'::float8[] LOOP
+        SELECT percentile_cont(share) WITHIN GROUP (ORDER BY u.d) INTO reach FROM unnest(depths, places, asked) AS u (depth, d, asked) WHERE u.depth = 10 AND u.asked;
+        SELECT avg(CASE WHEN u.d <= reach THEN 1 ELSE 1 + exp(least(3, .6 + growth / slope * (u.d - reach))) END) AS looks, avg(exp(growth * least(u.d, reach) - CASE WHEN u.d <= reach THEN 0 ELSE .6 * slope END)) AS missed
+        INTO h FROM unnest(depths, places, asked) AS u (depth, d, asked) WHERE u.depth = 10 AND u.asked;
+        IF best_share IS NULL OR h.looks * power(h.missed, 1 / slope) < best_cost THEN
+            best_cost := h.looks * power(h.missed, 1 / slope);
+            best_share := share;
+            ef_looks := h.looks;
+        END IF;
+    END LOOP;
     ef_slope := slope;
-    ef_far := .7 * growth / slope / spread;
+    ef_far := CASE WHEN best_share < 1 THEN growth / slope / spread ELSE 0 END;
     WITH taken AS (
-        SELECT u.depth, percentile_cont(.5) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
+        SELECT u.depth, percentile_cont(best_share) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
                array_agg(u.d) FILTER (WHERE u.asked) AS ds
         FROM unnest(depths, places, efs, missed, asked) AS u (depth, d, x, y, asked) GROUP BY u.depth
     ), line AS (
         -- What was never missed is taken for half a row missed.
         SELECT t.depth, middle + spread * t.typical AS typical,
-               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(.3 * growth * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
+               ln(greatest(t.y, .5 / t.depth) / t.w) + ln((SELECT avg(exp(CASE WHEN d <= t.typical THEN growth * d ELSE growth * t.typical - .6 * slope END)) FROM unnest(t.ds) AS d)) AS intercept
         FROM taken AS t
     )
     SELECT array_agg(l.intercept ORDER BY d.ordinal), array_agg(l.typical ORDER BY d.ordinal) INTO ef_intercepts, ef_typical
@@ -9412,8 +9434,8 @@ BEGIN
     c.exact_row := (costs ->> 'exact_row')::float8;
     c.keep_row := (costs ->> 'keep_row')::float8;
     c.code_row := (costs ->> 'code_row')::float8;
-    SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
-    INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
+    SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_looks, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
+    INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_looks, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
     FROM pgsim._fit_index((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'index') AS m)) AS f;
     c.funnels := pgsim._fit_funnels((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'funnels') AS m));
     DELETE FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
@@ -9438,7 +9460,7 @@ BEGIN
     RETURN c.ef_typical[i] + (c.ef_typical[i + 1] - c.ef_typical[i]) * ln(greatest(among, depths[1]) / depths[i]) / ln(depths[i + 1]::float8 / depths[i]);
 END
 $$;
-COMMENT ON FUNCTION pgsim._typical_distance IS 'How far the last of so many nearest rows lies for a typical query of the calibration; NULL where that was not measured.';
+COMMENT ON FUNCTION pgsim._typical_distance IS 'Up to which distance of the last of so many nearest rows the first look suffices; NULL where that was not measured.';
 
 CREATE FUNCTION pgsim.explain_search(
     collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
