@@ -792,8 +792,13 @@ def create_model(
     query_prefix: str | None = None,
     document_prefix: str | None = None,
     properties: Mapping[str, object] | None = None,
+    slices: Mapping[str, str | range] | None = None,
 ) -> Steps[str]:
-    """Register an embedding model, at one revision; its name."""
+    """Register an embedding model, at one revision; its name.
+
+    ``slices``: parts of the vector by their names, each a range of dimensions, which count from 1: ``range(1, 129)`` or
+    ``"[1,129)"`` are the first 128. `create_index` takes the option ``slice``, a leg of a search the property.
+    """
     rows = yield from _rows(
         "pgsim.create_model",
         name=name,
@@ -805,8 +810,17 @@ def create_model(
         query_prefix=query_prefix,
         document_prefix=document_prefix,
         properties=json_text(properties),
+        slices=None if slices is None else json_text({each: _dimensions(part) for each, part in slices.items()}),
     )
     return cast("str", rows[0][0])
+
+
+def _dimensions(part: str | range) -> str:
+    if not isinstance(part, range):
+        return part
+    if part.step != 1:
+        raise InvalidArgument(f"slice {part!r} has a step", hint="A slice is a run of dimensions: range(1, 129).")
+    return f"[{part.start},{part.stop})"
 
 
 def enable_text(

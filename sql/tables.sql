@@ -44,6 +44,7 @@ CREATE TABLE pgsim._model (
     query_prefix text NOT NULL,
     document_prefix text NOT NULL,
     properties jsonb NOT NULL,
+    slices jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._model IS 'Embedding models, each at one revision.';
@@ -387,7 +388,7 @@ CREATE TYPE pgsim._text_query AS (
     bound boolean
 );
 
--- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL.
+-- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL. Seen through a slice (pgsim._slice_target), dim is the slice's.
 CREATE TYPE pgsim._target AS (
     collection_id int,
     collection text,
@@ -421,7 +422,9 @@ CREATE TYPE pgsim._target AS (
     record_values boolean,
     map_id int,
     follows int,
-    prefix_metric text
+    prefix_metric text,
+    slice int4range,
+    slice_name text
 );
 
 -- A piece of a predicate, and the values that it and the pieces before it read from the one jsonb.
@@ -547,7 +550,7 @@ COMMENT ON VIEW pgsim.collections IS 'Tables registered for search.';
 
 CREATE VIEW pgsim.models AS
 SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at,
-       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim
+       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim, m.slices
 FROM pgsim._model AS m
 LEFT JOIN pgsim._map AS p ON p.id = m.map_id
 LEFT JOIN pgsim._model AS b ON b.id = p.from_model_id;

@@ -29,6 +29,7 @@ _CASTS = {
     "source_columns": "text[]",
     "matryoshka": "int[]",
     "properties": "jsonb",
+    "slices": "jsonb",
     "where_filter": "jsonb",
     "weights": "jsonb",
     "options": "jsonb",
@@ -128,6 +129,7 @@ class CallFunction(MigrateOperation):
         query_prefix: str | None = None,
         document_prefix: str | None = None,
         properties: Mapping[str, object] | None = None,
+        slices: Mapping[str, str] | None = None,
     ) -> None:
         """Register an embedding model: ``pgsim.create_model``."""
         operations.invoke(
@@ -143,6 +145,7 @@ class CallFunction(MigrateOperation):
                     "query_prefix": query_prefix,
                     "document_prefix": document_prefix,
                     "properties": properties,
+                    "slices": slices,
                 },
             )
         )

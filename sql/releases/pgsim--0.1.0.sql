@@ -91,6 +91,7 @@ CREATE TABLE pgsim._model (
     query_prefix text NOT NULL,
     document_prefix text NOT NULL,
     properties jsonb NOT NULL,
+    slices jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._model IS 'Embedding models, each at one revision.';
@@ -434,7 +435,7 @@ CREATE TYPE pgsim._text_query AS (
     bound boolean
 );
 
--- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL.
+-- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL. Seen through a slice (pgsim._slice_target), dim is the slice's.
 CREATE TYPE pgsim._target AS (
     collection_id int,
     collection text,
@@ -468,7 +469,9 @@ CREATE TYPE pgsim._target AS (
     record_values boolean,
     map_id int,
     follows int,
-    prefix_metric text
+    prefix_metric text,
+    slice int4range,
+    slice_name text
 );
 
 -- A piece of a predicate, and the values that it and the pieces before it read from the one jsonb.
@@ -594,7 +597,7 @@ COMMENT ON VIEW pgsim.collections IS 'Tables registered for search.';
 
 CREATE VIEW pgsim.models AS
 SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at,
-       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim
+       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim, m.slices
 FROM pgsim._model AS m
 LEFT JOIN pgsim._map AS p ON p.id = m.map_id
 LEFT JOIN pgsim._model AS b ON b.id = p.from_model_id;
@@ -1559,7 +1562,7 @@ AS $$
 DECLARE
     c pgsim._calibration;
 BEGIN
-    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
+    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND t.slice IS NULL;
     IF num_nulls(c.margins, c.ef_intercepts, c.ef_slope, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
         RETURN c;
     END IF;
@@ -1599,7 +1602,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit'
+        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit' AND i.options ->> 'slice' IS NOT DISTINCT FROM t.slice_name
         ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
         IF FOUND THEN
             RETURN;
@@ -1618,8 +1621,8 @@ BEGIN
         SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(k.oid) AS p JOIN pg_class AS l ON l.oid = p.relid WHERE p.isleaf) END AS rows) AS held
     LEFT JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.name = k.relname
     WHERE x.indrelid = t.version AND x.indisvalid
-      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
-               ELSE _usable_index.dims = t.dim AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
+      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND i.options ->> 'slice' IS NOT DISTINCT FROM t.slice_name AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
+               ELSE _usable_index.dims = t.dim AND t.slice IS NULL AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
                     AND x.indkey[0] = (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name) END
     ORDER BY CASE WHEN i.where_filter IS NOT NULL THEN held.rows END, coalesce(i.element, t.element) <> t.element, m.amname, k.oid
     LIMIT 1;
@@ -3111,7 +3114,7 @@ BEGIN
           AND (e <> 'vector' OR (d = t.dim OR _trial_kinds.elements IS NOT NULL) AND t.element = 'vector')
         ORDER BY 1, 2
     LOOP
-        existing := (SELECT i.name FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = prefix AND i.element = element AND i.where_filter IS NULL LIMIT 1);
+        existing := (SELECT i.name FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.dims = prefix AND i.element = element AND i.where_filter IS NULL LIMIT 1);
         refusal := NULL;
         BEGIN
             PERFORM pgsim._index_statement(t.collection, t.model, _trial_kinds.embedding, prefix, element, 'hnsw', NULL, '{}');
@@ -3153,7 +3156,7 @@ CREATE FUNCTION pgsim._vector_indexes(t pgsim._target) RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT x.indexrelid::pg_catalog.regclass, m.amname::text,
-           coalesce(i.dims, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.dim END), coalesce(i.element, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.element END),
+           CASE WHEN NOT coalesce(i.options ? 'slice', false) THEN coalesce(i.dims, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.dim END) END, coalesce(i.element, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.element END),
            x.indpred IS NOT NULL, x.indisvalid, s.bytes, s.tuples, i.created_at
     FROM pg_catalog.pg_index AS x
     JOIN pg_catalog.pg_class AS k ON k.oid = x.indexrelid
@@ -3172,7 +3175,7 @@ BEGIN ATOMIC
     ORDER BY k.relname;
 END;
 COMMENT ON FUNCTION pgsim._vector_indexes IS
-    'The vector indexes of a version, those made by hand included. dims and element are NULL of an expression made by hand, created_at of every index made by hand, tuples where PostgreSQL has not counted yet.';
+    'The vector indexes of a version, those made by hand included. dims and element are NULL of an expression made by hand, dims of a slice, created_at of every index made by hand, tuples where PostgreSQL has not counted yet.';
 
 CREATE FUNCTION pgsim._verdict(value float8, note_above float8, warning_above float8) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4713,11 +4716,12 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF l.spec ?| '{query,sparse_query}' THEN
-        r.model := l.spec ->> 'model';
-        r.embedding := coalesce(l.spec ->> 'embedding', 'default');
+    IF l.spec ?| '{query,sparse_query,slice}' THEN
+        -- A slice of the search's own query is searched where that is.
+        r.model := coalesce(l.spec ->> 'model', CASE WHEN NOT l.spec ?| '{query,sparse_query}' THEN r.model END);
+        r.embedding := coalesce(l.spec ->> 'embedding', CASE WHEN NOT l.spec ?| '{query,sparse_query}' THEN r.embedding END, 'default');
         r.recall := coalesce((l.spec ->> 'recall')::float8, r.recall);
-        r.mode := coalesce(l.spec ->> 'mode', r.mode);
+        r.mode := coalesce(l.spec ->> 'mode', CASE WHEN l.spec ? 'slice' THEN nullif(r.mode, 'codes') ELSE r.mode END, 'auto');
         r.dims := CASE WHEN jsonb_typeof(l.spec -> 'dims') = 'array' THEN ARRAY(SELECT d.value::int FROM jsonb_array_elements_text(l.spec -> 'dims') AS d) ELSE (l.spec ->> 'dims')::int[] END;
         r.oversample := (l.spec ->> 'oversample')::int;
         r.max_distance := (l.spec ->> 'max_distance')::float8;
@@ -4739,6 +4743,13 @@ BEGIN
     END IF;
     IF t.map_id IS NOT NULL THEN
         query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
+    END IF;
+    IF t.slice IS NOT NULL AND vector_dims(query) <> t.dim THEN
+        IF vector_dims(query) <> (SELECT m.dim FROM pgsim._model AS m WHERE m.name = t.model) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('the query of leg %L has %s dimensions; slice %L of model %L has %s', l.name, vector_dims(query), t.slice_name, t.model, t.dim),
+                HINT = 'Give the slice alone, or a whole vector of the model, of which it is taken.';
+        END IF;
+        query := subvector(query, lower(t.slice), t.dim);
     END IF;
     RETURN (query);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
@@ -4936,7 +4947,7 @@ BEGIN
                     leg_request.dims := NULL;
                     leg_request.oversample := NULL;
                 END IF;
-                p := pgsim._plan_search(leg_request, explained);
+                p := pgsim._plan_search(leg_request, explained, l.spec ->> 'slice');
                 t := p.target;
                 executed := pgsim._execute_search(p, pgsim._leg_vector(l, query, t), explained);
                 IF t.record_share > 0 OR t.audit_share > 0 THEN
@@ -4984,7 +4995,7 @@ BEGIN
             lists := lists || list;
             IF explained THEN
                 told := told || jsonb_build_object(l.name, jsonb_strip_nulls(jsonb_build_object(
-                    'kind', l.kind, 'weight', CASE WHEN NOT single THEN l.weight END, 'rows', coalesce(cardinality(list.keys), 0), 'seconds', extract(epoch FROM clock_timestamp() - leg_started),
+                    'kind', l.kind, 'slice', l.spec ->> 'slice', 'weight', CASE WHEN NOT single THEN l.weight END, 'rows', coalesce(cardinality(list.keys), 0), 'seconds', extract(epoch FROM clock_timestamp() - leg_started),
                     'details', CASE WHEN l.kind <> 'prior' THEN executed.details END)));
             END IF;
         END LOOP;
@@ -5046,6 +5057,7 @@ DECLARE
     known text[];
     wrong text;
     kind text;
+    kinds int;
 BEGIN
     IF queried THEN
         found_legs := found_legs || ROW('dense', 'dense', '{}', NULL)::pgsim._search_leg;
@@ -5069,13 +5081,14 @@ BEGIN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' WHEN 'sparse' THEN 'sparse_query' ELSE 'query' END),
                     HINT = 'Give it another name, or leave the argument out.';
             END IF;
-            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'sparse_query')::int + (given.spec ? 'column')::int <> 1 THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, a sparse_query, or a column', given.name, left(given.spec::text, 200)),
+            kinds := (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'sparse_query')::int + (given.spec ? 'column')::int;
+            IF jsonb_typeof(given.spec) <> 'object' OR kinds <> 1 AND NOT (kinds = 0 AND given.spec ? 'slice' AND queried) THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, a sparse_query, or a column; or a slice, of the query of the search', given.name, left(given.spec::text, 200)),
                     HINT = 'For instance: {"query": [0.1, 0.2], "embedding": "title"}, {"text_query": "red boat"} or {"column": "published", "half_life": "30 days"}.';
             END IF;
-            IF given.spec ? 'query' THEN
+            IF given.spec ? 'query' OR kinds = 0 THEN
                 kind := 'dense';
-                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance}';
+                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance,slice}';
             ELSIF given.spec ? 'text_query' THEN
                 kind := 'text';
                 known := '{text_query,text_form}';
@@ -5090,6 +5103,10 @@ BEGIN
             IF wrong IS NOT NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no property %s; such a leg has %s', given.name, quote_literal(left(wrong, 80)), array_to_string(known, ', ')),
                     HINT = 'docs/hybrid.md tells what each is.';
+            END IF;
+            IF given.spec ? 'slice' AND (jsonb_typeof(given.spec -> 'slice') <> 'string' OR given.spec ?| '{dims,oversample}') THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has the slice %s%s', given.name, left((given.spec -> 'slice')::text, 80), CASE WHEN given.spec ?| '{dims,oversample}' THEN ', and dims or oversample' ELSE ', which is no name' END),
+                    HINT = 'A slice is searched whole, by the name that its model gives it: {"slice": "title"}.';
             END IF;
             IF kind <> 'dense' AND jsonb_typeof(given.spec -> known[1]) <> 'string' THEN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', known[1], given.name), HINT = 'Leave a leg out that has nothing to look for.';
@@ -5840,7 +5857,7 @@ BEGIN
            m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
            b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
            k.relation::text, k.columns, k.dims, k.element, k.map_id, s.record_share, s.audit_share, s.record_values,
-           m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END
+           m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END, NULL, NULL
     INTO t
     FROM pgsim._collection AS s
     JOIN pgsim._embedding AS n ON n.collection_id = s.id
@@ -6174,7 +6191,7 @@ DECLARE
 BEGIN
     FOR x IN SELECT DISTINCT i.dims, i.element FROM pgsim._index AS i
              JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
-             WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
+             WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
         CONTINUE WHEN x.element = 'halfvec' AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL OR pgsim._prefix_is_zero(query, x.dims);
         statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT ',
             t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.version_sql,
@@ -6236,10 +6253,10 @@ BEGIN
     IF r.dims[1] = t.dim OR r.dims[1] = ANY (t.matryoshka) THEN
         RETURN;
     END IF;
-    IF NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims = r.dims[1] AND i.method <> 'codes') THEN
+    IF NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims = r.dims[1] AND i.method <> 'codes' AND NOT i.options ? 'slice') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',
             MESSAGE = format('dims begins with %s; model %L declares no prefixes, and no index of %L is on one of this length', r.dims[1], t.model, t.collection),
-            DETAIL = coalesce('Indexed: ' || (SELECT string_agg(DISTINCT i.dims::text, ', ') FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims < t.dim AND i.method <> 'codes'), 'No prefix is indexed.'),
+            DETAIL = coalesce('Indexed: ' || (SELECT string_agg(DISTINCT i.dims::text, ', ') FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims < t.dim AND i.method <> 'codes' AND NOT i.options ? 'slice'), 'No prefix is indexed.'),
             HINT = format('Make one with pgsim.create_index(%L, %L, dims => %s), or declare prefixes with the model: create_model(matryoshka => ...).', t.collection, t.model, r.dims[1]);
     END IF;
     SELECT max(f.reached) INTO reached FROM pgsim._calibration AS k CROSS JOIN LATERAL unnest(k.funnels) AS f WHERE k.version_id = t.version_id AND f.dims = r.dims[1];
@@ -6251,6 +6268,39 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._check_reach IS 'Refuses a search by a prefix that a model without declared prefixes has no index on (PS010), or that was measured to be worth too little (PS050).';
+
+CREATE FUNCTION pgsim._check_slices(slices jsonb, dim int, element text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given record;
+    range int4range;
+    checked jsonb := '{}';
+BEGIN
+    IF slices IS NULL OR slices = 'null' THEN
+        RETURN checked;
+    ELSIF jsonb_typeof(slices) <> 'object' OR element = 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('slices is %s%s', left(slices::text, 200), CASE element WHEN 'sparsevec' THEN '; sparse vectors have none' ELSE ', not an object of ranges by their names' END),
+            HINT = 'For instance: slices => ''{"title": "[1,129)", "body": "[129,385)"}''; dimensions count from 1.';
+    END IF;
+    FOR given IN SELECT s.key AS name, s.value AS range FROM jsonb_each_text(slices) AS s LOOP
+        PERFORM pgsim._check_name('slice', given.name);
+        BEGIN
+            range := given.range::int4range;
+        EXCEPTION WHEN data_exception THEN
+            range := NULL;
+        END;
+        IF range IS NULL OR isempty(range) OR coalesce(lower(range), 0) < 1 OR coalesce(upper(range) - 1, dim + 1) > dim THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('slice %L is %s; it is a range of dimensions within [1,%s)', given.name, coalesce(quote_literal(left(given.range, 80)), 'NULL'), dim + 1),
+                HINT = 'Dimensions count from 1, and [1,129) holds the first 128.';
+        END IF;
+        checked := checked || jsonb_build_object(given.name, range);
+    END LOOP;
+    RETURN checked;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_slices IS 'The slices of a model, each as PostgreSQL writes its range. Raises PS010 for one that is no range of its dimensions.';
 
 CREATE FUNCTION pgsim._choose_funnel(p pgsim._search_plan, c pgsim._calibration, n float8, reachable float8) RETURNS pgsim._funnel_choice
 LANGUAGE plpgsql STABLE
@@ -6404,7 +6454,7 @@ BEGIN
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
         CROSS JOIN LATERAL (SELECT CASE WHEN k.relkind = 'i' THEN k.reltuples ELSE -1 END AS rows) AS held
-        WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = coalesce(_funnels.dims, i.dims) AND (i.dims < t.dim OR i.element = 'bit')
+        WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND t.slice IS NULL AND NOT i.options ? 'slice' AND i.dims = coalesce(_funnels.dims, i.dims) AND (i.dims < t.dim OR i.element = 'bit')
           AND (i.where_filter IS NULL OR pgsim._filter_covers(_funnels.filter, i.where_filter))
         ORDER BY i.id
     LOOP
@@ -6433,7 +6483,7 @@ COMMENT ON FUNCTION pgsim._funnels IS 'The indexes on a prefix or on bits that s
 CREATE FUNCTION pgsim._has_funnel(version_id int) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN EXISTS (SELECT FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id
-               WHERE i.version_id = _has_funnel.version_id AND i.method = 'hnsw' AND (i.dims < m.dim OR i.element = 'bit'));
+               WHERE i.version_id = _has_funnel.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND (i.dims < m.dim OR i.element = 'bit'));
 COMMENT ON FUNCTION pgsim._has_funnel IS 'Whether a version has an index on a prefix or on bits.';
 
 CREATE FUNCTION pgsim._no_prefix(v vector, dims int) RETURNS vector
@@ -6446,6 +6496,41 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._no_prefix IS 'Raises PS010 for a prefix that a vector does not have.';
+
+CREATE FUNCTION pgsim._slice_target(t pgsim._target, slice text) RETURNS pgsim._target
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    slices jsonb := (SELECT m.slices FROM pgsim._model AS m WHERE m.name = t.model);
+BEGIN
+    IF slice IS NULL OR NOT slices ? slice THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('model %L has no slice %s', t.model, coalesce(quote_literal(left(slice, 80)), 'NULL')),
+            DETAIL = CASE WHEN slices = '{}' THEN 'It declares none.' ELSE 'It has: ' || (SELECT string_agg(format('%L %s', s.key, s.value), ', ' ORDER BY s.key) FROM jsonb_each_text(slices) AS s) END,
+            HINT = 'Slices are declared with the model: create_model(..., slices => ''{"title": "[1,129)"}'').';
+    END IF;
+    t.slice := slices ->> slice;
+    t.slice_name := slice;
+    t.dim := upper(t.slice) - lower(t.slice);
+    t.matryoshka := '{}';
+    -- What was made of whole vectors, or is told of them, is not the slice's.
+    t.codes_sql := NULL;
+    t.codes_columns := NULL;
+    t.codes_dims := NULL;
+    t.codes_element := NULL;
+    t.codes_map := NULL;
+    t.record_share := 0;
+    t.audit_share := 0;
+    RETURN t;
+END
+$$;
+COMMENT ON FUNCTION pgsim._slice_target IS 'A version as seen through one slice of its vectors, which are as wide as the slice. Raises PS010 for one that the model does not declare.';
+
+CREATE FUNCTION pgsim._stored_vector(t pgsim._target, operand text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN t.slice IS NULL THEN operand
+            ELSE pg_catalog.format('(%1$s.subvector(%2$s, %3$s, %4$s))::%1$s.%5$I(%4$s)', t.vector_schema, operand, pg_catalog.lower(t.slice), t.dim, t.element) END;
+COMMENT ON FUNCTION pgsim._stored_vector IS 'A stored vector, or the slice of it that is searched. The index of a slice is on this expression, to the letter.';
 
 CREATE FUNCTION pgsim.prefix(v vector, dims int) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6491,7 +6576,7 @@ BEGIN
     -- Without dims the shortest that an index is on, else the shortest of the layer's own.
     SELECT i.dims, i.element INTO width, element
     FROM pgsim._index AS i JOIN pg_class AS c ON c.relname = i.name AND c.relnamespace = s.version_schema JOIN pg_index AS x ON x.indexrelid = c.oid AND x.indrelid = s.version AND x.indisvalid
-    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
+    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
     ORDER BY i.dims, i.element <> 'halfvec', i.id LIMIT 1;
     width := coalesce(shallow_dims, width, s.matryoshka[1], s.dim);
     PERFORM pgsim._check_dims(s, width, 'shallow_dims is');
@@ -6980,6 +7065,14 @@ BEGIN
     IF method = 'ivfflat' AND t.metric = 'l1' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'ivfflat has no operator class for metric l1', HINT = 'Use method => ''hnsw''.';
     END IF;
+    IF jsonb_typeof(given_options) = 'object' AND given_options ? 'slice' THEN
+        t := pgsim._slice_target(t, given_options ->> 'slice');
+        given_options := given_options - 'slice';
+        IF dims IS NOT NULL OR element = 'bit' THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option slice is given, and %s', CASE WHEN dims IS NOT NULL THEN format('dims %s', dims) ELSE 'element bit' END),
+                HINT = 'The index of a slice is on all of it, as vector or halfvec.';
+        END IF;
+    END IF;
     full_element := coalesce(element, t.element);
     IF t.element = 'sparsevec' THEN
         kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
@@ -7011,7 +7104,7 @@ BEGIN
     LOOP
         IF setting.lowest IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option %L is not known to %s', left(setting.key, 80), method),
-                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction, and of sparse vectors top_weights.' ELSE 'Known is lists.' END;
+                HINT = CASE method WHEN 'hnsw' THEN 'Known are m, ef_construction and slice, and of sparse vectors top_weights.' ELSE 'Known are lists and slice.' END;
         END IF;
         IF jsonb_typeof(setting.value) <> 'number' OR (setting.value #>> '{}')::numeric NOT BETWEEN setting.lowest AND setting.highest
            OR (setting.value #>> '{}')::numeric % 1 <> 0 THEN
@@ -7038,10 +7131,10 @@ BEGIN
         predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
-    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
+    stored := pgsim._vector_expression(pgsim._stored_vector(t, format('%I', t.column_name)), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
     SELECT n.nspname INTO schema_name FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = t.version;
     SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END || '_' || method
-           || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
+           || coalesce('_' || left(t.slice_name, 12), '') || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
     INTO stem FROM pg_class AS r WHERE r.oid = t.version;
     -- A name is cut by bytes; characters of several bytes leave room for fewer of them.
     WHILE octet_length(stem) > 58 LOOP
@@ -7631,7 +7724,7 @@ BEGIN
     SELECT * INTO s FROM pgsim._index_statement(collection, model, embedding, dims, element, method, where_filter, options);
     EXECUTE s.statement;
     built := pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
-    IF pgsim._wants_codes(t, dims, where_filter) THEN
+    IF NOT coalesce(options, '{}') ? 'slice' AND pgsim._wants_codes(t, dims, where_filter) THEN
         PERFORM pgsim._create_codes(t, true);
     END IF;
     RETURN built;
@@ -7645,13 +7738,14 @@ after the rows are in) or codes: a narrow table of key, filter columns and one b
 element halfvec, of the first dimensions themselves, after a map of the model (option map, its name).
 inverted, of sparse vectors under ip or cosine, is exact for any number of them.
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions), halfvec (up to 4000, half the bytes) or bit (one bit for each sign, up to 64000); default the
-model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). where_filter: index only rows that match, for an adopted column.
+model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). Option slice of hnsw and ivfflat, a name: index that slice of the vectors.
+where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
 Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.create_model(
     name text, dim int, metric text = 'cosine', element text = 'vector', matryoshka int[] = NULL, layer int = NULL,
-    query_prefix text = NULL, document_prefix text = NULL, properties jsonb = '{}'
+    query_prefix text = NULL, document_prefix text = NULL, properties jsonb = '{}', slices jsonb = NULL
 ) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -7681,6 +7775,7 @@ BEGIN
     IF element = 'sparsevec' AND matryoshka <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; sparse vectors have no prefixes', matryoshka), HINT = 'Leave it out.';
     END IF;
+    slices := pgsim._check_slices(slices, dim, element);
     IF layer < 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('layer is %s; it is 0 or more', layer), HINT = 'Leave it out for the last layer.';
     END IF;
@@ -7688,9 +7783,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'properties is not a JSON object', HINT = 'Anything you want to keep with the model: properties => ''{"revision": "2024-05"}''.';
     END IF;
     BEGIN
-        INSERT INTO pgsim._model (name, dim, metric, element, matryoshka, layer, query_prefix, document_prefix, properties)
+        INSERT INTO pgsim._model (name, dim, metric, element, matryoshka, layer, query_prefix, document_prefix, properties, slices)
         VALUES (create_model.name, create_model.dim, create_model.metric, create_model.element, create_model.matryoshka, create_model.layer,
-                coalesce(create_model.query_prefix, ''), coalesce(create_model.document_prefix, ''), create_model.properties);
+                coalesce(create_model.query_prefix, ''), coalesce(create_model.document_prefix, ''), create_model.properties, create_model.slices);
     EXCEPTION WHEN unique_violation THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('model %L exists already', name),
             HINT = 'A model is one model at one revision and never changes: register another revision under another name.';
@@ -7704,6 +7799,7 @@ $$Registers an embedding model, at one revision, and returns its name.
 dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector,
 halfvec or sparsevec: of a sparse model (SPLADE, uniCOIL) dim is the size of its vocabulary, up to 1000000000. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
 query_prefix, document_prefix: text set before what is embedded. properties: anything you want to keep with it.
+slices: parts of the vector by their names, as ranges of dimensions, which count from 1: {"title": "[1,129)"} are the first 128; each can be indexed and searched by itself.
 Errors: PS010, PS011, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.create_version(collection text, model text, embedding text = 'default', column_name text = NULL) RETURNS int
@@ -9020,7 +9116,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT i.name), '[]') FROM pg_catalog.jsonb_path_query(plan, '$.**."Index Name"') AS i (name));
 COMMENT ON FUNCTION pgsim._plan_indexes IS 'The indexes that a plan reads.';
 
-CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true) RETURNS pgsim._search_plan
+CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true, slice text = NULL) RETURNS pgsim._search_plan
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -9035,6 +9131,9 @@ DECLARE
 BEGIN
     IF t.element = 'sparsevec' THEN
         PERFORM pgsim._require_dense(t, 'query is');
+    END IF;
+    IF slice IS NOT NULL THEN
+        t := pgsim._slice_target(t, slice);
     END IF;
     IF t.state = 'retired' THEN
         PERFORM pgsim._refuse_retired(t);
@@ -9286,7 +9385,7 @@ DECLARE
     distinct_on text := (p.request).distinct_on;
     rungs int := coalesce(cardinality(r.dims), 1);
     key_count int := cardinality(t.key_columns);
-    stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
+    stored text := pgsim._stored_vector(t, format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name));
     sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
     shallow pgsim._target;
@@ -12860,7 +12959,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS r ON r.oid = t.base
         CROSS JOIN LATERAL (SELECT pgsim._vector_expression(quote_ident(_plain_indexes.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, i.dims, i.element) AS expression) AS x
-        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ? 'top_weights' ORDER BY i.id;
+        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ?| '{top_weights,slice}' ORDER BY i.id;
 END
 $$;
 COMMENT ON FUNCTION pgsim._plain_indexes IS 'The indexes of the active version as a plain column of the base table would have them: a name, and what comes after ON in CREATE INDEX. Those that need a function of pgsim''s are left out.';

@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true) RETURNS pgsim._search_plan
+CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true, slice text = NULL) RETURNS pgsim._search_plan
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -13,6 +13,9 @@ DECLARE
 BEGIN
     IF t.element = 'sparsevec' THEN
         PERFORM pgsim._require_dense(t, 'query is');
+    END IF;
+    IF slice IS NOT NULL THEN
+        t := pgsim._slice_target(t, slice);
     END IF;
     IF t.state = 'retired' THEN
         PERFORM pgsim._refuse_retired(t);

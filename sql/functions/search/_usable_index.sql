@@ -10,7 +10,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit'
+        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit' AND i.options ->> 'slice' IS NOT DISTINCT FROM t.slice_name
         ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
         IF FOUND THEN
             RETURN;
@@ -29,8 +29,8 @@ BEGIN
         SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(k.oid) AS p JOIN pg_class AS l ON l.oid = p.relid WHERE p.isleaf) END AS rows) AS held
     LEFT JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.name = k.relname
     WHERE x.indrelid = t.version AND x.indisvalid
-      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
-               ELSE _usable_index.dims = t.dim AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
+      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND i.options ->> 'slice' IS NOT DISTINCT FROM t.slice_name AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
+               ELSE _usable_index.dims = t.dim AND t.slice IS NULL AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
                     AND x.indkey[0] = (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name) END
     ORDER BY CASE WHEN i.where_filter IS NOT NULL THEN held.rows END, coalesce(i.element, t.element) <> t.element, m.amname, k.oid
     LIMIT 1;
