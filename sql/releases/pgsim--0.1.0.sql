@@ -4744,12 +4744,12 @@ BEGIN
     IF t.map_id IS NOT NULL THEN
         query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
     END IF;
-    IF t.slice IS NOT NULL AND vector_dims(query) <> t.dim THEN
-        IF vector_dims(query) <> (SELECT m.dim FROM pgsim._model AS m WHERE m.name = t.model) THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('the query of leg %L has %s dimensions; slice %L of model %L has %s', l.name, vector_dims(query), t.slice_name, t.model, t.dim),
+    IF t.slice IS NOT NULL AND cardinality(query::real[]) <> t.dim THEN
+        IF cardinality(query::real[]) <> (SELECT m.dim FROM pgsim._model AS m WHERE m.name = t.model) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('the query of leg %L has %s dimensions; slice %L of model %L has %s', l.name, cardinality(query::real[]), t.slice_name, t.model, t.dim),
                 HINT = 'Give the slice alone, or a whole vector of the model, of which it is taken.';
         END IF;
-        query := subvector(query, lower(t.slice), t.dim);
+        query := (query::real[])[lower(t.slice):upper(t.slice) - 1];
     END IF;
     RETURN (query);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
@@ -9670,7 +9670,7 @@ text_query: words, ranked by BM25 (pgsim.enable_text first); text_form: how they
 legs, each gives candidates rows (200, or twice k where that is more), and these are fused. fusion: minmax (default), relative_score,
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
 one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
-"recent": {"column": "published", "half_life": "30 days"}}; docs/hybrid.md tells all.
+"recent": {"column": "published", "half_life": "30 days"}, "part": {"slice": "title"}}; docs/hybrid.md tells all.
 Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.search_batch(
