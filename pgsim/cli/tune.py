@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgsim.database import Database
+    from pgsim.evaluation.code_kinds import CodeKind, CodesReport
     from pgsim.evaluation.fusion import FusionReport
     from pgsim.evaluation.mean import Mean
     from pgsim.evaluation.prefixes import Prefix
@@ -193,6 +194,120 @@ def prefixes(
                 f"{k} is the top {k} of no vector at all. Keep more than {k} rows, or a longer prefix.",
                 highlight=False,
             )
+
+
+@app.command()
+def codes(
+    collection: str,
+    recall: Annotated[float, typer.Option(help="The share of the exact answer to be found, 0.5 to 1.")] = 0.99,
+    k: Annotated[int, typer.Option("-k", help="How many rows a search is for.")] = 10,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", help='What searches filter by, as JSON, several times: {"section": "games"}.'),
+    ] = None,
+    model: Model = None,
+    embedding: str = "default",
+    queries: Queries = None,
+    sample: Sample = 100_000,
+    searches: Searches = 20,
+    seed: Seed = 0,
+    as_json: Json = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Make codes of the kind that is chosen in place of those there are.")
+    ] = False,
+    dsn: Dsn = None,
+) -> None:
+    """Try each kind of codes on a copy of some rows, by your filters, and show what each costs and finds."""
+    vectors = read_vectors(queries)
+    given = None if filters is None else [_read_filter(each) for each in filters]
+    with opened(dsn) as database:
+        with output.status(f"Trying codes of {escape(collection)} ..."):
+            report = database.tune_codes(
+                collection,
+                vectors,
+                filters=given,
+                recall=recall,
+                k=k,
+                model=model,
+                embedding=embedding,
+                sample=sample,
+                searches=searches,
+                seed=seed,
+            )
+        if as_json:
+            output.print_json(json.dumps(report.as_json()))
+        else:
+            _show_codes(report)
+        if apply and report.best is not None and not report.is_best:
+            _apply_codes(database, report, report.best, seed)
+
+
+def _show_codes(report: CodesReport) -> None:
+    output.print(
+        table(
+            ["codes", "#size", "#build", "#ms", f"#recall@{report.k}", "95% interval", "note"],
+            (
+                [
+                    each.name,
+                    show_bytes(each.bytes),
+                    f"{each.build_seconds:.1f} s",
+                    "" if each.seconds is None else f"{1e3 * each.seconds:.2f}",
+                    *(("", "") if each.recall is None else _cells(each.recall)),
+                    each.refusal or ("" if each.recall and each.recall.value >= report.asked else "misses the recall"),
+                ]
+                for each in report.kinds
+            ),
+            title=f"{report.queries} queries by each of {len(report.filters)} filters, "
+            f"measured on {report.rows:,} of {report.total:,} rows",
+        )
+    )
+    output.print(f"Filters: {', '.join(escape(json.dumps(each)) for each in report.filters)}.", highlight=False)
+    output.print(f"Ranking every match: {1e3 * report.exact_seconds:.2f} ms.", highlight=False)
+    if report.best is None:
+        output.print(f"No kind reaches a recall of {report.asked:g}.", highlight=False)
+    else:
+        there = "; the codes that are there are of that kind" if report.is_best else ""
+        output.print(f"Chosen: {report.best.name}, the fastest that finds what is asked{there}.", highlight=False)
+
+
+def _apply_codes(database: Database, report: CodesReport, best: CodeKind, seed: int) -> None:
+    collection, model, embedding = report.collection, report.model, report.embedding
+    with translated(), database.connection() as connection, output.status(f"Making codes, {best.name} ..."):
+        options: dict[str, object] = {}
+        if best.rotated:
+            names = connection.execute("SELECT name FROM pgsim.maps").fetchall()
+            name = f"{model}-codes"
+            while (name,) in names:
+                name += "'"
+            options = {"map": database.fit_codes_map(collection, name, model=model, embedding=embedding, seed=seed)}
+        if report.current is not None:
+            connection.execute(
+                "SELECT pgsim.drop_index(i.relation) FROM pgsim._index AS i "
+                "JOIN pgsim._target(%s, %s, %s) AS t ON t.version_id = i.version_id WHERE i.method = 'codes'",
+                [collection, model, embedding],
+            )
+        made = create_index_concurrently(
+            connection,
+            collection,
+            model,
+            embedding=embedding,
+            dims=best.dims,
+            element=best.element,
+            method="codes",
+            options=options,
+        )
+    database.calibrate(collection, model=model, embedding=embedding)
+    output.print(f"{escape(made)} is made; calibrated.", highlight=False)
+
+
+def _read_filter(text: str) -> dict[str, object]:
+    try:
+        read = json.loads(text)
+    except ValueError as error:
+        raise InvalidArgument(f"--filter {text!r} is no JSON: {error}", hint='{"section": "games"}') from None
+    if not isinstance(read, dict):
+        raise InvalidArgument(f"--filter {text!r} is not a JSON object", hint='{"section": "games"}')
+    return read
 
 
 @contextmanager
