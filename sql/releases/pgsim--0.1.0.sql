@@ -1589,18 +1589,17 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- One that pgsim made is found by its name.
-    IF NOT pgsim._has_partial(t.version_id) THEN
-        SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100)
-        INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
-        FROM pgsim._index AS i
-        JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
-        JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit'
-        ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
-        IF FOUND THEN
-            RETURN;
-        END IF;
+    -- One that pgsim made is found by its name, and where there are partial ones, more is to be asked.
+    SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100)
+    INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
+    FROM pgsim._index AS i
+    JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
+    JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
+    WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit'
+      AND NOT EXISTS (SELECT FROM pgsim._index AS p WHERE p.version_id = t.version_id AND p.where_filter IS NOT NULL)
+    ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
+    IF FOUND THEN
+        RETURN;
     END IF;
     -- An index of the user's own on an adopted column serves as well as one that pgsim made.
     SELECT k.relname, coalesce(i.element, t.element), m.amname, i.where_filter IS NOT NULL, held.rows,
@@ -3478,7 +3477,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     clause record;
-    plain record;
+    names text[];
+    types oid[];
 BEGIN
     IF filter IS NULL OR filter = 'null' OR filter = '{}' THEN
         predicate := NULL;
@@ -3486,49 +3486,19 @@ BEGIN
         columns := '{}';
         RETURN;
     END IF;
-    IF NOT inline AND jsonb_typeof(filter) = 'object' AND NOT filter ?| '{$and,$or,$not}' THEN
-        IF strpos(substr(filter::text, 2), '{') = 0 THEN
-            -- Texts that are to equal something: most filters are nothing else.
-            SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
-                   jsonb_object_agg('$' || e.ordinal, e.value) AS "values", array_agg(e.key) AS columns, count(*) = count(a.attnum) AS complete
-            INTO plain
-            FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
-            LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.atttypid = 'text'::regtype AND a.attnum > 0 AND NOT a.attisdropped
-                                           AND jsonb_typeof(e.value) = 'string';
-        ELSE
-            -- Most others compare texts, whole numbers and lists of texts: one query compiles them in half the time.
-            SELECT string_agg(format(l.form, e.key, n.place, l.type_name), ' AND ' ORDER BY e.ordinal, o.ordinal) AS predicate, jsonb_object_agg(n.place, l.bound) AS "values",
-                   array_agg(e.key) FILTER (WHERE o.ordinal = 1) AS columns, count(*) = count(l.form) AS complete
-            INTO plain
-            FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
-            LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.attnum > 0 AND NOT a.attisdropped AND left(e.key, 1) <> '$'
-            CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(e.value) <> 'object' OR e.value = '{}' THEN jsonb_build_object('$eq', e.value) ELSE e.value END)
-                WITH ORDINALITY AS o (operator, value, ordinal)
-            CROSS JOIN LATERAL (SELECT concat('$', e.ordinal, '_' || nullif(o.ordinal, 1)) AS place) AS n
-            CROSS JOIN LATERAL pgsim._filter_plain(a.atttypid, o.operator, o.value) AS l;
-        END IF;
-        IF plain.complete THEN
-            predicate := plain.predicate;
-            "values" := given || plain."values";
-            columns := plain.columns;
-            RETURN;
-        END IF;
+    IF NOT inline THEN
+        SELECT array_agg(a.attname::text), array_agg(a.atttypid) INTO names, types FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
     END IF;
-    clause := pgsim._filter_clause(relation, filter, 1, '{}', inline, false);
+    clause := pgsim._filter_clause(relation, filter, 1, '{}', inline, false, names, types);
     predicate := clause.predicate;
     columns := clause.columns;
     -- Two lists joined that have some columns in common make at least three.
     IF cardinality(columns) > 2 THEN
         columns := ARRAY(SELECT DISTINCT c FROM unnest(columns) AS c);
     END IF;
-    "values" := given;
-    -- A query of its own costs as much as eight such steps do.
+    -- A query of its own costs as much as several such steps do.
     IF cardinality(clause.collected) <= 8 THEN
-        FOR i IN 1 .. cardinality(clause.collected) LOOP
-            IF clause.collected[i] IS NOT NULL THEN
-                "values" := "values" || jsonb_build_object('$' || i, clause.collected[i]);
-            END IF;
-        END LOOP;
+        "values" := given || jsonb_strip_nulls(jsonb_object((ARRAY['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8'])[:cardinality(clause.collected)], clause.collected));
     ELSE
         "values" := given || coalesce((SELECT jsonb_object_agg('$' || v.ordinal, v.value)
                                        FROM unnest(clause.collected) WITH ORDINALITY AS v (value, ordinal) WHERE v.value IS NOT NULL), '{}');
@@ -3709,17 +3679,20 @@ $$;
 COMMENT ON FUNCTION pgsim._filter_cast IS 'Tries whether values can be read as a type: PS015 when not, PS014 when values of the type have no order.';
 
 CREATE FUNCTION pgsim._filter_clause(
-    relation regclass, node jsonb, depth int, INOUT collected text[], inline boolean, negated boolean,
+    relation regclass, node jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, names text[], types oid[],
     OUT predicate text, OUT columns text[]
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    entry record;
-    branch jsonb;
+    entries jsonb;
+    name text;
+    value jsonb;
+    plain pgsim._clause;
     parts text[] := '{}';
     branches text[];
+    part_columns text[];
     part record;
 BEGIN
     IF depth > 32 THEN
@@ -3735,40 +3708,56 @@ BEGIN
         collected := array_append(collected, NULL);
         RETURN;
     END IF;
-    FOR entry IN SELECT e.key, e.value FROM jsonb_each(node) AS e LOOP
-        IF entry.key IN ('$and', '$or') THEN
-            IF jsonb_typeof(entry.value) <> 'array' OR jsonb_array_length(entry.value) NOT BETWEEN 1 AND 1000 THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%s takes a list of 1 to 1000 filters, not %s', entry.key, left(entry.value::text, 80)),
+    -- Steps like these cost a tenth of what a query does.
+    entries := jsonb_path_query_array(node, '$.keyvalue()');
+    FOR i IN 0 .. jsonb_array_length(entries) - 1 LOOP
+        name := entries -> i ->> 'key';
+        value := entries -> i -> 'value';
+        IF name IN ('$and', '$or') THEN
+            IF jsonb_typeof(value) <> 'array' OR jsonb_array_length(value) NOT BETWEEN 1 AND 1000 THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%s takes a list of 1 to 1000 filters, not %s', name, left(value::text, 80)),
                     HINT = 'For instance: {"$or": [{"section": "games"}, {"size": {"$lt": 100}}]}. Use $in for many values of one column.';
             END IF;
             branches := '{}';
-            FOR branch IN SELECT b FROM jsonb_array_elements(entry.value) AS b LOOP
-                part := pgsim._filter_clause(relation, branch, depth + 1, collected, inline, negated);
+            FOR j IN 0 .. jsonb_array_length(value) - 1 LOOP
+                part := pgsim._filter_clause(relation, value -> j, depth + 1, collected, inline, negated, names, types);
                 collected := part.collected;
                 IF NOT columns @> part.columns THEN
                     columns := columns || part.columns;
                 END IF;
                 branches := branches || part.predicate;
             END LOOP;
-            parts := parts || format('(%s)', array_to_string(branches, CASE entry.key WHEN '$and' THEN ' AND ' ELSE ' OR ' END));
-        ELSIF entry.key = '$not' THEN
-            part := pgsim._filter_clause(relation, entry.value, depth + 1, collected, inline, NOT negated);
-            IF strpos(part.predicate, 'EXISTS (SELECT') > 0 AND (SELECT count(*) = 1 AND bool_and(left(k, 1) <> '$') FROM jsonb_object_keys(entry.value) AS k) THEN
+            part_columns := '{}';
+            parts := parts || format('(%s)', array_to_string(branches, CASE name WHEN '$and' THEN ' AND ' ELSE ' OR ' END));
+        ELSIF name = '$not' THEN
+            part := pgsim._filter_clause(relation, value, depth + 1, collected, inline, NOT negated, names, types);
+            IF strpos(part.predicate, 'EXISTS (SELECT') > 0 AND (SELECT count(*) = 1 AND bool_and(left(k, 1) <> '$') FROM jsonb_object_keys(value) AS k) THEN
                 -- The same as $not under the path, and a join that PostgreSQL can plan: it does so for EXISTS, but not for its double negation.
-                SELECT f.* INTO part FROM jsonb_each(entry.value) AS e,
+                SELECT f.* INTO part FROM jsonb_each(value) AS e,
                     pgsim._filter_column(relation, e.key, jsonb_build_object('$not', e.value), depth, collected, inline, negated, '{}', NULL) AS f;
                 parts := parts || part.predicate;
             ELSE
                 parts := parts || format('(NOT (%s))', part.predicate);
             END IF;
             collected := part.collected;
+            part_columns := part.columns;
         ELSE
-            part := pgsim._filter_column(relation, entry.key, entry.value, depth, collected, inline, negated, '{}', NULL);
-            collected := part.collected;
-            parts := parts || part.predicate;
+            IF names IS NOT NULL THEN
+                plain := pgsim._filter_plain(name, types[array_position(names, name)], value, collected);
+            END IF;
+            IF plain.predicate IS NOT NULL THEN
+                collected := plain.collected;
+                parts := parts || plain.predicate;
+                part_columns := ARRAY[name];
+            ELSE
+                part := pgsim._filter_column(relation, name, value, depth, collected, inline, negated, '{}', NULL);
+                collected := part.collected;
+                parts := parts || part.predicate;
+                part_columns := part.columns;
+            END IF;
         END IF;
-        IF NOT columns @> part.columns THEN
-            columns := columns || part.columns;
+        IF NOT columns @> part_columns THEN
+            columns := columns || part_columns;
         END IF;
         IF cardinality(collected) > 1000 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = 'the filter has more than 1000 conditions', HINT = 'Use $in for many values of one column.';
@@ -3778,7 +3767,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._filter_clause IS
-    'One JSON object of a filter: conditions that all hold. Each appends its value to collected, or NULL when it has none, so that collected counts them.';
+    'One JSON object of a filter: conditions that all hold. Each appends its value to collected, or NULL when it has none, so that collected counts them. names and types are the table''s columns; without them every condition is compiled as an uncommon one is.';
 
 CREATE FUNCTION pgsim._filter_column(
     relation regclass, path text, condition jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, led text[], leaf text,
@@ -4262,31 +4251,57 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._filter_operator IS 'One operator on a column that is not JSON.';
 
-CREATE FUNCTION pgsim._filter_plain(type oid, operator text, value jsonb) RETURNS TABLE (form text, type_name text, bound jsonb)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    -- Digits that certainly fit. A list is texts between separators: unlike the text of an array, PostgreSQL reads it once, and not once a row.
-    SELECT CASE
-               WHEN _filter_plain.type = 'text'::pg_catalog.regtype AND _filter_plain.operator = '$eq' AND k.kind = 'string' THEN '(%1$I OPERATOR(pg_catalog.=) ($1 ->> %2$L)::text)'
-               WHEN _filter_plain.type = 'text'::pg_catalog.regtype AND _filter_plain.operator = '$in' AND k.texts THEN '(%1$I OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array($1 ->> %2$L, E''\x1f'')))'
-               WHEN _filter_plain.type = 'text[]'::pg_catalog.regtype AND _filter_plain.operator IN ('$contains', '$overlap') AND k.texts
-               THEN '(%1$I OPERATOR(pg_catalog.' || CASE _filter_plain.operator WHEN '$contains' THEN '@>' ELSE '&&' END || ') pg_catalog.string_to_array($1 ->> %2$L, E''\x1f''))'
-               WHEN k.kind = 'number' AND _filter_plain.value::text ~ k.digits
-               THEN '(%1$I OPERATOR(pg_catalog.' || CASE _filter_plain.operator WHEN '$eq' THEN '=' WHEN '$gt' THEN '>' WHEN '$gte' THEN '>=' WHEN '$lt' THEN '<' WHEN '$lte' THEN '<=' END
-                    || ') ($1 ->> %2$L)::%3$s)'
-               WHEN k.kind = 'array' AND _filter_plain.operator = '$between' AND jsonb_array_length(_filter_plain.value) = 2
-                    AND (_filter_plain.value -> 0)::text ~ k.digits AND (_filter_plain.value -> 1)::text ~ k.digits
-               THEN '(%1$I OPERATOR(pg_catalog.>=) ($1 #>> ARRAY[%2$L, ''0''])::%3$s AND %1$I OPERATOR(pg_catalog.<=) ($1 #>> ARRAY[%2$L, ''1''])::%3$s)'
-           END,
-           CASE _filter_plain.type WHEN 'int4'::pg_catalog.regtype THEN 'integer' WHEN 'int8'::pg_catalog.regtype THEN 'bigint' ELSE 'smallint' END,
-           CASE WHEN k.texts THEN to_jsonb((SELECT coalesce(string_agg(e, E'\x1f'), '') FROM jsonb_array_elements_text(_filter_plain.value) AS e)) ELSE _filter_plain.value END
-    FROM (SELECT jsonb_typeof(_filter_plain.value) AS kind,
-                 jsonb_typeof(_filter_plain.value) = 'array' AND _filter_plain.operator IN ('$in', '$contains', '$overlap')
-                     AND NOT jsonb_path_exists(_filter_plain.value, 'strict $[*] ? (@.type() != "string" || @ == "" || @ like_regex "\\x1f")') AS texts,
-                 CASE _filter_plain.type WHEN 'int2'::pg_catalog.regtype THEN '^-?\d{1,4}$' WHEN 'int4'::pg_catalog.regtype THEN '^-?\d{1,9}$' WHEN 'int8'::pg_catalog.regtype THEN '^-?\d{1,18}$' END AS digits) AS k;
-END;
+CREATE FUNCTION pgsim._filter_plain(name text, type oid, condition jsonb, collected text[]) RETURNS pgsim._clause
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    operators jsonb;
+    operator text := '$eq';
+    value jsonb := condition;
+    -- Numbers of so few digits certainly fit.
+    digits text := CASE type WHEN 'int4'::regtype THEN '^-?\d{1,9}$' WHEN 'int8'::regtype THEN '^-?\d{1,18}$' WHEN 'int2'::regtype THEN '^-?\d{1,4}$' END;
+    mark text;
+    predicate text := '';
+BEGIN
+    IF jsonb_typeof(condition) = 'object' THEN
+        operators := jsonb_path_query_array(condition, '$.keyvalue()');
+        IF operators = '[]' THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    FOR i IN 0 .. coalesce(jsonb_array_length(operators), 1) - 1 LOOP
+        IF operators IS NOT NULL THEN
+            operator := operators -> i ->> 'key';
+            value := operators -> i -> 'value';
+        END IF;
+        IF type = 'text'::regtype AND operator = '$eq' AND jsonb_typeof(value) = 'string' THEN
+            collected := collected || (value #>> '{}');
+            predicate := predicate || format(' AND (%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', name, cardinality(collected));
+        ELSIF digits IS NOT NULL AND operator IN ('$eq', '$gt', '$gte', '$lt', '$lte') AND value::text ~ digits THEN
+            mark := CASE operator WHEN '$eq' THEN '=' WHEN '$gt' THEN '>' WHEN '$gte' THEN '>=' WHEN '$lt' THEN '<' ELSE '<=' END;
+            collected := collected || value::text;
+            predicate := predicate || format(' AND (%I OPERATOR(pg_catalog.%s) ($1 ->> ''$%s'')::%s)', name, mark, cardinality(collected), format_type(type, NULL));
+        ELSIF digits IS NOT NULL AND operator = '$between' AND jsonb_typeof(value) = 'array' AND jsonb_array_length(value) = 2 AND (value -> 0)::text ~ digits AND (value -> 1)::text ~ digits THEN
+            collected := collected || ARRAY[value ->> 0, value ->> 1];
+            predicate := predicate || format(' AND (%1$I OPERATOR(pg_catalog.>=) ($1 ->> ''$%2$s'')::%4$s AND %1$I OPERATOR(pg_catalog.<=) ($1 ->> ''$%3$s'')::%4$s)',
+                                             name, cardinality(collected) - 1, cardinality(collected), format_type(type, NULL));
+        ELSIF (type = 'text'::regtype AND operator = '$in' OR type = 'text[]'::regtype AND operator IN ('$contains', '$overlap')) AND jsonb_typeof(value) = 'array'
+              AND NOT jsonb_path_exists(value, 'strict $[*] ? (@.type() != "string" || @ == "" || @ like_regex "\\x1f")') THEN
+            -- Texts between separators: unlike the text of an array, PostgreSQL reads them once, and not once a row.
+            collected := collected || coalesce((SELECT string_agg(e, E'\x1f') FROM jsonb_array_elements_text(value) AS e), '');
+            predicate := predicate || format(CASE operator WHEN '$in' THEN ' AND (%I OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array($1 ->> ''$%s'', E''\x1f'')))'
+                                                           WHEN '$contains' THEN ' AND (%I OPERATOR(pg_catalog.@>) pg_catalog.string_to_array($1 ->> ''$%s'', E''\x1f''))'
+                                                           ELSE ' AND (%I OPERATOR(pg_catalog.&&) pg_catalog.string_to_array($1 ->> ''$%s'', E''\x1f''))' END, name, cardinality(collected));
+        ELSE
+            RETURN NULL;
+        END IF;
+    END LOOP;
+    RETURN (substr(predicate, 6), collected);
+END
+$$;
 COMMENT ON FUNCTION pgsim._filter_plain IS
-    'One condition of the plainest kinds as a form of predicate (%1 the column, %2 the name of its value, %3 its type) and the value bound; form is NULL for every other, which _filter_column compiles or refuses.';
+    'The conditions on one column where all are of the plainest kinds: a text that it equals, whole numbers that certainly fit, lists of texts. NULL for any other, which _filter_column compiles or refuses.';
 
 CREATE FUNCTION pgsim._filter_related(
     relation regclass, path text, condition jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, led text[], leaf text, column_name text,
@@ -8752,12 +8767,6 @@ BEGIN
         IF settings <> '{}' THEN
             PERFORM pgsim._set(previous);
         END IF;
-        -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition in the
-        -- statement would read each row's vector before the filter has seen the row.)
-        WHILE coalesce(distances[cardinality(distances)], 'NaN') = 'NaN' AND cardinality(distances) > 0 LOOP
-            keys := trim_array(keys, 1);
-            distances := trim_array(distances, 1);
-        END LOOP;
         complete := coalesce(cardinality(keys), 0) >= r.k
             -- Rows beyond the distance asked for are there, so none within it is missing for want of rows.
             OR coalesce(distances[cardinality(distances)] > r.max_distance, false)
@@ -8883,6 +8892,20 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._explain_stage IS 'What one stage of a search read, for explain_search.';
 
+CREATE FUNCTION pgsim._explained(statement text, given jsonb, query vector, counted boolean) RETURNS json
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    plan json;
+BEGIN
+    -- A loop, and not EXECUTE ... INTO: a cursor takes one statement and no more.
+    FOR plan IN EXECUTE pg_catalog.concat('EXPLAIN (FORMAT JSON', CASE WHEN counted THEN ', ANALYZE, TIMING off, SUMMARY off' END, ') ', statement) USING given, query LOOP
+        RETURN plan;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._explained IS 'What EXPLAIN tells of a statement over $1, the values, and $2, the query vector; counted: it runs, and the plan tells the rows read. It has the caller''s search_path, as the statement has.';
+
 CREATE FUNCTION pgsim._fit_index(
     measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
 )
@@ -8980,18 +9003,9 @@ RETURN CASE WHEN seconds < 'Infinity' THEN pg_catalog.round((seconds * 1e3)::num
 COMMENT ON FUNCTION pgsim._milliseconds IS 'A time as explain_search words it.';
 
 CREATE FUNCTION pgsim._plan(statement text, given jsonb, query vector, counted boolean = false) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
-AS $$
-DECLARE
-    plan json;
-BEGIN
-    -- A loop, and not EXECUTE ... INTO: a cursor takes one statement and no more.
-    FOR plan IN EXECUTE concat('EXPLAIN (FORMAT JSON', CASE WHEN counted THEN ', ANALYZE, TIMING off, SUMMARY off' END, ') ', statement) USING given, query LOOP
-        RETURN plan::jsonb -> 0 -> 'Plan';
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement over $1, the values, and $2, the query vector; counted: it runs, and the plan tells the rows read. It has the caller''s search_path, as the statement has.';
+LANGUAGE sql VOLATILE
+RETURN pgsim._explained(statement, given, query, counted)::jsonb -> 0 -> 'Plan';
+COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement, from what pgsim._explained gives.';
 
 CREATE FUNCTION pgsim._plan_indexes(plan jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -9006,7 +9020,7 @@ DECLARE
     p pgsim._search_plan;
     t pgsim._target := pgsim._target(r.collection, r.model, r.embedding);
     compiled record;
-    estimate jsonb;
+    estimate json;
     -- Compiling a scan of some thousand rows takes longer than the scan.
     settings jsonb := CASE WHEN current_setting('jit') = 'on' THEN '{"jit": "off"}' ELSE '{}' END;
     previous jsonb;
@@ -9057,24 +9071,25 @@ BEGIN
         IF settings <> '{}' THEN
             previous := pgsim._set(settings);
         END IF;
-        estimate := pgsim._plan(concat('SELECT FROM ', t.base_sql, E' WHERE ' || p.predicate), p.given, NULL);
+        estimate := pgsim._explained(concat('SELECT FROM ', t.base_sql, E' WHERE ' || p.predicate), p.given, NULL, false);
         IF previous IS NOT NULL THEN
             PERFORM pgsim._set(previous);
         END IF;
-        p.expected := (estimate ->> 'Plan Rows')::float8;
+        p.expected := (estimate #>> '{0,Plan,Plan Rows}')::float8;
         IF t.partitioned THEN
             SELECT coalesce(sum(greatest(k.reltuples, 0)), 0), greatest(count(*), 1), count(*) = 1 INTO p.reachable, p.parts, p.pruned
             FROM pg_partition_tree(t.base) AS l JOIN pg_class AS k ON k.oid = l.relid
-            WHERE l.isleaf AND to_jsonb(k.relname) IN (SELECT e FROM jsonb_path_query(estimate, '$.**."Relation Name"') AS e);
+            WHERE l.isleaf AND to_jsonb(k.relname) IN (SELECT e FROM jsonb_path_query(estimate::jsonb, '$.**."Relation Name"') AS e);
         END IF;
         p.reachable := greatest(p.reachable, p.expected, 1);
-        p.scanned := CASE WHEN jsonb_path_exists(estimate, '$.**."Node Type" ? (@ == "Seq Scan")') THEN p.reachable ELSE p.expected END;
+        -- No name looks like this: JSON escapes the quotes in it.
+        p.scanned := CASE WHEN strpos(estimate::text, '"Node Type": "Seq Scan"') > 0 THEN p.reachable ELSE p.expected END;
     END IF;
     p.estimated := p.expected;
     -- Whoever is bound by row-level security gets every answer through the base table: the version table's policies may lag behind.
     p.through_base := t.adopted OR p.predicate IS NOT NULL OR r.distinct_on IS NOT NULL OR row_security_active(t.base);
     -- So few rows are ranked before anything else has begun. (Should there be more, it stops, and looks again.)
-    p.few := p.scanned < 400 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND num_nonnulls(r.distinct_on, r.after) = 0 AND p.depth <= 100;
+    p.few := p.scanned < 400 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND p.depth <= 100 AND settings = '{}' AND num_nonnulls(r.dims, r.max_distance, r.after, r.distinct_on, r.where_sql) = 0;
     IF p.few AND NOT thorough THEN
         p.strategy := 'exact';
         p.bound := 1000;
@@ -9135,6 +9150,8 @@ DECLARE
     executed record;
     p pgsim._search_plan;
     t pgsim._target;
+    statement text;
+    found bigint;
 BEGIN
     IF r.k > 10000 THEN
         PERFORM pgsim._check_k(r.k);
@@ -9166,8 +9183,26 @@ BEGIN
     IF t.map_id IS NOT NULL THEN
         queries := pgsim._mapped_queries(t, queries);
     END IF;
+    IF p.few THEN
+        statement := pgsim._search_statement(p);
+    END IF;
     FOR i IN 1 .. cardinality(queries) LOOP
         query := i;
+        IF p.few AND NOT explained THEN
+            -- Whatever happens around a statement that ranks so few rows takes as long as the statement.
+            IF pgsim._vector_problem(queries[i], t.dim, metric, t.element) IS NULL THEN
+                EXECUTE statement INTO keys, distances, found USING p.given, queries[i];
+            END IF;
+            IF found <= p.bound THEN
+                details := jsonb_build_object('strategy', 'exact', 'model', t.model);
+                IF t.record_share > 0 OR t.audit_share > 0 THEN
+                    PERFORM pgsim._record_some(p, queries[i], keys, distances, details, started);
+                    started := clock_timestamp();
+                END IF;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+        END IF;
         executed := pgsim._execute_search(p, queries[i], explained);
         keys := executed.keys;
         distances := executed.distances;
@@ -9344,7 +9379,7 @@ BEGIN
             kept := format('WITH pgsim_matches AS MATERIALIZED (%s LIMIT %s) ', statement, p.bound + 1);
             statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
-            statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
+            statement := format('SELECT *, %s AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', CASE WHEN p.predicate IS NULL THEN 'NULL::bigint' ELSE 'pg_catalog.count(*) OVER ()' END, statement, first_order, greatest(p.wanted, r.keep[1]));
         END IF;
         FOR i IN 2 .. rungs LOOP
             statement := format('SELECT * FROM (%s) AS r_%s ORDER BY d_%s LIMIT %s', statement, i - 1, i || key_order, r.keep[i]);
@@ -9358,7 +9393,9 @@ BEGIN
         -- OFFSET 0 keeps the condition from computing the distance a second time.
         statement := format('SELECT * FROM (%s OFFSET 0) AS f WHERE %s', statement, pgsim._after_condition(t, 'd_' || rungs));
     END IF;
-    RETURN kept || format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
+    -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition further in
+    -- would read each row's vector before the filter has seen the row.)
+    RETURN kept || format('SELECT pg_catalog.array_agg(%1$s) FILTER (WHERE d_%2$s OPERATOR(pg_catalog.<) ''NaN''), pg_catalog.array_agg(d_%2$s) FILTER (WHERE d_%2$s OPERATOR(pg_catalog.<) ''NaN''), %3$s FROM (%4$s ORDER BY d_%5$s LIMIT %6$s) AS n', key_text, rungs,
                   CASE WHEN kept <> '' THEN '(SELECT pg_catalog.count(*) FROM pgsim_matches), NULL::bigint'
                        WHEN exact THEN 'NULL::bigint, NULL::bigint'
                        WHEN p.strategy = 'codes' THEN 'pg_catalog.max(found), pg_catalog.max(listed)' ELSE 'pg_catalog.max(found), NULL::bigint' END,
