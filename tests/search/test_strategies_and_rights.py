@@ -254,9 +254,8 @@ def test_a_query_of_zeros_is_answered_where_the_metric_knows_it(connection: Conn
         CREATE TABLE t (id int PRIMARY KEY, size int, embedding vector(3));
         SELECT pgsim.create_collection('t', filter_columns => '{{size}}');
         SELECT pgsim.create_model('m', 3, metric => '{metric}');
-        SELECT pgsim.create_version('t', 'm', column_name => 'embedding');
+        SELECT pgsim.create_version('t', 'm', column_name => 'embedding'); SELECT pgsim.create_index('t', 'm');
         INSERT INTO t SELECT i, i, format('[%s,%s,%s]', i, mod(i, 7), -i)::vector FROM generate_series(1, 1500) AS i;
-        SELECT pgsim.create_index('t', 'm');
         ANALYZE t;
     """.encode()
     )
