@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pgsim.vectors import Sparse
+
 
 @runtime_checkable
 class Embedder(Protocol):
@@ -34,6 +36,15 @@ class AsyncEmbedder(Protocol):
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """The vector of a search text: ``(d,) float32``."""
+        ...
+
+
+@runtime_checkable
+class SparseEncoder(Protocol):
+    """Turns search texts into sparse vectors: a learned sparse model's side of a query."""
+
+    def embed_query(self, text: str) -> Sparse:
+        """The sparse vector of a search text, or a mapping of index (from 0) to weight."""
         ...
 
 
