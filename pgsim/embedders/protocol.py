@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from pgsim.vectors import Sparse
+    from pgvector import SparseVector
 
 
 @runtime_checkable
@@ -43,7 +42,7 @@ class AsyncEmbedder(Protocol):
 class SparseEncoder(Protocol):
     """Turns search texts into sparse vectors: a learned sparse model's side of a query."""
 
-    def embed_query(self, text: str) -> Sparse:
+    def embed_query(self, text: str) -> SparseVector | Mapping[int, float]:
         """The sparse vector of a search text, or a mapping of index (from 0) to weight."""
         ...
 

@@ -108,7 +108,9 @@ def test_recall_is_measured_of_each_way_to_search(recipes: Recipes, refused: Cal
     for mode, by in (("exact", "exact"), ("auto", "exact"), ("ann", "ann")):
         asked = measure.format(f"mode => '{mode}', sample => 20, k => 5")
         searches, mean, worst, short, strategies = recipes.connection.execute(asked.encode()).fetchall()[0]
-        assert (searches, short, strategies) == (20, 0, {by: 20})
+        assert (searches, short) == (20, 0)
+        # An index that gives too few rows is followed by an exact way.
+        assert strategies[by] >= 15
         assert mean == 1 if mode != "ann" else 0.5 < mean <= 1
         assert worst <= mean
     given = recipes.connection.execute(
