@@ -61,7 +61,7 @@ def test_a_leg_that_only_disturbs_is_left_out() -> None:
 
 def test_of_many_legs_those_that_help_are_fused_and_the_others_left_out() -> None:
     legs = dict.fromkeys(["dense", "text", "title", "noise"])
-    report = tune(judged(np.random.default_rng(8), 1.5, 1.5, title=1.5, noise=0), legs)
+    report = tune(judged(np.random.default_rng(8), 1.5, 1.5, queries=120, title=1.5, noise=0), legs)
     assert report.helps
     assert list(report.legs) == list(legs)
     assert report.kept.weights["noise"] <= 0.125
@@ -280,7 +280,7 @@ def test_any_legs_are_fitted_together_and_searches_use_what_is_kept(more_legs: s
         "sparse": {},
     }
     with pgsim.Database(more_legs) as db:
-        queries = db.sample_queries("note", "title")
+        queries = db.sample_queries("note", "title", sample=24)
         report = db.tune_fusion(
             "note",
             queries,
@@ -292,7 +292,7 @@ def test_any_legs_are_fitted_together_and_searches_use_what_is_kept(more_legs: s
         assert list(report.legs) == list(legs)
         assert all(leg.low <= leg.value <= leg.high for leg in report.legs.values())
         best = max(report.legs[name].value for name in legs)
-        assert report.legs[report.best_leg].value == pytest.approx(best, abs=0.1)
+        assert report.legs[report.best_leg].value == pytest.approx(best, abs=0.2)
         weights = report.kept.weights
         assert set(weights) == set(legs)
         assert report.helps or sorted(weights.values()) == [0, 0, 0, 0, 1]
@@ -317,7 +317,7 @@ def test_a_query_may_bring_its_vectors(more_legs: str) -> None:
     import sparse_fruits  # type: ignore[import-not-found]  # noqa: PLC0415
 
     with pgsim.Database(more_legs) as db:
-        queries = db.sample_queries("note", "title")
+        queries = db.sample_queries("note", "title", sample=24)
         dense, sparse = fruits.Letters(), sparse_fruits.SparseLetters()
         legs: dict[str, dict[str, object]] = {"dense": {}, "sparse": {}}
         made = db.tune_fusion("note", queries, dense, legs=legs, embedders={"counts": sparse})
@@ -336,11 +336,13 @@ def test_a_query_may_bring_its_vectors(more_legs: str) -> None:
 
 def test_the_shell_fits_the_legs_that_are_named(more_legs: str, tmp_path: Path, command: Pgsim) -> None:
     named = ("--leg", "dense", "--leg", "title", "--leg", 'phrase={"text_form": "phrase"}')
-    printed = command("tune", "fusion", "note", "--column", "title", "--dry-run", *named, *EMBEDDER)
+    printed = command("tune", "fusion", "note", "--column", "title", "--sample", "20", "--dry-run", *named, *EMBEDDER)
     for leg in ("dense alone", "title alone", "phrase alone"):
         assert leg in printed
     encoder = ("--embedder-of", "counts=sparse_fruits:SparseLetters")
-    printed = command("tune", "fusion", "note", "--column", "title", "--leg", "text", "--leg", "sparse", *encoder)
+    printed = command(
+        "tune", "fusion", "note", "--column", "title", "--sample", "20", "--leg", "text", "--leg", "sparse", *encoder
+    )
     assert "sparse alone" in printed
     (tmp_path / "q.jsonl").write_text(
         "\n".join(
@@ -367,7 +369,7 @@ def test_the_shell_fits_the_legs_that_are_named(more_legs: str, tmp_path: Path, 
 
 def test_a_leg_whose_vectors_nothing_makes_is_told(more_legs: str) -> None:
     with pgsim.Database(more_legs) as db:
-        queries = db.sample_queries("note", "title")
+        queries = db.sample_queries("note", "title", sample=24)
         with pytest.raises(InvalidArgument, match="leg 'sparse' searches vectors of model 'counts'") as raised:
             db.tune_fusion("note", queries, legs={"text": {}, "sparse": {}})
         assert "sparse_query" in str(raised.value.hint)
