@@ -1286,14 +1286,7 @@ BEGIN
     taken := CASE WHEN own THEN pgsim._key_names(codes.key_columns, true) ELSE pgsim._codes_columns(codes.key_columns, codes.filter_columns) END;
     IF NOT taken <@ codes.readable OR (own OR codes.adopted) AND codes.column_name <> ALL (codes.readable) THEN
         IF codes.complete THEN
-            BEGIN
-                UPDATE pgsim._index AS i SET complete = false WHERE i.id = codes.id;
-            EXCEPTION WHEN serialization_failure THEN
-                -- Another writer was first.
-                RETURN NULL;
-            END;
-            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the codes of %s: a column that they mirror was renamed or dropped', TG_RELID::regclass),
-                HINT = 'Run SELECT * FROM pgsim.check().';
+            PERFORM pgsim._give_up_keeping(codes.id, NULL, format('pgsim no longer uses the codes of %s: a column that they mirror was renamed or dropped', TG_RELID::regclass));
         END IF;
         RETURN NULL;
     END IF;
@@ -1458,7 +1451,9 @@ BEGIN
             HINT = 'For instance pg_size_bytes(''2GB''). Leave it out for all that is worth its bytes.';
     END IF;
     t := pgsim._target(_advise.collection, _advise.model, _advise.embedding);
-    PERFORM pgsim._require_dense(t, 'advice is');
+    PERFORM pgsim._require_dense(t, 'advice is', CASE WHEN t.metric IN ('ip', 'cosine')
+        THEN format('Of sparse vectors the inverted index is the one to have, exact and small: SELECT pgsim.create_index(%L, %L, embedding => %L, method => ''inverted''). pgsim.recall(%1$L, embedding => %3$L) tells what it gains.', t.collection, t.model, _advise.embedding)
+        ELSE format('Under %s an hnsw index is what there is; pgsim.recall(%L, embedding => %L) tells what it finds, and mode => ''exact'' needs none.', t.metric, t.collection, _advise.embedding) END);
     PERFORM pgsim._require_select(t.base, t.version);
     PERFORM pgsim._require_all_rows(t);
     rank := 1;
@@ -2229,7 +2224,7 @@ COMMENT ON FUNCTION pgsim._build_estimate IS
     'How long an HNSW index of all rows takes, where one of some of them took so long: each row searches the graph so far, whose paths grow as its logarithm. (Measured: 63,350 and 1,000,000 rows, 10.7 and 206 s; this says 210.)';
 
 CREATE FUNCTION pgsim._compare_search(
-    collection text, query vector, k int, filter jsonb, model text, embedding text, recall float8, mode text,
+    collection text, query vector, sparse_query sparsevec, k int, filter jsonb, model text, embedding text, recall float8, mode text,
     where_sql text, where_values jsonb, where_columns text[], exact_first boolean,
     OUT tie_recall float8, OUT short boolean, OUT strategy text, OUT seconds float8, OUT exact_seconds float8
 )
@@ -2242,11 +2237,11 @@ DECLARE
     previous jsonb := pgsim._set('{"pgsim.recording": "off"}');
 BEGIN
     IF NOT exact_first THEN
-        SELECT * INTO answer FROM pgsim._timed_search(collection, query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
+        SELECT * INTO answer FROM pgsim._timed_search(collection, query, sparse_query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
     END IF;
-    SELECT * INTO exact FROM pgsim._timed_search(collection, query, k, filter, model, embedding, NULL, 'exact', where_sql, where_values, where_columns);
+    SELECT * INTO exact FROM pgsim._timed_search(collection, query, sparse_query, k, filter, model, embedding, NULL, 'exact', where_sql, where_values, where_columns);
     IF exact_first THEN
-        SELECT * INTO answer FROM pgsim._timed_search(collection, query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
+        SELECT * INTO answer FROM pgsim._timed_search(collection, query, sparse_query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
     END IF;
     tie_recall := pgsim._tie_recall(answer.distances, exact.distances);
     short := pg_catalog.cardinality(answer.distances) OPERATOR(pg_catalog.<) pg_catalog.cardinality(exact.distances);
@@ -2693,7 +2688,7 @@ AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
 BEGIN
-    PERFORM pgsim._require_dense(t, 'recall is measured');
+    PERFORM pgsim._require_dense(t, 'queries is', 'Give sparse_queries, or neither: rows of the collection are queries then.');
     PERFORM pgsim._require_select(t.base, t.version);
     IF seed IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
@@ -2723,6 +2718,50 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._recall_queries IS 'The queries that recall is measured with: those given, checked, or the vectors of sampled rows.';
+
+CREATE FUNCTION pgsim._recall_searches(
+    collection text, queries vector[], sparse_queries sparsevec[], model text, embedding text, sample int, seed int
+) RETURNS TABLE (query vector, sparse_query sparsevec, ordinal bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := CASE WHEN sparse_queries IS NULL THEN pgsim._target(collection, model, embedding) ELSE pgsim._sparse_target(collection, model, embedding) END;
+BEGIN
+    IF t.element <> 'sparsevec' OR queries IS NOT NULL AND sparse_queries IS NULL THEN
+        queries := pgsim._recall_queries(collection, queries, model, embedding, sample, seed);
+        FOR i IN 1 .. cardinality(queries) LOOP
+            query := queries[i];
+            ordinal := i;
+            RETURN NEXT;
+        END LOOP;
+        RETURN;
+    ELSIF queries IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'queries and sparse_queries are both given', HINT = 'Recall is measured of one embedding at a time: leave one of them out.';
+    ELSIF cardinality(sparse_queries) NOT BETWEEN 1 AND 10000 OR array_ndims(sparse_queries) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sparse_queries holds %s vectors; it is a plain list of 1 to 10000', cardinality(sparse_queries)),
+            HINT = 'Leave it out to take rows of the collection as queries.';
+    ELSIF sample IS NULL OR sample NOT BETWEEN 1 AND 10000 OR seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s and seed is %s; sample is a number of rows from 1 to 10000, and seed a whole number', coalesce(sample::text, 'NULL'), coalesce(seed::text, 'NULL')),
+            HINT = 'Each row of the sample is a query, searched exactly too; the same seed takes the same rows.';
+    END IF;
+    PERFORM pgsim._require_select(t.base, t.version);
+    IF sparse_queries IS NULL THEN
+        -- Through the base table, whose row-level security holds. The order is a hash of the key: the same rows each time.
+        EXECUTE format('SELECT array_agg(s.v ORDER BY s.place, s.key) FROM (SELECT %1$s AS v, %2$s AS key, hashtextextended(%2$s, $1) AS place FROM %3$s AS b%4$s WHERE %5$s.l2_norm(%1$s) > 0 ORDER BY place, key LIMIT $2) AS s',
+            format(CASE WHEN t.adopted THEN 'b.%I' ELSE 'v.%I' END, t.column_name), pgsim._key_text(t.base, 'b.', t.key_columns), t.base_sql,
+            CASE WHEN NOT t.adopted THEN format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END, t.vector_schema)
+        INTO sparse_queries USING seed::bigint, sample;
+    END IF;
+    FOR i IN 1 .. coalesce(cardinality(sparse_queries), 0) LOOP
+        PERFORM pgsim._check_sparse(sparse_queries[i], format('sparse query %s', i), t.model, t.dim, t.metric);
+        sparse_query := sparse_queries[i];
+        ordinal := i;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._recall_searches IS 'The queries that recall is measured with, dense or sparse: those given, checked, or the vectors of sampled rows.';
 
 CREATE FUNCTION pgsim._reciprocal_rank(keys text[], relevant text[]) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2816,7 +2855,7 @@ COMMENT ON FUNCTION pgsim._tie_recall IS
     'The share of an exact answer that an answer found, by distances: a row as near as the farthest of the exact ones, within 1e-6, is as good as they are, for rows may tie. 1 where nothing is to be found.';
 
 CREATE FUNCTION pgsim._timed_search(
-    collection text, query vector, k int, filter jsonb, model text, embedding text, recall float8, mode text,
+    collection text, query vector, sparse_query sparsevec, k int, filter jsonb, model text, embedding text, recall float8, mode text,
     where_sql text, where_values jsonb, where_columns text[], OUT distances float8[], OUT strategy text, OUT seconds float8
 )
 LANGUAGE plpgsql VOLATILE
@@ -2824,10 +2863,10 @@ AS $$
 DECLARE
     started CONSTANT timestamptz := pg_catalog.clock_timestamp();
 BEGIN
-    SELECT coalesce(pg_catalog.array_agg(s.distance), '{}'), coalesce(pg_catalog.min(s.details OPERATOR(pg_catalog.->>) 'strategy'), 'nothing found')
+    SELECT coalesce(pg_catalog.array_agg(s.distance), '{}'), coalesce(pg_catalog.min(coalesce(s.details OPERATOR(pg_catalog.#>>) '{legs,sparse,strategy}', s.details OPERATOR(pg_catalog.->>) 'strategy')), 'nothing found')
     INTO distances, strategy
     FROM pgsim.search(
-        collection => _timed_search.collection, query => _timed_search.query, k => _timed_search.k, filter => _timed_search.filter,
+        collection => _timed_search.collection, query => _timed_search.query, sparse_query => _timed_search.sparse_query, k => _timed_search.k, filter => _timed_search.filter,
         model => _timed_search.model, embedding => _timed_search.embedding, recall => _timed_search.recall, mode => _timed_search.mode,
         where_sql => _timed_search.where_sql, where_values => _timed_search.where_values, where_columns => _timed_search.where_columns) AS s;
     seconds := extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started);
@@ -3336,7 +3375,8 @@ Errors: PS001 to PS004, PS006, PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.recall(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', recall float8 = NULL,
-    mode text = 'auto', sample int = 100, seed int = 0, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    mode text = 'auto', sample int = 100, seed int = 0, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL,
+    sparse_queries sparsevec[] = NULL
 ) RETURNS TABLE (
     searches int, mean_recall float8, low float8, high float8, worst float8, short int, seconds float8, exact_seconds float8, strategies jsonb
 )
@@ -3344,10 +3384,9 @@ LANGUAGE sql VOLATILE ROWS 1
 BEGIN ATOMIC
     WITH c AS MATERIALIZED (
         SELECT m.tie_recall, m.short, m.strategy, m.seconds, m.exact_seconds, q.ordinal
-        FROM unnest(pgsim._recall_queries(recall.collection, recall.queries, recall.model, recall.embedding, recall.sample, recall.seed))
-             WITH ORDINALITY AS q (query, ordinal)
+        FROM pgsim._recall_searches(recall.collection, recall.queries, recall.sparse_queries, recall.model, recall.embedding, recall.sample, recall.seed) AS q
         CROSS JOIN LATERAL pgsim._compare_search(
-            recall.collection, q.query, recall.k, recall.filter, recall.model, recall.embedding, recall.recall, recall.mode,
+            recall.collection, q.query, q.sparse_query, recall.k, recall.filter, recall.model, recall.embedding, recall.recall, recall.mode,
             recall.where_sql, recall.where_values, recall.where_columns, q.ordinal % 2 = 0) AS m
     ),
     a AS MATERIALIZED (
@@ -3364,7 +3403,8 @@ COMMENT ON FUNCTION pgsim.recall IS
 $$Measures the recall that searches get: runs each query, and the exact search beside it, and compares.
 
 queries: vectors as your users send; without them, the vectors of sampled rows (sample, 1 to 10000; the same seed takes the same
-rows), which are easier to find than real queries. The other arguments are those of pgsim.search. A row counts as found when it is
+rows), which are easier to find than real queries. Of an embedding of
+sparse vectors these are sparse_queries. The other arguments are those of pgsim.search. A row counts as found when it is
 as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_recall with low and high, its 95% bootstrap interval
 over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
 strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032.$$;
@@ -5005,7 +5045,7 @@ BEGIN
             scores := list.scores;
             row_details := NULL;
             IF l.kind IN ('text', 'sparse') THEN
-                row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_build_object('rank', s.ordinal, 'score', s.score)) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
+                row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_strip_nulls(jsonb_build_object('rank', s.ordinal, 'score', s.score, 'strategy', CASE l.kind WHEN 'sparse' THEN executed.details -> 'strategy' END))) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
             END IF;
         ELSE
             fused := pgsim._fuse(lists, method, weights, rank_constant, CASE WHEN NOT grouped THEN r.k END, whole);
@@ -5298,12 +5338,14 @@ Errors: PS001 to PS006, PS010, PS016, PS032.$$;
 CREATE FUNCTION pgsim.search_parents(
     collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, aggregate text = 'max', top int = 3,
     model text = NULL, embedding text = 'default', recall float8 = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any',
-    legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL
+    legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL, where_sql text = NULL, where_values jsonb = NULL
 ) RETURNS TABLE (key text, score float8, rank int, details jsonb)
 LANGUAGE plpgsql STABLE ROWS 10
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    -- No SET clause: where_sql is read by the caller's search_path, and pgsim.search asks what that is.
+    pinned CONSTANT jsonb := '{"search_path": "pg_catalog, pg_temp"}';
+    callers CONSTANT jsonb := pgsim._set(pinned);
     c pgsim._collection := pgsim._collection_row(collection);
     dense CONSTANT boolean := query IS NOT NULL OR sparse_query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query') OR jsonb_path_exists(legs, '$.*.sparse_query');
     -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
@@ -5329,22 +5371,28 @@ BEGIN
     END IF;
     given := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
     given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
-    SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
+    PERFORM pgsim._set(callers);
+    SELECT pg_catalog.array_agg(s.key ORDER BY s.rank), pg_catalog.array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
     FROM pgsim.search(
         search_parents.collection, search_parents.query, pool, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
         fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form, legs => search_parents.legs,
-        rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent) AS s;
+        rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent,
+        where_sql => search_parents.where_sql, where_values => search_parents.where_values) AS s;
+    PERFORM pgsim._set(pinned);
     IF aggregate <> 'max' AND chunk_keys IS NOT NULL THEN
         EXECUTE format(
             'SELECT jsonb_build_object(''$and'', jsonb_build_array($2, jsonb_build_object($3::text, jsonb_build_object(''$in'', jsonb_agg(DISTINCT b.%I))))) '
             'FROM (SELECT %s FROM unnest($1) AS g (given)) AS i JOIN %s AS b ON %s',
             parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
         INTO given USING chunk_keys, given, parent;
-        SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
+        PERFORM pgsim._set(callers);
+        SELECT pg_catalog.array_agg(s.key ORDER BY s.rank), pg_catalog.array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
         FROM pgsim.search(
             search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding,
             mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
-            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END) AS s;
+            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END,
+            where_sql => search_parents.where_sql, where_values => search_parents.where_values) AS s;
+        PERFORM pgsim._set(pinned);
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT p.parent::text, p.score, (row_number() OVER (ORDER BY p.score DESC, p.parent))::int, jsonb_build_object(''chunks'', p.chunks) '
@@ -5355,6 +5403,7 @@ BEGIN
         '      WHERE n.nth <= $3 GROUP BY n.parent) AS p ORDER BY 3 LIMIT $5',
         parent, parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
     USING chunk_keys, chunk_scores, top, aggregate, k;
+    PERFORM pgsim._set(callers);
 END
 $$;
 COMMENT ON FUNCTION pgsim.search_parents IS
@@ -5363,7 +5412,7 @@ $$Searches a collection of chunks and ranks what they are parts of: the k parent
 parent: the column of the chunks that names the parent, a foreign key as a rule; chunks without one are left out. key is its value as
 text. aggregate: max ranks a parent by its best chunk, mean and sum by its best ones, top of them (3). For mean and sum the parents of the best
 chunks, five times k and at least 50, are ranked by all of their chunks. Fewer than k parents come only when fewer have a chunk that
-matches. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
+matches. where_sql, where_values: a condition over the chunks' table, as pgsim.search takes it. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
 Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
 
 CREATE FUNCTION pgsim._base_version(c pgsim._collection, e pgsim._embedding, m pgsim._model, column_name text) RETURNS pgsim._version
@@ -6957,6 +7006,24 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._enqueue_missing IS 'pgsim.enqueue_missing, which gives it the caller''s search_path: order_by is SQL of the caller''s.';
 
+CREATE FUNCTION pgsim._give_up_keeping(index_id int, text_of int, message text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    BEGIN
+        UPDATE pgsim._index AS i SET complete = false WHERE i.id = index_id;
+        UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = text_of;
+    EXCEPTION WHEN serialization_failure THEN
+        -- Another writer was first.
+        RETURN;
+    END;
+    RAISE WARNING USING MESSAGE = message, HINT = 'Run SELECT * FROM pgsim.check().';
+END
+$$;
+COMMENT ON FUNCTION pgsim._give_up_keeping IS
+    'Marks an index of pgsim''s own, or the text index of a collection, as one that no longer agrees with its table, and warns. Triggers call it, which must not fail the writer.';
+
 CREATE FUNCTION pgsim._index_comment(version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'pgsim: version ' || version_id;
@@ -8360,6 +8427,8 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_dense(t, 'calibration is',
+        'Nothing of it is needed: exact searches and the inverted index find everything. What an hnsw index finds pgsim.recall measures, and a higher recall => ... looks further.');
     PERFORM pgsim._require_all_rows(t);
     given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0));
     IF given < 10 THEN
@@ -9156,8 +9225,21 @@ BEGIN
     IF r.k > 10000 THEN
         PERFORM pgsim._check_k(r.k);
     END IF;
+    IF cardinality(h.texts) = 1 AND h.texts[1] IS NOT NULL AND coalesce(cardinality(queries), 1) = 1 AND h.text_form = 'any' AND h.per_group = 1 AND r.k >= 1 AND r.mode = 'auto' AND NOT explained
+       AND num_nonnulls(queries[1], h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates, r.filter, r.model, r.recall, r.dims, r.oversample, r.max_distance, r.after, r.distinct_on,
+                        r.where_sql, r.where_values, r.where_columns) = 0 THEN
+        executed := pgsim._search_plain_text(r.collection, h.texts[1], r.k);
+        IF executed.keys IS NOT NULL THEN
+            query := 1;
+            keys := executed.keys;
+            scores := executed.scores;
+            row_details := executed.row_details;
+            RETURN NEXT;
+            RETURN;
+        END IF;
+    END IF;
     IF num_nonnulls(h.texts, h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
-        IF EXISTS (SELECT FROM unnest(ARRAY[cardinality(queries), cardinality(h.texts), cardinality(h.sparse)]) AS n HAVING min(n) <> max(n)) THEN
+        IF least(cardinality(queries), cardinality(h.texts), cardinality(h.sparse)) <> greatest(cardinality(queries), cardinality(h.texts), cardinality(h.sparse)) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = concat_ws(' and ', format('there are %s queries', cardinality(queries)), cardinality(h.texts) || ' text_queries', cardinality(h.sparse) || ' sparse_queries'),
                 HINT = 'Give one of each for every search, or leave a kind out.';
         END IF;
@@ -9891,14 +9973,7 @@ BEGIN
     END IF;
     IF NOT x.usable THEN
         IF x.complete THEN
-            BEGIN
-                UPDATE pgsim._index AS i SET complete = false WHERE i.id = x.id;
-            EXCEPTION WHEN serialization_failure THEN
-                -- Another writer was first.
-                RETURN NULL;
-            END;
-            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the inverted index of %s: the column of its vectors was renamed or dropped', TG_RELID::regclass),
-                HINT = 'Run SELECT * FROM pgsim.check().';
+            PERFORM pgsim._give_up_keeping(x.id, NULL, format('pgsim no longer uses the inverted index of %s: the column of its vectors was renamed or dropped', TG_RELID::regclass));
         END IF;
         RETURN NULL;
     END IF;
@@ -9960,14 +10035,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN pg_catalog.format(CASE metric WHEN 'cosine' THEN '%2$s.l2_normalize(r.%1$I)' ELSE 'r.%1$I' END, column_name, vector_schema);
 COMMENT ON FUNCTION pgsim._inverted_vector IS 'The vector whose weights bound what a term can add to a score: under cosine that of length 1.';
 
-CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text) RETURNS void
+CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text, instead text = NULL) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF t.element = 'sparsevec' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('%s for dense vectors; model %L is sparse', what, t.model),
-            HINT = 'Name a dense model or its embedding. Sparse vectors are stored by pgsim.upsert(..., sparse_vectors => ...) and searched by pgsim.search(..., sparse_query => ...).';
+            HINT = coalesce(instead, 'Name a dense model or its embedding. Sparse vectors are stored by pgsim.upsert(..., sparse_vectors => ...) and searched by pgsim.search(..., sparse_query => ...).');
     END IF;
 END
 $$;
@@ -10724,14 +10799,7 @@ BEGIN
     END IF;
     SELECT c.key_columns, pgsim._text_usable(x, TG_RELID, c.key_columns) INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
     IF NOT usable THEN
-        BEGIN
-            UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = x.collection_id;
-        EXCEPTION WHEN serialization_failure THEN
-            -- Another writer was first.
-            RETURN NULL;
-        END;
-        RAISE WARNING USING MESSAGE = format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass),
-            HINT = 'Run SELECT * FROM pgsim.check().';
+        PERFORM pgsim._give_up_keeping(NULL, x.collection_id, format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass));
         RETURN NULL;
     END IF;
     matched := pgsim._key_join('r.', 'd.', key_columns, true);
@@ -10823,16 +10891,20 @@ DECLARE
     reader text;
 BEGIN
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[]) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[], '
+        'OUT weights float8[], OUT units text[], OUT vector text) '
         'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
     -- Rarest first. A word that two writers met at once has two ids.
-    SELECT array_agg(g.lexeme), array_agg(g.ids), array_agg(g.docs), array_agg(g.top) INTO lexemes, ids, docs, tops
-    FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
-          FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
-          CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
-          GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g;
+    SELECT array_agg(m.lexeme), array_agg(m.ids), array_agg(m.docs), array_agg(m.top), array_agg(m.weight), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
+    INTO lexemes, ids, docs, tops, weights, units, vector
+    FROM (SELECT g.*, ln(1 + (total - least(g.docs, total) + 0.5) / (least(g.docs, total) + 0.5)) AS weight
+          FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
+                FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+                CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
+                GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g) AS m;
 END
 $body$, x.vocabulary, x.changes));
 
@@ -10844,7 +10916,7 @@ $body$, x.vocabulary, x.changes));
     INTO keys, scores, proven
     FROM (
         SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
-               (SELECT sum(%5$s) FROM unnest(units, weights) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact) AS i) AS score
+               (SELECT sum(%5$s) FROM (SELECT w.weight, -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact FROM unnest(units, weights) AS w (unit, weight) OFFSET 0) AS i) AS score
         FROM (
             SELECT m.*, min(m.l) FILTER (WHERE m.place <= depth) OVER () AS floor, min(m.u) OVER () AS lowest, count(*) OVER () AS passed
             FROM (
@@ -10895,7 +10967,7 @@ DECLARE
     least_score float8 := 0;
     firsts tid[];
     first_lowest float8;
-    rest float8;
+    rest float8 := 0;
     clauses text[];
     parts_1 int[];
     parts_2 int[];
@@ -10907,14 +10979,15 @@ BEGIN
     known := %4$s(asked);
     mean := known.average;
     spread := greatest(1, known.inverse * mean);
-    SELECT array_agg(m.weight), array_agg(m.weight * least(%5$s, m.top * spread)), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
-           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
-    INTO weights, bounds, units, vector
-    FROM (SELECT k.*, ln(1 + (known.total - least(k.docs, known.total) + 0.5) / (least(k.docs, known.total) + 0.5)) AS weight
-          FROM unnest(known.ids, known.docs, known.tops) AS k (ids, docs, top)) AS m;
     ids := known.ids;
     docs := known.docs;
+    weights := known.weights;
+    units := known.units;
+    vector := known.vector;
     n := coalesce(cardinality(ids), 0);
+    FOR i IN 1 .. n LOOP
+        bounds[i] := weights[i] * least(%5$s, known.tops[i] * spread);
+    END LOOP;
     words := n;
     slack := 2e-7 * (8 + n);
     -- The further the mean length has moved, the more rows may be among the best.
@@ -10944,7 +11017,9 @@ BEGIN
         -- All rows with these words are known now. A row that has none of them needs as much from the others.
         least_score := least_score * (1 - 1e-6);
         cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
-        rest := (SELECT sum(b) FROM unnest(bounds[reach + 1 :]) AS b);
+        FOR i IN reach + 1 .. n LOOP
+            rest := rest + bounds[i];
+        END LOOP;
         clauses := CASE WHEN rest < least_score THEN '{}' ELSE pgsim._text_clauses(ids[reach + 1 :], docs[reach + 1 :], weights[reach + 1 :], bounds[reach + 1 :], least_score) END;
         IF rest >= least_score AND clauses = '{}' THEN
             clauses := ARRAY[array_to_string(ids[reach + 1 :], ',')];
@@ -11361,24 +11436,46 @@ $$;
 COMMENT ON FUNCTION pgsim._run_text_backend IS
     'Runs a text search by another extension''s index. Either the index gives rows in order, of which the filter admits some, until there are enough; or, where few match or the index gives up, all that match are scored by their text.';
 
-CREATE FUNCTION pgsim._search_text(
-    c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text = 'any',
-    OUT keys text[], OUT scores float8[], OUT details jsonb
-)
+CREATE FUNCTION pgsim._search_plain_text(collection text, query text, k int, OUT keys text[], OUT scores float8[], OUT row_details jsonb[])
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    r record;
+    best_function text;
+    config_name text;
+    config regconfig;
+    proven boolean;
 BEGIN
-    -- It sets no search_path: the predicate is read by the caller's. In SQL it would be planned anew by each call.
-    r := pgsim._run_text(c, query, depth, predicate, given, explained, form, pg_catalog.current_setting('search_path'));
-    keys := r.keys;
-    scores := r.scores;
-    details := r.details;
+    IF octet_length(query) >= 2000 THEN
+        RETURN;
+    END IF;
+    -- All that the long way asks one after another, in one statement whose plan is kept.
+    SELECT x.best_function, x.text_config INTO best_function, config_name
+    FROM pgsim._collection AS c JOIN pgsim._text AS x ON x.collection_id = c.id JOIN pg_class AS r ON r.oid = c.relation
+    WHERE c.name = _search_plain_text.collection AND x.complete AND x.built AND x.base_name = c.relation::text
+      AND c.key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = c.relation AND NOT a.attisdropped)
+      AND has_table_privilege(c.relation, 'SELECT') AND has_table_privilege(x.documents, 'SELECT') AND has_schema_privilege(r.relnamespace, 'USAGE') AND NOT row_security_active(c.relation);
+    IF best_function IS NULL THEN
+        RETURN;
+    END IF;
+    BEGIN
+        config := config_name;
+    EXCEPTION WHEN undefined_object OR invalid_schema_name THEN
+        RETURN;
+    END;
+    EXECUTE format('SELECT r.keys, r.scores, r.proven FROM %s($1, $2, false) AS r', best_function) INTO keys, scores, proven USING tsvector_to_array(to_tsvector(config, query)), k;
+    IF NOT proven THEN
+        keys := NULL;
+        RETURN;
+    END IF;
+    keys := coalesce(keys, '{}');
+    FOR i IN 1 .. cardinality(keys) LOOP
+        row_details[i] := jsonb_build_object('strategy', 'text', 'legs', jsonb_build_object('text', jsonb_build_object('rank', i, 'score', scores[i])));
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._search_text IS
-    'The best rows of a collection by BM25, of those that a predicate over the base table admits, ties in the order of their keys: fewer than depth only where fewer match.';
+COMMENT ON FUNCTION pgsim._search_plain_text IS
+    'The k best rows for words alone, without a filter, by the short way; keys is NULL where only pgsim._search_fused can tell: what is wrong, another backend''s index, row-level security, bounds that proved nothing.';
 
 CREATE FUNCTION pgsim._sync_text_privileges(c pgsim._collection) RETURNS void
 LANGUAGE plpgsql
@@ -11561,16 +11658,22 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     n int := cardinality(ids);
-    total float8 := (SELECT sum(u) FROM unnest(bounds) AS u);
+    total float8 := 0;
     clauses text[] := '{}';
     clause text;
     reads float8[] := '{}';
     read float8;
     rest float8;
+    last int := 0;
+    place int;
 BEGIN
+    FOR i IN 1 .. n LOOP
+        total := total + bounds[i];
+    END LOOP;
     -- The words that are left out of a clause cannot make the score together, so a row must have one of those in it. Rarest first; then each
-    -- time without one of the rarest, which asks for another beside it. (Measured: four rows of five need not be read then.)
-    FOR skipped IN 0 .. CASE WHEN n <= 24 THEN n - 1 ELSE 0 END LOOP
+    -- time without one of these, which asks for others beside it. (Measured: four rows of five need not be read then.)
+    FOR skipped IN 0 .. CASE WHEN n <= 24 THEN n ELSE 0 END LOOP
+        EXIT WHEN skipped > last AND skipped > 0;
         rest := total;
         clause := '';
         read := 0;
@@ -11580,15 +11683,23 @@ BEGIN
                 clause := clause || ',' || ids[i];
                 rest := rest - bounds[i];
                 read := read + docs[i];
+                last := CASE skipped WHEN 0 THEN i ELSE last END;
             END IF;
         END LOOP;
         IF rest < least_score AND clause <> ALL (clauses) THEN
-            clauses := clauses || clause;
-            reads := reads || read;
+            -- The index goes through the rows of the first, and looks these up in the next.
+            place := 1;
+            WHILE reads[place] <= read LOOP
+                place := place + 1;
+            END LOOP;
+            clauses := clauses[: place - 1] || clause || clauses[place :];
+            reads := reads[: place - 1] || read || reads[place :];
         END IF;
     END LOOP;
-    -- The index goes through the rows of the first, and looks these up in the next.
-    RETURN ARRAY(SELECT substr(u.clause, 2) FROM unnest(clauses, reads) AS u (clause, read) ORDER BY u.read, u.clause);
+    FOR i IN 1 .. cardinality(clauses) LOOP
+        clauses[i] := substr(clauses[i], 2);
+    END LOOP;
+    RETURN clauses;
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_clauses IS 'Lists of ids, of each of which a row must have one to reach a score. None: every row that has a word of the query may reach it.';
@@ -11913,12 +12024,12 @@ DECLARE
     norm text := format('(%s * (%s + %s * %slength / %%s))', x.k1, 1 - x.b, x.b, prefix);
     frequency text := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, prefix || 'average'), x.k1 + 1, unit, unit);
 BEGIN
-    RETURN CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
-                ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, average)) END;
+    RETURN CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN i.weight ELSE 0 END'
+                ELSE format('CASE WHEN i.impact > 0 THEN i.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, average)) END;
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_score IS
-    'The expression of what a word adds to a row''s score, over i.impact and w.weight: the impact is stored for a mean length that has moved since, so it is reckoned anew from the frequency that it was made of.';
+    'The expression of what a word adds to a row''s score, over i.impact and i.weight: the impact is stored for a mean length that has moved since, so it is reckoned anew from the frequency that it was made of.';
 
 CREATE FUNCTION pgsim._text_security_drift(c pgsim._collection, x pgsim._text) RETURNS boolean
 LANGUAGE sql STABLE
@@ -11996,7 +12107,7 @@ BEGIN
         || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) < %s THEN NULL ELSE pg_catalog.min(l) END AS l, pg_catalog.max(place) AS place FROM pgsim_first), ', depth)
         || format('pgsim_best AS (SELECT %1$s place FROM pgsim_first UNION ALL SELECT %1$s place FROM %2$s), ', named,
                   format(admits, '(SELECT c.* FROM pgsim_c AS c CROSS JOIN pgsim_bound AS o WHERE c.place > o.place AND c.u >= o.l) AS pgsim_c'))
-        || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM unnest($2, $4) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact) AS i) AS score '
+        || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM (SELECT w.weight, -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact FROM unnest($2, $4) AS w (unit, weight) OFFSET 0) AS i) AS score '
                   'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, pgsim._text_score(x, 'd.', '$5'), vectors, x.documents, left(of_documents, -5))
         || format('SELECT pg_catalog.array_agg(%s ORDER BY score DESC%s), pg_catalog.array_agg(score ORDER BY score DESC%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c), %3$s FROM (SELECT * FROM pgsim_scored ORDER BY score DESC%2$s LIMIT %4$s) AS n',
                   key_text, key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, depth);

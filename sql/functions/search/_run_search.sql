@@ -16,8 +16,21 @@ BEGIN
     IF r.k > 10000 THEN
         PERFORM pgsim._check_k(r.k);
     END IF;
+    IF cardinality(h.texts) = 1 AND h.texts[1] IS NOT NULL AND coalesce(cardinality(queries), 1) = 1 AND h.text_form = 'any' AND h.per_group = 1 AND r.k >= 1 AND r.mode = 'auto' AND NOT explained
+       AND num_nonnulls(queries[1], h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates, r.filter, r.model, r.recall, r.dims, r.oversample, r.max_distance, r.after, r.distinct_on,
+                        r.where_sql, r.where_values, r.where_columns) = 0 THEN
+        executed := pgsim._search_plain_text(r.collection, h.texts[1], r.k);
+        IF executed.keys IS NOT NULL THEN
+            query := 1;
+            keys := executed.keys;
+            scores := executed.scores;
+            row_details := executed.row_details;
+            RETURN NEXT;
+            RETURN;
+        END IF;
+    END IF;
     IF num_nonnulls(h.texts, h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
-        IF EXISTS (SELECT FROM unnest(ARRAY[cardinality(queries), cardinality(h.texts), cardinality(h.sparse)]) AS n HAVING min(n) <> max(n)) THEN
+        IF least(cardinality(queries), cardinality(h.texts), cardinality(h.sparse)) <> greatest(cardinality(queries), cardinality(h.texts), cardinality(h.sparse)) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = concat_ws(' and ', format('there are %s queries', cardinality(queries)), cardinality(h.texts) || ' text_queries', cardinality(h.sparse) || ' sparse_queries'),
                 HINT = 'Give one of each for every search, or leave a kind out.';
         END IF;
