@@ -10,6 +10,7 @@ DECLARE
     t pgsim._target;
     of_version int;
     bad record;
+    free text[];
 BEGIN
     -- A batch that is locked is taken back by nobody. One that is gone is another worker's by now, and nothing of it is stored.
     UPDATE pgsim._batch AS b SET expires_at = clock_timestamp() + lease WHERE b.id = batch RETURNING b.version_id INTO of_version;
@@ -37,16 +38,18 @@ BEGIN
                 pgsim._source_text('b.', t.source_columns), t.column_name, t.vector_schema, t.element, pgsim._key_join('b.', 'i.', t.key_columns, false))
             INTO stored USING of_version;
         ELSE
+            -- Nothing below waits for a writer of rows: who is passed over comes again.
+            EXECUTE 'SELECT pgsim._lock_codes($1, array_agg(k.key)) FROM pg_temp.pgsim_vectors AS k' INTO free USING of_version;
             EXECUTE format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
-                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k) AS i JOIN %7$s AS b ON %8$s '
-                'WHERE pgsim._source_hash(%9$s) = i.source_hash FOR KEY SHARE OF b SKIP LOCKED '
+                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k WHERE k.key = ANY ($1)) AS i JOIN %7$s AS b ON %8$s '
+                'WHERE pgsim._source_hash(%9$s) = i.source_hash ORDER BY %3$s FOR KEY SHARE OF b SKIP LOCKED '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.vector_schema, t.element,
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-                pgsim._source_text('b.', t.source_columns));
+                pgsim._source_text('b.', t.source_columns)) USING free;
             GET DIAGNOSTICS stored = ROW_COUNT;
         END IF;
     EXCEPTION
