@@ -78,23 +78,23 @@ def _fill(connection: Connection, known: Known, table: str, workers: int, rows: 
     return rows / took
 
 
-def _update(connection: Connection, table: str) -> tuple[float, float]:
-    """Seconds to update a column of all rows that no text comes from, a twentieth at a time; the share that was HOT."""
-    connection.execute(f"VACUUM (FREEZE, ANALYZE) {table}".encode())
-    connection.execute("SELECT pg_stat_reset()")
-    started = time.perf_counter()
-    for part in range(20):
-        connection.execute(f"UPDATE {table} SET hits = hits + 1 WHERE mod(id, 20) = {part}".encode())
-    took = time.perf_counter() - started
+def _hot(connection: Connection, table: str) -> float:
+    """The share of a table's updates that were HOT."""
     connection.execute("SELECT pg_stat_force_next_flush()")
     hot = connection.execute(
         "SELECT n_tup_hot_upd::float8 / nullif(n_tup_upd, 0) FROM pg_stat_user_tables WHERE relid = %s::regclass",
         [table],
     ).fetchall()
-    return took, float(str(hot[0][0] or 0))
+    return float(str(hot[0][0] or 0))
 
 
-def _updates(connection: Connection, corpus: Corpus, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+def _updates(
+    connection: Connection, corpus: Corpus, rounds: int
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """Seconds to update a column of a twentieth of the rows that no text comes from, with versions and without.
+
+    Then how many times those of the table without, and the share that was HOT.
+    """
     text = corpus.text_column
     kinds = ("plain", "item", "beside")
     connection.execute(
@@ -110,14 +110,24 @@ def _updates(connection: Connection, corpus: Corpus, rounds: int) -> tuple[dict[
             copy.write_row([key, vector])
     connection.execute("UPDATE beside AS b SET embedding = a.embedding FROM arrived AS a WHERE a.id = b.id")
     connection.execute("CREATE INDEX ON beside USING hnsw (embedding vector_cosine_ops)")
+    # How long a disk takes to sync is noise that has nothing to do with it.
+    connection.execute("SET synchronous_commit = off")
+    connection.execute("SELECT pg_stat_reset()")
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    hot: dict[str, float] = {}
-    # In turns, so that drift hits all of them alike.
     for number in range(rounds):
-        for kind in kinds[number % 3 :] + kinds[: number % 3]:
-            took, hot[kind] = _update(connection, kind)
-            times[kind].append(took)
-    return {kind: float(np.median(taken)) for kind, taken in times.items()}, hot
+        for kind in kinds:
+            connection.execute(f"VACUUM (FREEZE, ANALYZE) {kind}".encode())
+        # In turns, a few milliseconds each, so that drift hits all of them alike: neighbours are compared.
+        for part in range(20):
+            turn = (number + part) % len(kinds)
+            for kind in kinds[turn:] + kinds[:turn]:
+                started = time.perf_counter()
+                connection.execute(f"UPDATE {kind} SET hits = hits + 1 WHERE mod(id, 20) = {part}".encode())
+                times[kind].append(time.perf_counter() - started)
+    connection.execute("RESET synchronous_commit")
+    ratios = {kind: float(np.median(np.divide(taken, times["plain"]))) for kind, taken in times.items()}
+    hot = {kind: _hot(connection, kind) for kind in kinds}
+    return {kind: float(np.median(taken)) for kind, taken in times.items()}, ratios, hot
 
 
 def _searches(connection: Connection, queries: NDArray[np.float32], seconds: float) -> list[float]:
@@ -270,7 +280,7 @@ def main() -> None:
             copied.append(_bare_copy(connection, new, corpus.vectors))
             filled.append(_fill(connection, known, new, arguments.workers, count))
         _bare_copy(connection, old, corpus.vectors)
-        updates, hot = _updates(connection, corpus, arguments.rounds)
+        updates, slower, hot = _updates(connection, corpus, arguments.rounds)
         connection.execute("SELECT pgsim.create_index('item', 'old')")
         connection.execute("SELECT pgsim.calibrate('item')")
         times = _search_during(connection, corpus, new, rate=arguments.rate, seconds=arguments.seconds)
@@ -283,8 +293,8 @@ def main() -> None:
         ("bare COPY into the version table", f"{copy_speed:,.0f} rows/s", "1"),
         (f"backfill, {arguments.workers} workers", f"{fill_speed:,.0f} rows/s", f"{fill_speed / copy_speed:.2f}"),
         ("update, without pgsim", _ms(updates["plain"]), "1"),
-        ("update, two versions live", _ms(updates["item"]), f"{updates['item'] / updates['plain']:.2f}"),
-        ("update, vectors in the table, HNSW", _ms(updates["beside"]), f"{updates['beside'] / updates['plain']:.2f}"),
+        ("update, two versions live", _ms(updates["item"]), f"{slower['item']:.2f}"),
+        ("update, vectors in the table, HNSW", _ms(updates["beside"]), f"{slower['beside']:.2f}"),
         ("search p95, at rest", _ms(rest), "1"),
         *((f"search p95, filling, {kind}", _ms(value), f"{value / rest:.2f}") for kind, value in p95.items()),
         *((f"{name}, {arguments.switch_rows:,} rows", _ms(seconds), "") for name, seconds in switches.items()),
@@ -299,7 +309,7 @@ def main() -> None:
             f"a backfill stores 20,000 rows a second, or 60% of a bare COPY ({fill_speed:,.0f})": fast,
             **at_most(
                 "an update of another column takes at most 1.1 times as long while two versions are live",
-                {"pgsim": updates["item"] / updates["plain"]},
+                {"pgsim": slower["item"]},
                 1.1,
             ),
             **at_least("and stays heap-only as it is without", {"pgsim": hot["item"] - hot["plain"]}, -0.02),
@@ -308,7 +318,8 @@ def main() -> None:
             **at_most("activate and rollback, after rows were written, take at most 0.05 s",
                       {name: switches[name] for name in ("activate", "rollback")}, 0.05),
         },
-        figures={"copy": copied, "fill": filled, "updates": updates, "hot": hot, "p95": {"at rest": rest, **p95},
+        figures={"copy": copied, "fill": filled, "updates": updates, "slower": slower, "hot": hot,
+                 "p95": {"at rest": rest, **p95},
                  "p95 without limit": p95[full], "switches": switches},
     )  # fmt: skip
     sys.exit(0 if kept else 1)

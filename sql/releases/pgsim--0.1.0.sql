@@ -1370,20 +1370,23 @@ BEGIN
         SELECT i.relation, c.relation AS base, c.key_columns
         FROM written AS w JOIN pgsim._index AS i ON i.version_id = w.id AND i.method = 'codes' JOIN pg_class AS r ON r.oid = i.relation
         JOIN pgsim._version AS v ON v.id = w.id JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
-        ORDER BY i.id
+        -- As the triggers fire that a writer comes to them by: in the order of their names.
+        ORDER BY (i.id || '_') COLLATE "C"
     LOOP
         EXECUTE format(
             'WITH offered AS MATERIALIZED (SELECT %1$s, k.given FROM unnest($1) AS k (given)), '
-            'locked AS MATERIALIZED (SELECT i.given FROM offered AS i JOIN %2$s AS k ON %3$s FOR NO KEY UPDATE OF k SKIP LOCKED) '
+            'locked AS MATERIALIZED (SELECT i.given FROM offered AS i JOIN %2$s AS k ON %3$s FOR NO KEY UPDATE OF k %4$s) '
             'SELECT array_agg(i.given) FROM offered AS i WHERE EXISTS (SELECT FROM locked AS l WHERE l.given = i.given) OR NOT EXISTS (SELECT FROM %2$s AS k WHERE %3$s)',
-            pgsim._key_parse(codes.base, 'k.given', codes.key_columns, false), codes.relation, pgsim._key_join('k.', 'i.', codes.key_columns, false))
+            pgsim._key_parse(codes.base, 'k.given', codes.key_columns, false), codes.relation, pgsim._key_join('k.', 'i.', codes.key_columns, false),
+            -- Who holds nothing else may wait.
+            CASE WHEN cardinality(keys) > 1 THEN 'SKIP LOCKED' ELSE '' END)
         INTO free USING free;
     END LOOP;
     RETURN coalesce(free, '{}');
 END
 $$;
 COMMENT ON FUNCTION pgsim._lock_codes IS
-    'Locks the codes of some rows before a worker stores their vectors, and returns the keys of those that nobody else is writing: a writer of filter columns has codes locked in an order of its own, and two that wait for each other would not end.';
+    'Locks the codes of some rows before a worker stores their vectors, and returns the keys of those that nobody else is writing; for those of one row it waits. A writer of filter columns has codes locked in an order of its own, and two that wait for each other would not end.';
 REVOKE ALL ON FUNCTION pgsim._lock_codes FROM PUBLIC;
 
 CREATE FUNCTION pgsim._repair_codes(t pgsim._target, codes regclass, filter_columns text[]) RETURNS bigint
@@ -12470,7 +12473,8 @@ BEGIN
           AND (r.reltuples < 0 AND pg_relation_size(r.oid) > 0 OR s.n_mod_since_analyze > 50 + 0.1 * greatest(r.reltuples, 0))
         ORDER BY r.oid::regclass::text
     LOOP
-        EXECUTE format('ANALYZE %s', stale);
+        -- What somebody is building or cleaning is left for the next time.
+        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', stale);
         analyzed := analyzed || stale::text;
     END LOOP;
     RETURN analyzed;
@@ -12676,14 +12680,16 @@ DECLARE
     audited jsonb := '{}';
     ready jsonb := '{}';
     shown text;
+    problems bigint;
     v record;
 BEGIN
     PERFORM pgsim._require_registrar();
     IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
     END IF;
-    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
-    analyzed := pgsim._analyze_stale();
+    IF grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    END IF;
     FOR v IN
         SELECT s.id, s.collection, s.embedding, s.model, s.state,
                EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = s.id AND i.method IN ('hnsw', 'ivfflat')) AS indexed
@@ -12713,8 +12719,11 @@ BEGIN
             RAISE WARNING USING MESSAGE = format('%s: %s', shown, SQLERRM);
         END;
     END LOOP;
-    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited,
-                              'problems', (SELECT count(*) FROM pgsim."check"()));
+    analyzed := pgsim._analyze_stale();
+    problems := (SELECT count(*) FROM pgsim."check"());
+    -- Last: a table that goes takes a lock on its base table, which is held until this transaction ends.
+    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
+    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'problems', problems);
 END
 $$;
 COMMENT ON FUNCTION pgsim.chores IS
@@ -13318,18 +13327,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgsim._set_aside IS 'Sets a row aside that cannot be embedded, with the hash of its text and what went wrong.';
 
-CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint)
+CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint, OUT busy text[])
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 -- Nothing is known of the temporary table, and a plan for many rows would read the whole base table.
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET jit = off
+-- Of two that wait for each other it is the worker who gives way, before PostgreSQL looks whom to refuse (deadlock_timeout).
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
     t pgsim._target;
     of_version int;
     bad record;
+    offered text[];
     free text[];
 BEGIN
     -- A batch that is locked is taken back by nobody. One that is gone is another worker's by now, and nothing of it is stored.
@@ -13344,6 +13356,8 @@ BEGIN
         PERFORM pgsim._set_aside(of_version, bad.key, bad.source_hash, 'its vector ' || bad.problem);
         refused := refused + 1;
     END LOOP;
+    EXECUTE 'SELECT coalesce(array_agg(k.key), ''{}'') FROM pg_temp.pgsim_vectors AS k' INTO offered;
+    busy := '{}';
     BEGIN
         IF t.adopted THEN
             -- Rows that somebody is writing are passed over, so that no writer and no worker waits for the other: they come again.
@@ -13359,7 +13373,8 @@ BEGIN
             INTO stored USING of_version;
         ELSE
             -- Nothing below waits for a writer of rows: who is passed over comes again.
-            EXECUTE 'SELECT pgsim._lock_codes($1, array_agg(k.key)) FROM pg_temp.pgsim_vectors AS k' INTO free USING of_version;
+            free := pgsim._lock_codes(of_version, offered);
+            busy := ARRAY(SELECT unnest(offered) EXCEPT SELECT unnest(free));
             EXECUTE format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
@@ -13373,6 +13388,9 @@ BEGIN
             GET DIAGNOSTICS stored = ROW_COUNT;
         END IF;
     EXCEPTION
+        WHEN lock_not_available THEN
+            stored := 0;
+            busy := offered;
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
                 HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column).', t.base_sql);
@@ -13386,7 +13404,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._store_batch IS
-    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside.';
+    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside. busy: rows that somebody else is writing.';
 
 CREATE FUNCTION pgsim._switch(embedding_id int, version_id int) RETURNS void
 LANGUAGE plpgsql

@@ -207,15 +207,18 @@ def test_writers_of_filter_columns_and_workers_never_deadlock(dsn: str, connecti
                     )
                 except psycopg.Error as error:
                     refused.append(error)
+                    return
 
     # Writers that lock their rows in one order, the other way round than workers come to them.
     writer = threading.Thread(target=write, args=("DESC",))
     writer.start()
-    for number in range(5):
-        for key in range(1 + number, 2000, 9):
-            connection.execute("UPDATE articles SET body = body || 'x' WHERE id = %s", [key])
-        backfill(dsn, "articles", Letters(), model="letters", workers=2, index="none")
-    over.set()
-    writer.join()
+    try:
+        for number in range(5):
+            for key in range(1 + number, 2000, 9):
+                connection.execute("UPDATE articles SET body = body || 'x' WHERE id = %s", [key])
+            backfill(dsn, "articles", Letters(), model="letters", workers=2, index="none")
+    finally:
+        over.set()
+        writer.join()
     assert refused == []
     assert wrong(connection) == []

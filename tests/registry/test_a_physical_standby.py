@@ -44,9 +44,12 @@ def standby_of(primary: embedded.EmbeddedServer, home: Path) -> Iterator[str]:
     data = home / "standby"
 
     def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [primary.bin_dir / program, *arguments], check=True, capture_output=True, text=True, user=user, cwd=home
-        )
+        ran = subprocess.run(
+            [primary.bin_dir / program, *arguments],
+            check=False, capture_output=True, text=True, user=user, cwd=home,
+        )  # fmt: skip
+        log = (home / "log").read_text() if (home / "log").exists() else ""
+        assert ran.returncode == 0, ran.stderr + ran.stdout + log
 
     source = primary.dsn().replace("/postgres?", "/?")
     run("pg_basebackup", "-d", source, "-D", str(data), "-R", "-X", "stream", "-c", "fast")

@@ -12,7 +12,8 @@ BEGIN
           AND (r.reltuples < 0 AND pg_relation_size(r.oid) > 0 OR s.n_mod_since_analyze > 50 + 0.1 * greatest(r.reltuples, 0))
         ORDER BY r.oid::regclass::text
     LOOP
-        EXECUTE format('ANALYZE %s', stale);
+        -- What somebody is building or cleaning is left for the next time.
+        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', stale);
         analyzed := analyzed || stale::text;
     END LOOP;
     RETURN analyzed;

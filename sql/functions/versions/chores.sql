@@ -9,14 +9,16 @@ DECLARE
     audited jsonb := '{}';
     ready jsonb := '{}';
     shown text;
+    problems bigint;
     v record;
 BEGIN
     PERFORM pgsim._require_registrar();
     IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
     END IF;
-    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
-    analyzed := pgsim._analyze_stale();
+    IF grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    END IF;
     FOR v IN
         SELECT s.id, s.collection, s.embedding, s.model, s.state,
                EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = s.id AND i.method IN ('hnsw', 'ivfflat')) AS indexed
@@ -46,8 +48,11 @@ BEGIN
             RAISE WARNING USING MESSAGE = format('%s: %s', shown, SQLERRM);
         END;
     END LOOP;
-    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited,
-                              'problems', (SELECT count(*) FROM pgsim."check"()));
+    analyzed := pgsim._analyze_stale();
+    problems := (SELECT count(*) FROM pgsim."check"());
+    -- Last: a table that goes takes a lock on its base table, which is held until this transaction ends.
+    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
+    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'problems', problems);
 END
 $$;
 COMMENT ON FUNCTION pgsim.chores IS
