@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from fixtures.server import FAST
 
-from pgsim import Database, embedded, errors, install
+from pgsim import Database, embedded, install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,9 @@ def standby_of(primary: embedded.EmbeddedServer, home: Path) -> Iterator[str]:
 
     source = primary.dsn().replace("/postgres?", "/?")
     run("pg_basebackup", "-d", source, "-D", str(data), "-R", "-X", "stream", "-c", "fast")
+    # The primary's socket lies in its data directory, and the lock on it is copied like any file.
+    for lock in data.glob(".s.PGSQL*"):
+        lock.unlink()
     run("pg_ctl", "-D", str(data), "-w", "-o", f"-k {data} -h '' -p 5432", "-l", str(home / "log"), "start")
     try:
         yield f"postgresql://postgres:@/postgres?host={data}"
@@ -66,7 +69,13 @@ def primary(server: Server, built_sql: Path) -> Iterator[embedded.EmbeddedServer
         pytest.skip("a standby is made of a server of this session's own")
     home = Path(tempfile.mkdtemp(prefix="pgsim-primary-", dir=Path(server.embedded.data_dir).parent.parent))
     home.chmod(0o777)
-    settings = {**FAST, "wal_level": "replica", "max_wal_senders": "4", "shared_buffers": "32MB"}
+    settings = {
+        **FAST,
+        "synchronous_commit": "local",
+        "wal_level": "replica",
+        "max_wal_senders": "4",
+        "shared_buffers": "32MB",
+    }
     try:
         with embedded.start(
             home / "data", postgres=server.embedded.postgres, settings=settings, cleanup="delete"
@@ -82,7 +91,7 @@ def primary(server: Server, built_sql: Path) -> Iterator[embedded.EmbeddedServer
 
 def caught_up(primary: psycopg.Connection, standby: psycopg.Connection) -> None:
     """Wait until the standby has replayed what the primary has written."""
-    ((written,),) = primary.execute("SELECT pg_current_wal_lsn()::text").fetchall()
+    ((written,),) = primary.execute("SELECT pg_current_wal_flush_lsn()::text").fetchall()
     for _ in range(500):
         if standby.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [written]).fetchone() == (True,):
             return
@@ -118,9 +127,8 @@ def test_a_standby_answers_as_its_primary_does_and_follows_the_pointer(primary: 
         assert first.activate("documents", "new") == "old"
         caught_up(there, here)
         assert second.search("documents", [7.0, 1.0, 1.0], k=1)[0].details["model"] == "new"
-        with pytest.raises(errors.PgsimError) as refused:
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             second.activate("documents", "old")
-        assert refused.value.sqlstate == "25006"
         first.rollback("documents")
         there.execute("DELETE FROM documents WHERE id > 5")
         caught_up(there, here)
