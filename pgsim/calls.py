@@ -1198,19 +1198,33 @@ def copy_vectors(
     return cast("str | None", rows[0][0])
 
 
-def chores(*, grace: datetime.timedelta | None = None) -> Steps[dict[str, object]]:
-    """Drop versions retired longer ago than the grace (30 days), and look whether others are ready; what was found."""
-    rows = yield from _rows("pgsim.chores", grace=_span(grace))
+def chores(*, grace: datetime.timedelta | None = None, audit: int | None = None) -> Steps[dict[str, object]]:
+    """Do what should be done now and then: expiry, statistics and an audit; what was found.
+
+    Args:
+        grace: versions retired longer ago are dropped (30 days).
+        audit: by how many searches the recall of each active version's index is measured (20); 0 not at all.
+    """
+    rows = yield from _rows(
+        "pgsim.chores", grace=_span(grace), audit=None if audit is None else whole_number("audit", audit)
+    )
     return cast("dict[str, object]", rows[0][0])
 
 
-def schedule_chores(*, schedule: str | None = None, grace: datetime.timedelta | None = None) -> Steps[int]:
+def schedule_chores(
+    *, schedule: str | None = None, grace: datetime.timedelta | None = None, audit: int | None = None
+) -> Steps[int]:
     """Have pg_cron do the `chores`; the job's id.
 
     Raises:
         WrongState: the database has no pg_cron; run ``pgsim chores`` from outside.
     """
-    rows = yield from _rows("pgsim.schedule_chores", schedule=schedule, grace=_span(grace))
+    rows = yield from _rows(
+        "pgsim.schedule_chores",
+        schedule=schedule,
+        grace=_span(grace),
+        audit=None if audit is None else whole_number("audit", audit),
+    )
     return cast("int", rows[0][0])
 
 

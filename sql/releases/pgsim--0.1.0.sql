@@ -299,8 +299,10 @@ COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_s
 -- No foreign key: it would have writers of the base table lock the version's row, and fail when that is dropped meanwhile.
 CREATE TABLE pgsim._queue (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Negative, that of a collection: rows of it were written, and it is not sure that all its versions were told.
     version_id int NOT NULL,
-    operation text NOT NULL CHECK (operation IN ('upsert', 'delete')),
+    -- removed: the vector went, and the row may want another one.
+    operation text NOT NULL CHECK (operation IN ('upsert', 'delete', 'removed')),
     keys text[] NOT NULL,
     -- Workers take entries by place, then id: changes (0) before rows that never had a vector (1), which come in the order asked for.
     place smallint NOT NULL DEFAULT 0,
@@ -311,6 +313,10 @@ ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 CREATE INDEX _queue_version ON pgsim._queue (version_id, place, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- Moved when all vectors of a version may have gone at once, and what was found of it before stands no more.
+CREATE SEQUENCE pgsim._truncation;
+COMMENT ON SEQUENCE pgsim._truncation IS 'Counts how often version tables were emptied, or not watched.';
 
 -- What the workers of a version share, on whatever machine: whether they may go on, how fast, and for how much. price: of 1000 tokens.
 -- next_at: when the next call may begin. done: rows stored by workers that have left.
@@ -679,7 +685,7 @@ LEFT JOIN pgsim._backfill AS f ON f.version_id = v.id
 LEFT JOIN pgsim._spending AS s ON s.version_id = v.id AND s.day = (now() AT TIME ZONE 'UTC')::date
 LEFT JOIN LATERAL (
     SELECT sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'upsert') AS upserts,
-           sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'delete') AS deletes,
+           sum(cardinality(q.keys)) FILTER (WHERE q.operation <> 'upsert') AS deletes,
            min(q.queued_at) AS oldest
     FROM pgsim._queue AS q
     WHERE q.version_id = v.id
@@ -1054,7 +1060,7 @@ AS $$
 DECLARE
     codes record;
     mirrored text[] := pgsim._codes_columns(c.key_columns, c.filter_columns);
-    filtered text := pgsim._changed_condition(mirrored);
+    filtered text := pgsim._changed_condition(mirrored, c.relation);
 BEGIN
     FOR codes IN
         SELECT i.id, v.relation, v.adopted, v.column_name, pgsim._changed_condition(ARRAY[v.column_name]) AS moved,
@@ -1337,6 +1343,44 @@ CREATE FUNCTION pgsim._last_shortlist(depth int, recall float8, n float8) RETURN
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN greatest(1, least(100000, greatest(1, ln(1 / greatest(1 - recall, 1e-4)) / ln(100)) * greatest(1000 * power(greatest(depth, 10) / 10.0, 0.6), least(n / 10, 10000))));
 COMMENT ON FUNCTION pgsim._last_shortlist IS 'How many rows a scan of codes lists at most. (Measured: few queries need more, and a longer list costs the others its sorting.)';
+
+CREATE FUNCTION pgsim._lock_codes(version_id int, keys text[]) RETURNS text[]
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    free text[] := keys;
+    codes record;
+BEGIN
+    -- Also of versions that are this one, mapped: what is stored here is written there by the same statement.
+    FOR codes IN
+        WITH RECURSIVE written AS (
+            SELECT _lock_codes.version_id AS id
+            UNION SELECT v.id FROM written AS w JOIN pgsim._version AS v ON v.follows = w.id)
+        SELECT i.relation, c.relation AS base, c.key_columns
+        FROM written AS w JOIN pgsim._index AS i ON i.version_id = w.id AND i.method = 'codes' JOIN pg_class AS r ON r.oid = i.relation
+        JOIN pgsim._version AS v ON v.id = w.id JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
+        -- As the triggers fire that a writer comes to them by: in the order of their names.
+        ORDER BY (i.id || '_') COLLATE "C"
+    LOOP
+        EXECUTE format(
+            'WITH offered AS MATERIALIZED (SELECT %1$s, k.given FROM unnest($1) AS k (given)), '
+            'locked AS MATERIALIZED (SELECT i.given FROM offered AS i JOIN %2$s AS k ON %3$s FOR NO KEY UPDATE OF k %4$s) '
+            'SELECT array_agg(i.given) FROM offered AS i WHERE EXISTS (SELECT FROM locked AS l WHERE l.given = i.given) OR NOT EXISTS (SELECT FROM %2$s AS k WHERE %3$s)',
+            pgsim._key_parse(codes.base, 'k.given', codes.key_columns, false), codes.relation, pgsim._key_join('k.', 'i.', codes.key_columns, false),
+            -- Who holds nothing else may wait.
+            CASE WHEN cardinality(keys) > 1 THEN 'SKIP LOCKED' ELSE '' END)
+        INTO free USING free;
+    END LOOP;
+    RETURN coalesce(free, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._lock_codes IS
+    'Locks the codes of some rows before a worker stores their vectors, and returns the keys of those that nobody else is writing; for those of one row it waits. A writer of filter columns has codes locked in an order of its own, and two that wait for each other would not end.';
+REVOKE ALL ON FUNCTION pgsim._lock_codes FROM PUBLIC;
 
 CREATE FUNCTION pgsim._repair_codes(t pgsim._target, codes regclass, filter_columns text[]) RETURNS bigint
 LANGUAGE plpgsql
@@ -6619,7 +6663,13 @@ DECLARE
     watched text[];
     key text;
     stale boolean;
+    unseen boolean := false;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- A version that was made, or taken up again, after this transaction's snapshot is not seen here.
+        unseen := (SELECT s.last_value > (SELECT coalesce(max(v.id), 0) FROM pgsim._version AS v) FROM pgsim._version_id_seq AS s WHERE s.is_called)
+               OR EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = TG_ARGV[0]::int AND v.state = 'retired');
+    END IF;
     FOR live IN
         SELECT v.id, v.column_name, v.adopted, e.source_columns, c.relation, c.key_columns,
                -- A virtual column has no value here, and a renamed one is not found by its old name.
@@ -6633,6 +6683,7 @@ BEGIN
         IF NOT live.key_columns <@ live.readable OR live.adopted AND live.column_name <> ALL (live.readable) THEN
             RAISE WARNING USING MESSAGE = format('pgsim does not see changes of %s: a column of its key or of its vectors was renamed or dropped', live.relation),
                 HINT = 'Run SELECT * FROM pgsim.check().';
+            unseen := true;
             CONTINUE;
         END IF;
         key_sql := coalesce(key_sql, pgsim._key_text(live.relation, CASE TG_OP WHEN 'UPDATE' THEN '($2).' ELSE 'r.' END, live.key_columns));
@@ -6661,6 +6712,10 @@ BEGIN
             USING live.id, CASE TG_OP WHEN 'INSERT' THEN 'upsert' ELSE 'delete' END;
         END IF;
     END LOOP;
+    IF unseen THEN
+        -- Whoever asks next whether rows lack vectors has to compare the tables.
+        INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (-TG_ARGV[0]::int, 'removed', '{}');
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -6692,10 +6747,10 @@ BEGIN
         FROM (
             -- A row trigger with a condition costs an update of other columns next to nothing, and partitions inherit it.
             SELECT c.relation, 'pgsim_capture_update', 'AFTER UPDATE',
-                   'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched || c.key_columns), watched || c.key_columns
+                   'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched || c.key_columns, c.relation), watched || c.key_columns
             UNION ALL
             -- A row that moves to another partition is deleted and inserted, and no trigger AFTER UPDATE sees it.
-            SELECT c.relation, 'pgsim_capture_move', 'BEFORE UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(fixed), fixed
+            SELECT c.relation, 'pgsim_capture_move', 'BEFORE UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(fixed, c.relation), fixed
             FROM pg_partitioned_table AS p WHERE p.partrelid = c.relation
             UNION ALL
             -- A statement trigger costs a bulk insert one call, but fires only on the table that a statement names.
@@ -6710,15 +6765,36 @@ $$;
 COMMENT ON FUNCTION pgsim._capture_triggers IS
     'The triggers that a collection''s base table and its partitions should have now, and the arguments by which each is known: the collection, and the columns it watches.';
 
-CREATE FUNCTION pgsim._changed_condition(columns text[]) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION pgsim._changed_condition(columns text[], relation regclass = NULL) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
     -- Images of the values are compared, so types without an equality (json, xml) do as well. The function and not its operator
-    -- *<>, which pg_dump writes in a form that cannot be read back.
-    SELECT pg_catalog.format('(pg_catalog.record_image_ne(ROW(%s), ROW(%s)))',
-                             pg_catalog.string_agg(pg_catalog.format('OLD.%I', c.name), ', ' ORDER BY c.ordinal),
-                             pg_catalog.string_agg(pg_catalog.format('NEW.%I', c.name), ', ' ORDER BY c.ordinal))
-    FROM pg_catalog.unnest(columns) WITH ORDINALITY AS c (name, ordinal)
+    -- *<>, which pg_dump writes in a form that cannot be read back. Making rows of the values costs every update of any column, so types
+    -- whose equal values have equal images (of the relation, where that is given) are compared as they are, the cheapest first.
+    SELECT '(' || pg_catalog.string_agg(
+        CASE s.kind
+            WHEN 1 THEN pg_catalog.format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', s.name)
+            -- A text that is stored out of line and in the same place is the same, and is not read: of long texts that is most of the time.
+            WHEN 2 THEN pg_catalog.format(CASE WHEN pg_catalog.current_setting('server_version_num')::int >= 170000
+                            THEN '(pg_catalog.pg_column_toast_chunk_id(OLD.%1$I) OPERATOR(pg_catalog.=) pg_catalog.pg_column_toast_chunk_id(NEW.%1$I)) IS NOT TRUE AND ' ELSE '' END
+                            || 'OLD.%1$I COLLATE pg_catalog."C" IS DISTINCT FROM NEW.%1$I COLLATE pg_catalog."C"', s.name)
+            ELSE s.images END, ' OR ' ORDER BY s.kind, s.ordinal) || ')'
+    FROM (
+        SELECT k.kind, k.name, k.ordinal,
+               pg_catalog.format('pg_catalog.record_image_ne(ROW(%s), ROW(%s))',
+                                 pg_catalog.string_agg(pg_catalog.format('OLD.%I', k.name), ', ') OVER same,
+                                 pg_catalog.string_agg(pg_catalog.format('NEW.%I', k.name), ', ') OVER same) AS images,
+               pg_catalog.row_number() OVER same AS place
+        FROM (
+            SELECT c.name, c.ordinal, CASE WHEN a.atttypid IN ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'uuid'::regtype,
+                                                               'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN 1
+                                           WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 2 ELSE 3 END AS kind
+            FROM pg_catalog.unnest(columns) WITH ORDINALITY AS c (name, ordinal)
+            LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
+        ) AS k
+        WINDOW same AS (PARTITION BY k.kind ORDER BY k.ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    ) AS s
+    WHERE s.kind < 3 OR s.place = 1
 );
 COMMENT ON FUNCTION pgsim._changed_condition IS 'A trigger''s condition: one of the columns has changed, byte for byte.';
 
@@ -6983,7 +7059,7 @@ BEGIN
         END IF;
     END IF;
     EXECUTE format(
-        'WITH known AS MATERIALIZED (SELECT k.key FROM pgsim._queue AS q CROSS JOIN LATERAL unnest(q.keys) AS k (key) WHERE q.version_id = $1 AND q.operation OPERATOR(pg_catalog.=) ''upsert'' '
+        'WITH known AS MATERIALIZED (SELECT k.key FROM pgsim._queue AS q CROSS JOIN LATERAL unnest(q.keys) AS k (key) WHERE q.version_id = $1 AND q.operation OPERATOR(pg_catalog.<>) ''delete'' '
         '  UNION ALL SELECT k.key FROM pgsim._batch AS t CROSS JOIN LATERAL unnest(t.keys) AS k (key) WHERE t.version_id = $1), '
         'missing AS MATERIALIZED (SELECT array_agg(m.pgsim_key) AS keys FROM ('
         '  SELECT %1$s AS pgsim_key FROM %2$s AS b %5$s WHERE %3$s AND %4$s IS NOT NULL '
@@ -7195,6 +7271,20 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._model_row IS 'The registered model of that name, or PS002.';
 
+CREATE FUNCTION pgsim._own_key_text(version regclass, prefix text, key_columns text[]) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT CASE WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
+                ELSE 'pg_catalog.jsonb_build_object(' || pg_catalog.string_agg(pg_catalog.format('%L, %s', c.name, c.value), ', ' ORDER BY c.ordinal) || ')::text' END
+    FROM (
+        SELECT k.name, k.ordinal, pg_catalog.format(CASE t.typtype WHEN 'e' THEN 'pg_catalog.concat(%s%I)' ELSE '%s%I' END, prefix, a.attname) AS value
+        FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = version AND a.attname = pgsim._key_column(k.ordinal, cardinality(key_columns)) AND NOT a.attisdropped
+        JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    ) AS c
+);
+COMMENT ON FUNCTION pgsim._own_key_text IS 'The expression that gives the key of a row of a version table as _key_text gives it of the base table''s.';
+
 CREATE FUNCTION pgsim._privilege_drift(base regclass, version regclass, privileges text[] = '{SELECT,INSERT,UPDATE,DELETE}')
 RETURNS TABLE (privilege text, grantee text, missing boolean)
 LANGUAGE sql STABLE
@@ -7365,6 +7455,10 @@ BEGIN
         END IF;
         IF drift.definition IS NOT NULL THEN
             EXECUTE format('CREATE TRIGGER %I %s', drift.name, drift.definition);
+            -- In sessions of replication, too, which other triggers pass by: a row that came unseen would lack its vector.
+            IF starts_with(drift.name, 'pgsim_capture') THEN
+                EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', drift.relation, drift.name);
+            END IF;
         END IF;
     END LOOP;
 END
@@ -7887,6 +7981,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
     END IF;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = -c.id;
     DELETE FROM pgsim._collection AS d WHERE d.id = c.id;
 END
 $$;
@@ -8162,7 +8257,7 @@ BEGIN
             statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
-                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s FOR KEY SHARE OF b '
+                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s ORDER BY %3$s FOR KEY SHARE OF b '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),
@@ -12157,7 +12252,7 @@ BEGIN
             ('truncate', 'TRUNCATE', 'FOR EACH STATEMENT', NULL),
             -- A row trigger with a condition costs an update of other columns next to nothing, where one of a statement copies every row. But it is told
             -- nothing of rows that move to another partition.
-            ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched), false),
+            ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched, c.relation), false),
             ('update', 'UPDATE', 'REFERENCING OLD TABLE AS pgsim_before NEW TABLE AS pgsim_rows FOR EACH STATEMENT', true)
         ) AS t (name, event, condition, parted)
         WHERE t.parted IS NULL OR t.parted = is_parted;
@@ -12489,8 +12584,6 @@ AS $$
 DECLARE
     compared record;
     quality record;
-    waiting bigint;
-    -- Counting on beyond this would tell nothing more.
     most CONSTANT int := 100001;
 BEGIN
     reasons := '{}';
@@ -12502,18 +12595,40 @@ BEGIN
     IF compared.missing > 0 THEN
         reasons := reasons || format('%s rows have no vector%s', compared.missing, CASE WHEN t.source_columns = '{}' THEN ', which the active version has' ELSE ' of their text' END)::text;
     END IF;
-    waiting := pgsim._waiting_rows(t, most);
-    IF waiting > 0 THEN
-        reasons := reasons || format('%s rows wait in the queue to be embedded', CASE WHEN waiting = most THEN 'more than ' || most - 1 ELSE waiting::text END)::text;
+    IF compared.waiting > 0 THEN
+        reasons := reasons || format('%s rows wait in the queue to be embedded', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
     END IF;
     reasons := reasons || pgsim._index_reasons(t);
     quality := pgsim._gate_reasons(t);
     reasons := reasons || quality.reasons;
-    gates := jsonb_strip_nulls(jsonb_build_object('missing', compared.missing, 'compared', compared.compared, 'waiting', waiting, 'quality', nullif(quality.results, '{}'),
+    gates := jsonb_strip_nulls(jsonb_build_object('missing', compared.missing, 'compared', compared.compared, 'waiting', compared.waiting, 'quality', nullif(quality.results, '{}'),
                                'refused', CASE WHEN reasons <> '{}' THEN to_jsonb(reasons) END));
 END
 $$;
 COMMENT ON FUNCTION pgsim._activation_reasons IS 'Every reason why a version should not become the active one, and what was found, for the record.';
+
+CREATE FUNCTION pgsim._analyze_stale() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    analyzed text[] := '{}';
+    stale regclass;
+BEGIN
+    FOR stale IN
+        SELECT r.oid FROM pg_class AS r LEFT JOIN pg_stat_all_tables AS s ON s.relid = r.oid
+        WHERE r.relnamespace IN ('pgsim'::regnamespace, 'pgsim_data'::regnamespace) AND r.relkind = 'r' AND pg_has_role(current_user, r.relowner, 'USAGE')
+          AND (r.reltuples < 0 AND pg_relation_size(r.oid) > 0 OR s.n_mod_since_analyze > 50 + 0.1 * greatest(r.reltuples, 0))
+        ORDER BY r.oid::regclass::text
+    LOOP
+        -- What somebody is building or cleaning is left for the next time.
+        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', stale);
+        analyzed := analyzed || stale::text;
+    END LOOP;
+    RETURN analyzed;
+END
+$$;
+COMMENT ON FUNCTION pgsim._analyze_stale IS 'Has PostgreSQL''s statistics of pgsim''s tables taken anew where a tenth has changed since, and returns which.';
 
 CREATE FUNCTION pgsim._backfill_problems(c pgsim._collection, version_id int, model text, embedding text, object text)
 RETURNS TABLE (severity text, object_named text, problem text, hint text)
@@ -12591,28 +12706,53 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._begin_work IS 'Registers a worker of a version, which lives as long as this session or until pgsim._end_work, and returns its number.';
 
-CREATE FUNCTION pgsim._change_marks(t pgsim._target) RETURNS jsonb
+CREATE FUNCTION pgsim._change_counts(t pgsim._target) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     noted bigint;
-    base jsonb;
+    inserted bigint;
+    updated bigint;
 BEGIN
-    -- An adopted column is written by the application, which nothing here sees. And under an older snapshot what is seen and what is counted are of two times.
-    IF t.adopted OR current_setting('track_counts') <> 'on' OR current_setting('transaction_isolation') <> 'read committed' THEN
-        RETURN NULL;
-    END IF;
     -- Moved by capture whenever rows of a base table are queued, and whenever vectors are deleted.
     SELECT s.last_value + s.is_called::int INTO noted FROM pgsim._queue_id_seq AS s;
-    -- What passes triggers by (replication, disabled triggers) is counted, some seconds late.
-    SELECT jsonb_build_array(count(*), sum(pg_stat_get_tuples_inserted(p.relid)), sum(pg_stat_get_tuples_updated(p.relid))) INTO base
+    -- What passes triggers by (replication, a session that turned them off) is counted, some seconds late.
+    SELECT sum(pg_stat_get_tuples_inserted(p.relid)), sum(pg_stat_get_tuples_updated(p.relid)) INTO inserted, updated
     FROM (SELECT s.relid FROM pg_partition_tree(t.base) AS s UNION SELECT t.base) AS p (relid);
-    RETURN jsonb_build_object('noted', noted, 'base', base, 'file', pg_relation_filenode(t.version));
+    RETURN CASE WHEN current_setting('track_counts') = 'on' OR t.follows IS NULL THEN jsonb_build_object('noted', noted, 'inserted', inserted, 'updated', updated) END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._change_counts IS 'Counts that move when rows of a base table are written, or vectors deleted; NULL where they cannot be trusted.';
+
+CREATE FUNCTION pgsim._change_marks(t pgsim._target) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parts regclass[] := ARRAY(SELECT p.relid FROM pg_partition_tree(t.base) AS p UNION SELECT t.base);
+    marks jsonb;
+BEGIN
+    -- An adopted column is written by the application, which nothing here sees. What a subscription brings passes statement triggers by. And
+    -- under an older snapshot what is seen and what is counted are of two times.
+    IF t.adopted OR current_setting('transaction_isolation') <> 'read committed'
+       OR EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = -t.collection_id)
+       OR EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = ANY (parts))
+       OR EXISTS (SELECT FROM pgsim._capture_triggers(pgsim._collection_row(t.collection)) AS w
+                  WHERE NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = w.relation AND g.tgname = w.name AND g.tgargs = w.arguments
+                                    AND g.tgfoid = 'pgsim._capture'::regproc AND g.tgenabled IN ('O', 'A'))) THEN
+        RETURN NULL;
+    END IF;
+    -- A trigger that was disabled and enabled again is another version of its row in the catalogue.
+    SELECT jsonb_build_object('triggers', md5(string_agg(format('%s %s %s', g.oid, g.xmin, g.tgenabled), ',' ORDER BY g.oid))) INTO marks
+    FROM pg_trigger AS g WHERE g.tgrelid = ANY (parts || t.version) AND g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._note_removal'::regproc);
+    RETURN marks || jsonb_build_object(
+        'parts', to_jsonb(parts::oid[]), 'file', pg_relation_filenode(t.version), 'queue', pg_relation_filenode('pgsim._queue'),
+        'truncated', (SELECT s.last_value + s.is_called::int FROM pgsim._truncation AS s));
 END
 $$;
 COMMENT ON FUNCTION pgsim._change_marks IS
-    'Marks that stay as they are as long as no row of the base table was written and no vector deleted; NULL where there are none that can be trusted.';
+    'Marks that stay as they are as long as a row that lacks its vector is in the queue, with a worker or set aside; NULL where there are none that can be trusted.';
 
 CREATE FUNCTION pgsim._check_backfill(t pgsim._target, embedding text) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -12677,66 +12817,117 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
 
-CREATE FUNCTION pgsim.chores(grace interval = '30 days') RETURNS jsonb
+CREATE FUNCTION pgsim.chores(grace interval = '30 days', audit int = 20) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     expired jsonb;
+    analyzed text[];
+    calibrated jsonb := '[]';
+    audited jsonb := '{}';
     ready jsonb := '{}';
+    shown text;
+    problems bigint;
     v record;
 BEGIN
-    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
-    -- Versions that were filled by hand are found ready, and then are activated without comparing them again.
+    PERFORM pgsim._require_registrar();
+    IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
+    END IF;
+    IF grace IS NULL OR grace < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    END IF;
     FOR v IN
-        SELECT s.collection, s.embedding, s.model FROM pgsim.versions AS s JOIN pgsim.collections AS c ON c.name = s.collection
+        SELECT s.id, s.collection, s.embedding, s.model, s.state,
+               EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = s.id AND i.method IN ('hnsw', 'ivfflat')) AS indexed
+        FROM pgsim.versions AS s JOIN pgsim.collections AS c ON c.name = s.collection
         JOIN pg_class AS b ON b.oid = c.relation JOIN pg_class AS r ON r.oid = s.relation
-        WHERE s.state IN ('building', 'ready') AND NOT row_security_active(b.oid::regclass) AND pg_has_role(current_user, b.relowner, 'USAGE') ORDER BY s.id
+        WHERE s.state <> 'retired' AND NOT row_security_active(b.oid::regclass) AND pg_has_role(current_user, b.relowner, 'USAGE') ORDER BY s.id
     LOOP
-        ready := ready || jsonb_build_object(format('%s, %s, %s', v.collection, v.embedding, v.model), pgsim.mark_ready(v.collection, v.model, v.embedding));
+        shown := format('%s, %s, %s', v.collection, v.embedding, v.model);
+        -- What one version comes to does not keep the others from theirs.
+        BEGIN
+            IF v.state <> 'active' THEN
+                -- Versions that were filled by hand are found ready, and then are activated without comparing them again.
+                ready := ready || jsonb_build_object(shown, pgsim.mark_ready(v.collection, v.model, v.embedding));
+            END IF;
+            -- One that nobody calibrated is left at its defaults: that is for whoever owns it to begin.
+            IF pgsim._calibration_state(pgsim._target(v.collection, v.model, v.embedding)) LIKE 'stale%' THEN
+                PERFORM pgsim.calibrate(v.collection, model => v.model, embedding => v.embedding);
+                calibrated := calibrated || to_jsonb(shown);
+            END IF;
+            IF v.state = 'active' AND v.indexed AND audit > 0 THEN
+                audited := audited || jsonb_build_object(shown, pgsim.measure_quality(v.collection, v.model, embedding => v.embedding, sample => audit));
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            IF SQLSTATE NOT LIKE 'PS%' THEN
+                RAISE;
+            END IF;
+            RAISE WARNING USING MESSAGE = format('%s: %s', shown, SQLERRM);
+        END;
     END LOOP;
-    RETURN jsonb_build_object('expired', expired, 'missing', ready);
+    analyzed := pgsim._analyze_stale();
+    problems := (SELECT count(*) FROM pgsim."check"());
+    -- Last: a table that goes takes a lock on its base table, which is held until this transaction ends.
+    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
+    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'problems', problems);
 END
 $$;
 COMMENT ON FUNCTION pgsim.chores IS
-$$Does what should be done now and then: drops versions retired longer than the grace, and compares those that are being built or ready with their tables.
+$$Does what should be done now and then: expiry of versions retired longer than the grace, statistics, and an audit.
 
-Returns what was dropped, and how many rows each of the others lacks. Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it.
-Errors: PS010, PS032.$$;
+Statistics: PostgreSQL's of what pgsim keeps, where a tenth of a table has changed since (ANALYZE), and pgsim's own where a version was calibrated and has doubled
+or halved since (pgsim.calibrate). Audit: versions that are being built or ready are compared with their tables; the recall of each active version's index is
+measured by audit searches for its own rows, and recorded as pgsim.measure_quality does (0: not); problems counts what pgsim.check tells.
+Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it. Errors: PS010, PS032.$$;
 
-CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval) RETURNS text
+CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval, audit int) RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-RETURN pg_catalog.format('SELECT cron.schedule(%L, %L, %L)', 'pgsim chores', schedule, pg_catalog.format('SELECT pgsim.chores(grace => %L)', grace));
+RETURN pg_catalog.format('SELECT cron.schedule(%L, %L, %L)', 'pgsim chores', schedule, pg_catalog.format('SELECT pgsim.chores(grace => %L, audit => %s)', grace, audit));
 COMMENT ON FUNCTION pgsim._chores_statement IS 'The statement that has pg_cron do the chores; one of that name is replaced.';
 
-CREATE FUNCTION pgsim._compare_version(t pgsim._target, OUT missing bigint, OUT compared boolean)
+CREATE FUNCTION pgsim._compare_version(t pgsim._target, OUT missing bigint, OUT waiting bigint, OUT compared boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v pgsim._version;
     marks jsonb;
+    counts jsonb;
     running jsonb;
+    noted record;
+    -- Looking rows up one by one takes longer than comparing whole tables, beyond so many.
+    few CONSTANT int := 20000;
 BEGIN
     SELECT * INTO v FROM pgsim._version AS s WHERE s.id = t.version_id;
     compared := v.lapsed OR NOT pgsim._is_verified(t, v.verified);
-    missing := 0;
-    IF NOT compared THEN
+    IF NOT compared AND pgsim._noted_keys(t.version_id) <= few THEN
+        noted := pgsim._noted_rows(t);
+        missing := noted.missing;
+        waiting := noted.waiting;
         RETURN;
     END IF;
-    -- In this order: what is written from here on moves the marks.
+    compared := true;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = -t.collection_id;
+    IF FOUND THEN
+        UPDATE pgsim._version AS s SET verified = NULL FROM pgsim._embedding AS e WHERE e.id = s.embedding_id AND e.collection_id = t.collection_id AND s.verified IS NOT NULL;
+    END IF;
+    -- In this order: what is written from here on moves the marks, or is noted.
     marks := pgsim._change_marks(t);
-    running := pgsim._running_transactions();
+    counts := pgsim._change_counts(t);
+    running := CASE WHEN t.follows IS NOT NULL THEN pgsim._running_transactions() ELSE '[]' END;
     missing := pgsim._missing_vectors(t, v.lapsed);
     UPDATE pgsim._version AS s
-    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', running) END,
+    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'counts', counts, 'running', running) END,
         lapsed = s.lapsed AND missing > 0
     WHERE s.id = t.version_id;
+    waiting := pgsim._waiting_rows(t, 100001);
 END
 $$;
 COMMENT ON FUNCTION pgsim._compare_version IS
-    'How many rows of a version lack their vector. Compares base table and version table, unless they were compared before and nothing was written since.';
+    'How many rows of a version lack their vector, and how many wait for a new one (up to 100001). Compares base table and version table, unless every row had a vector once and changes since were noted: then only what was noted is looked up.';
 
 CREATE FUNCTION pgsim._detach_version(t pgsim._target) RETURNS void
 LANGUAGE plpgsql
@@ -12874,15 +13065,27 @@ CREATE FUNCTION pgsim._is_verified(t pgsim._target, verified jsonb) RETURNS bool
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    counts jsonb;
 BEGIN
-    RETURN coalesce(verified -> 'marks' = pgsim._change_marks(t), false)
-       -- What was under way when it was compared, and was not seen, may have been of these tables.
-       AND NOT EXISTS (
-           SELECT FROM jsonb_array_elements_text(verified -> 'running') AS r (id)
-           WHERE CASE WHEN r.id::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN coalesce(pg_xact_status(r.id::xid8), 'committed') = 'committed' ELSE true END);
+    IF verified IS NULL OR (verified -> 'marks' = pgsim._change_marks(t)) IS NOT TRUE THEN
+        RETURN false;
+    END IF;
+    counts := pgsim._change_counts(t);
+    -- Nobody queues what a derived version lacks.
+    IF t.follows IS NOT NULL THEN
+        RETURN coalesce(counts = verified -> 'counts', false)
+           -- What was under way when it was compared, and was not seen, may have been of these tables.
+           AND NOT EXISTS (
+               SELECT FROM jsonb_array_elements_text(verified -> 'running') AS r (id)
+               WHERE CASE WHEN r.id::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN coalesce(pg_xact_status(r.id::xid8), 'committed') = 'committed' ELSE true END);
+    END IF;
+    -- Rows came, and no trigger has noted any.
+    RETURN counts -> 'inserted' = verified #> '{counts,inserted}' OR counts -> 'noted' <> verified #> '{counts,noted}';
 END
 $$;
-COMMENT ON FUNCTION pgsim._is_verified IS 'Whether nothing was written since every row of a version was found to have a vector. In doubt it is false, and the tables are compared again.';
+COMMENT ON FUNCTION pgsim._is_verified IS
+    'Whether rows of a version that lack a vector are all known: every row had one once, and what changed since was noted. In doubt it is false, and the tables are compared again.';
 
 CREATE FUNCTION pgsim._lock_embedding(collection text, embedding text) RETURNS int
 LANGUAGE plpgsql
@@ -12959,16 +13162,79 @@ COMMENT ON FUNCTION pgsim._not_moved IS 'The condition over the base table, unde
 CREATE FUNCTION pgsim._note_removal() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
 AS $$
+DECLARE
+    live record;
 BEGIN
     -- A sequence waits for nobody, and whoever looks sees it move at once.
-    PERFORM nextval('pgsim._queue_id_seq');
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM nextval('pgsim._truncation');
+        RETURN NULL;
+    END IF;
+    SELECT v.id, v.follows, c.key_columns INTO live
+    FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
+    WHERE v.relation = TG_RELID AND v.state <> 'retired' AND e.source_columns <> '{}';
+    IF NOT FOUND THEN
+        RETURN NULL;
+    ELSIF live.follows IS NOT NULL THEN
+        PERFORM nextval('pgsim._queue_id_seq');
+        RETURN NULL;
+    END IF;
+    -- Most vectors go with their rows. Whether these are there still is not looked up: that would plan a query over a table of the user's as the owner of pgsim.
+    EXECUTE format(
+        'INSERT INTO pgsim._queue (version_id, operation, keys) '
+        'SELECT $1, ''removed'', s.keys[i : i + 1999] '
+        'FROM (SELECT array_agg(%s) AS keys FROM pgsim_rows AS r) AS s, generate_series(1, cardinality(s.keys), 2000) AS i',
+        pgsim._own_key_text(TG_RELID, 'r.', live.key_columns))
+    USING live.id;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION pgsim._note_removal IS
-    'Trigger: lets it be seen that vectors went from a version table, so that it is not taken for whole because it once was. Of a cascade it fires once a statement.';
+    'Trigger: notes in the queue whose vectors went from a version table, so that it is not taken for whole because it once was, and that rows which are there still get others. Of a cascade it fires once a statement.';
 REVOKE ALL ON FUNCTION pgsim._note_removal FROM PUBLIC;
+
+CREATE FUNCTION pgsim._noted_keys(version_id int) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT (SELECT coalesce(sum(cardinality(q.keys)), 0) FROM pgsim._queue AS q WHERE q.version_id = _noted_keys.version_id AND q.operation <> 'delete')
+         + (SELECT coalesce(sum(cardinality(b.keys)), 0) FROM pgsim._batch AS b WHERE b.version_id = _noted_keys.version_id)
+         + (SELECT count(*) FROM pgsim._poison AS p WHERE p.version_id = _noted_keys.version_id);
+END;
+COMMENT ON FUNCTION pgsim._noted_keys IS 'How many keys of a version are queued, with a worker, or set aside; some may be there twice.';
+
+CREATE FUNCTION pgsim._noted_rows(t pgsim._target, OUT missing bigint, OUT waiting bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+-- Nothing is known of how many there are, and a plan for many rows would read the whole base table.
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    source text := pgsim._source_text('b.', t.source_columns);
+BEGIN
+    -- What is queued may have been settled since, by vectors that came another way. Of what is set aside, it is known that its text of now has none.
+    EXECUTE format(
+        'SELECT count(*) FILTER (WHERE %1$s), count(*) FILTER (WHERE n.changed AND %2$s) FROM ('
+        '  SELECT k.given, bool_or(k.changed) AS changed FROM ('
+        '    SELECT unnest(q.keys), q.operation = ''upsert'' FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation <> ''delete'' '
+        '    UNION ALL SELECT unnest(o.keys), true FROM pgsim._batch AS o WHERE o.version_id = $1 '
+        '    UNION ALL SELECT p.key, false FROM pgsim._poison AS p WHERE p.version_id = $1) AS k (given, changed) GROUP BY 1 OFFSET 0) AS n '
+        'CROSS JOIN LATERAL (SELECT %3$s OFFSET 0) AS i JOIN %4$s AS b ON %5$s %6$s WHERE %7$s IS NOT NULL',
+        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE 'v.embedding IS NULL' END,
+        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', source) END,
+        pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+        CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END, source)
+    INTO missing, waiting USING t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._noted_rows IS
+    'Of the rows that are queued for a version, with a worker or set aside: how many have no vector, and how many wait for one of their text of now.';
 
 CREATE FUNCTION pgsim._plain_indexes(collection text, embedding text, column_name text) RETURNS TABLE (name text, definition text)
 LANGUAGE plpgsql STABLE
@@ -13209,18 +13475,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgsim._set_aside IS 'Sets a row aside that cannot be embedded, with the hash of its text and what went wrong.';
 
-CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint)
+CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint, OUT busy text[])
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 -- Nothing is known of the temporary table, and a plan for many rows would read the whole base table.
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET jit = off
+-- Of two that wait for each other it is the worker who gives way, before PostgreSQL looks whom to refuse (deadlock_timeout).
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
     t pgsim._target;
     of_version int;
     bad record;
+    offered text[];
+    free text[];
 BEGIN
     -- A batch that is locked is taken back by nobody. One that is gone is another worker's by now, and nothing of it is stored.
     UPDATE pgsim._batch AS b SET expires_at = clock_timestamp() + lease WHERE b.id = batch RETURNING b.version_id INTO of_version;
@@ -13234,6 +13504,8 @@ BEGIN
         PERFORM pgsim._set_aside(of_version, bad.key, bad.source_hash, 'its vector ' || bad.problem);
         refused := refused + 1;
     END LOOP;
+    EXECUTE 'SELECT coalesce(array_agg(k.key), ''{}'') FROM pg_temp.pgsim_vectors AS k' INTO offered;
+    busy := '{}';
     BEGIN
         IF t.adopted THEN
             -- Rows that somebody is writing are passed over, so that no writer and no worker waits for the other: they come again.
@@ -13248,19 +13520,25 @@ BEGIN
                 pgsim._source_text('b.', t.source_columns), t.column_name, t.vector_schema, t.element, pgsim._key_join('b.', 'i.', t.key_columns, false))
             INTO stored USING of_version;
         ELSE
+            -- Nothing below waits for a writer of rows: who is passed over comes again.
+            free := pgsim._lock_codes(of_version, offered);
+            busy := ARRAY(SELECT unnest(offered) EXCEPT SELECT unnest(free));
             EXECUTE format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
-                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k) AS i JOIN %7$s AS b ON %8$s '
-                'WHERE pgsim._source_hash(%9$s) = i.source_hash FOR KEY SHARE OF b SKIP LOCKED '
+                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k WHERE k.key = ANY ($1)) AS i JOIN %7$s AS b ON %8$s '
+                'WHERE pgsim._source_hash(%9$s) = i.source_hash ORDER BY %3$s FOR KEY SHARE OF b SKIP LOCKED '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.vector_schema, t.element,
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-                pgsim._source_text('b.', t.source_columns));
+                pgsim._source_text('b.', t.source_columns)) USING free;
             GET DIAGNOSTICS stored = ROW_COUNT;
         END IF;
     EXCEPTION
+        WHEN lock_not_available THEN
+            stored := 0;
+            busy := offered;
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
                 HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column).', t.base_sql);
@@ -13274,7 +13552,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._store_batch IS
-    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside.';
+    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside. busy: rows that somebody else is writing.';
 
 CREATE FUNCTION pgsim._switch(embedding_id int, version_id int) RETURNS void
 LANGUAGE plpgsql
@@ -13293,20 +13571,24 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    enabled boolean := (SELECT g.tgenabled IN ('O', 'A') FROM pg_trigger AS g WHERE g.tgrelid = version AND g.tgfoid = 'pgsim._note_removal'::regproc);
+    wanted record;
 BEGIN
-    IF enabled IS NULL THEN
-        EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', version);
-    ELSIF NOT enabled THEN
-        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER note_removal', version);
-    END IF;
-    IF enabled IS NOT TRUE THEN
+    FOR wanted IN
+        SELECT w.name, w.event, g.tgenabled IN ('O', 'A') AS enabled
+        FROM (VALUES ('note_removal', 'DELETE ON %s REFERENCING OLD TABLE AS pgsim_rows'), ('note_truncation', 'TRUNCATE ON %s')) AS w (name, event)
+        LEFT JOIN pg_trigger AS g ON g.tgrelid = version AND g.tgname = w.name AND g.tgfoid = 'pgsim._note_removal'::regproc
+        WHERE g.tgenabled IN ('O', 'A') IS NOT TRUE
+    LOOP
+        IF wanted.enabled IS NULL THEN
+            EXECUTE format('CREATE TRIGGER %I AFTER ' || wanted.event || ' FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', wanted.name, version);
+        END IF;
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', version, wanted.name);
         -- Vectors may have gone meanwhile.
-        PERFORM nextval('pgsim._queue_id_seq');
-    END IF;
+        PERFORM nextval('pgsim._truncation');
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_removal_trigger IS 'Makes or enables the trigger of a version table that lets it be seen that vectors went from it.';
+COMMENT ON FUNCTION pgsim._sync_removal_trigger IS 'Makes or enables the triggers of a version table that let it be seen that vectors went from it.';
 
 CREATE FUNCTION pgsim._take_batch(t pgsim._target, size int, lease interval, worker int) RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
 LANGUAGE plpgsql
@@ -13346,16 +13628,20 @@ BEGIN
             given := size - cardinality(claimed);
             IF entry.operation = 'delete' THEN
                 removed := removed || entry.keys;
+            ELSIF entry.operation = 'removed' THEN
+                -- A vector that went by hand; its row is embedded again, unless it has another one by now.
+                SELECT claimed || coalesce(array_agg(k.key), '{}') INTO claimed
+                FROM unnest(entry.keys[1 : given], pgsim._have_vectors(t, entry.keys[1 : given])) AS k (key, has_vector) WHERE NOT k.has_vector;
             ELSE
                 claimed := claimed || entry.keys[1 : given];
             END IF;
-            IF entry.operation = 'upsert' AND given < cardinality(entry.keys) THEN
+            IF entry.operation <> 'delete' AND given < cardinality(entry.keys) THEN
                 UPDATE pgsim._queue AS q SET keys = entry.keys[given + 1 :] WHERE q.id = entry.id;
             ELSE
                 DELETE FROM pgsim._queue AS q WHERE q.id = entry.id;
             END IF;
         END LOOP;
-        EXIT WHEN claimed = '{}' AND removed = '{}';
+        EXIT WHEN last_id = 0;
         PERFORM pgsim._forget_vectors(t, claimed || removed);
         DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND p.key = ANY (removed);
         -- What another worker embeds now, from the same text, comes back into the queue when that one does not store it.
@@ -13471,8 +13757,8 @@ BEGIN
     IF v.state <> 'retired' AND NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.embedding_id = (SELECT o.embedding_id FROM pgsim._version AS o WHERE o.id = v.id) AND (s.state = 'active' OR s.state <> 'retired' AND s.id < v.id)) THEN
         RETURN QUERY SELECT 'error', _version_problems.shown, 'no version of this embedding is active: searches that name no model fail', format('SELECT pgsim.activate(%L, %L, %L)', v.collection, v.model, v.embedding);
     END IF;
-    IF NOT v.adopted AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) THEN
-        RETURN QUERY SELECT 'error', _version_problems.shown, format('the trigger note_removal of %s is missing or disabled: that vectors were deleted would not be noticed', v.relation),
+    IF NOT v.adopted AND (SELECT count(*) FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) < 2 THEN
+        RETURN QUERY SELECT 'error', _version_problems.shown, format('a trigger of %s, note_removal or note_truncation, is missing or disabled: that vectors were deleted would not be noticed', v.relation),
             format('SELECT pgsim.sync_privileges(%L)', v.collection);
     END IF;
     -- Where policies hide rows, a sample of the others tells nothing.
@@ -13541,12 +13827,12 @@ AS $$
 DECLARE
     waiting bigint;
 BEGIN
-    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert') THEN
+    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert') AND NOT EXISTS (SELECT FROM pgsim._batch AS o WHERE o.version_id = t.version_id) THEN
         RETURN 0;
     END IF;
     -- What is queued may have been settled since, by vectors that came another way.
     EXECUTE format(
-        'SELECT count(*) FROM (SELECT FROM (SELECT DISTINCT k FROM pgsim._queue AS q CROSS JOIN unnest(q.keys) AS k WHERE q.version_id = $1 AND q.operation = ''upsert'') AS n (given) '
+        'SELECT count(*) FROM (SELECT FROM (SELECT unnest(q.keys) FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation = ''upsert'' UNION SELECT unnest(o.keys) FROM pgsim._batch AS o WHERE o.version_id = $1) AS n (given) '
         'CROSS JOIN LATERAL (SELECT %s OFFSET 0) AS i JOIN %s AS b ON %s %s LIMIT %s) AS w',
         pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
         CASE WHEN t.adopted THEN format('WHERE b.%I IS NULL AND %s IS NOT NULL', t.column_name, pgsim._source_text('b.', t.source_columns))
@@ -13558,7 +13844,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._waiting_rows IS
-    'How many of the rows that are queued for a version really wait for a vector (those settled otherwise do not count), up to so many. Of an adopted column: those that are NULL.';
+    'How many of the rows that are queued for a version, or with a worker, really wait for a vector (those settled otherwise do not count), up to so many. Of an adopted column: those that are NULL.';
 
 CREATE FUNCTION pgsim.activate(collection text, model text, embedding text = 'default', force boolean = false, reason text = NULL) RETURNS text
 LANGUAGE plpgsql
@@ -13736,7 +14022,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('there is a relation %s already', place), HINT = 'Name the table for the vectors: table_name => ''...''.';
         END IF;
         PERFORM pgsim._detach_version(t);
-        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %s', t.version_sql);
+        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %1$s; DROP TRIGGER IF EXISTS note_truncation ON %1$s', t.version_sql);
         EXECUTE format('ALTER TABLE %s DROP COLUMN provisional, DROP COLUMN source_hash', t.version_sql);
         BEGIN
             EXECUTE format('ALTER TABLE %s RENAME TO %I', t.version_sql, given_name);
@@ -14141,7 +14427,8 @@ DECLARE
     current_version record;
     step record;
     earlier record;
-    waiting bigint;
+    waiting bigint := 0;
+    few CONSTANT int := 5000;
 BEGIN
     SELECT v.id, m.name INTO current_version FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
     WHERE v.embedding_id = of_embedding AND v.state = 'active';
@@ -14163,10 +14450,14 @@ BEGIN
     t := pgsim._target(collection, step.previous_model, embedding);
     -- The way back is open whatever the gates say; but nobody should find out later.
     IF NOT row_security_active(t.base) THEN
-        waiting := pgsim._waiting_rows(t, 100001);
+        -- Counted one by one only where that is a matter of milliseconds.
+        waiting := pgsim._noted_keys(t.version_id);
+        IF waiting BETWEEN 1 AND few AND t.source_columns <> '{}' THEN
+            waiting := (pgsim._noted_rows(t)).waiting;
+        END IF;
     END IF;
     IF waiting > 0 THEN
-        RAISE WARNING USING MESSAGE = format('%s rows wait to be embedded under model %L, and are found late or by their old text until they are', waiting, step.previous_model),
+        RAISE WARNING USING MESSAGE = format('%s%s rows wait to be embedded under model %L, and are found late or by their old text until they are', CASE WHEN waiting > few THEN 'up to ' END, waiting, step.previous_model),
             HINT = format('Run a worker for it: pgsim embed %s --model %s.', collection, step.previous_model);
     END IF;
     PERFORM pgsim._switch(of_embedding, t.version_id);
@@ -14181,7 +14472,7 @@ No gate stands in the way. That version was kept up with changes since, as long 
 still wait. Called again it goes back one further. Refused when that version was retired or dropped since. reason stands in pgsim.history.
 Errors: PS001, PS003, PS006, PS032, PS035.$$;
 
-CREATE FUNCTION pgsim.schedule_chores(schedule text = '17 3 * * *', grace interval = '30 days') RETURNS bigint
+CREATE FUNCTION pgsim.schedule_chores(schedule text = '17 3 * * *', grace interval = '30 days', audit int = 20) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14193,18 +14484,21 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 or more', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
             HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
     END IF;
+    IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('database %I has no extension pg_cron, which runs jobs inside the database', current_database()),
             HINT = 'Run "pgsim chores" from the cron of any machine that reaches the database; or have an administrator create pg_cron.';
     END IF;
-    EXECUTE pgsim._chores_statement(schedule, grace) INTO job;
+    EXECUTE pgsim._chores_statement(schedule, grace, audit) INTO job;
     RETURN job;
 END
 $$;
 COMMENT ON FUNCTION pgsim.schedule_chores IS
 $$Has pg_cron run pgsim.chores on a schedule, as the calling role, and returns the job's id; a schedule made before is replaced.
 
-schedule: as cron has it, minute hour day month weekday; the default is every night. Without pg_cron run "pgsim chores" from outside.
+schedule: as cron has it, minute hour day month weekday; the default is every night. grace, audit: as pgsim.chores has them. Without pg_cron run "pgsim chores" from outside.
 Errors: PS010, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.search_versions(
