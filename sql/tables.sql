@@ -256,8 +256,10 @@ COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_s
 -- No foreign key: it would have writers of the base table lock the version's row, and fail when that is dropped meanwhile.
 CREATE TABLE pgsim._queue (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Negative, that of a collection: rows of it were written, and it is not sure that all its versions were told.
     version_id int NOT NULL,
-    operation text NOT NULL CHECK (operation IN ('upsert', 'delete')),
+    -- removed: the vector went, and the row may want another one.
+    operation text NOT NULL CHECK (operation IN ('upsert', 'delete', 'removed')),
     keys text[] NOT NULL,
     -- Workers take entries by place, then id: changes (0) before rows that never had a vector (1), which come in the order asked for.
     place smallint NOT NULL DEFAULT 0,
@@ -268,6 +270,10 @@ ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 CREATE INDEX _queue_version ON pgsim._queue (version_id, place, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- Moved when all vectors of a version may have gone at once, and what was found of it before stands no more.
+CREATE SEQUENCE pgsim._truncation;
+COMMENT ON SEQUENCE pgsim._truncation IS 'Counts how often version tables were emptied, or not watched.';
 
 -- What the workers of a version share, on whatever machine: whether they may go on, how fast, and for how much. price: of 1000 tokens.
 -- next_at: when the next call may begin. done: rows stored by workers that have left.
@@ -638,7 +644,7 @@ LEFT JOIN pgsim._backfill AS f ON f.version_id = v.id
 LEFT JOIN pgsim._spending AS s ON s.version_id = v.id AND s.day = (now() AT TIME ZONE 'UTC')::date
 LEFT JOIN LATERAL (
     SELECT sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'upsert') AS upserts,
-           sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'delete') AS deletes,
+           sum(cardinality(q.keys)) FILTER (WHERE q.operation <> 'upsert') AS deletes,
            min(q.queued_at) AS oldest
     FROM pgsim._queue AS q
     WHERE q.version_id = v.id

@@ -80,12 +80,6 @@ BEGIN
         IF settings <> '{}' THEN
             PERFORM pgsim._set(previous);
         END IF;
-        -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition in the
-        -- statement would read each row's vector before the filter has seen the row.)
-        WHILE coalesce(distances[cardinality(distances)], 'NaN') = 'NaN' AND cardinality(distances) > 0 LOOP
-            keys := trim_array(keys, 1);
-            distances := trim_array(distances, 1);
-        END LOOP;
         complete := coalesce(cardinality(keys), 0) >= r.k
             -- Rows beyond the distance asked for are there, so none within it is missing for want of rows.
             OR coalesce(distances[cardinality(distances)] > r.max_distance, false)

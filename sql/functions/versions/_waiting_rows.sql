@@ -5,12 +5,12 @@ AS $$
 DECLARE
     waiting bigint;
 BEGIN
-    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert') THEN
+    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert') AND NOT EXISTS (SELECT FROM pgsim._batch AS o WHERE o.version_id = t.version_id) THEN
         RETURN 0;
     END IF;
     -- What is queued may have been settled since, by vectors that came another way.
     EXECUTE format(
-        'SELECT count(*) FROM (SELECT FROM (SELECT DISTINCT k FROM pgsim._queue AS q CROSS JOIN unnest(q.keys) AS k WHERE q.version_id = $1 AND q.operation = ''upsert'') AS n (given) '
+        'SELECT count(*) FROM (SELECT FROM (SELECT unnest(q.keys) FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation = ''upsert'' UNION SELECT unnest(o.keys) FROM pgsim._batch AS o WHERE o.version_id = $1) AS n (given) '
         'CROSS JOIN LATERAL (SELECT %s OFFSET 0) AS i JOIN %s AS b ON %s %s LIMIT %s) AS w',
         pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
         CASE WHEN t.adopted THEN format('WHERE b.%I IS NULL AND %s IS NOT NULL', t.column_name, pgsim._source_text('b.', t.source_columns))
@@ -22,4 +22,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._waiting_rows IS
-    'How many of the rows that are queued for a version really wait for a vector (those settled otherwise do not count), up to so many. Of an adopted column: those that are NULL.';
+    'How many of the rows that are queued for a version, or with a worker, really wait for a vector (those settled otherwise do not count), up to so many. Of an adopted column: those that are NULL.';
