@@ -776,7 +776,7 @@ def enable_text(
         weights: how often a word of each column counts: ``{"title": 3, "body": 1}``.
         k1: how much more a word counts that comes again.
         b: how much less a word counts in a longer text, 0 to 1.
-        backend: who keeps the index: ``pg_textsearch`` where that extension is installed, by default pgsim itself.
+        backend: who keeps the index: ``pg_textsearch`` or ``pg_search`` where installed, by default pgsim itself.
     """
     yield from _rows(
         "pgsim.enable_text",

@@ -29,7 +29,7 @@ def enable(
     k1: float = 1.2,
     b: float = 0.75,
     backend: Annotated[
-        str, typer.Option(help="Who keeps it: pgsim, or pg_textsearch where that extension is installed.")
+        str, typer.Option(help="Who keeps it: pgsim, or pg_textsearch or pg_search where installed.")
     ] = "pgsim",
 ) -> None:
     """Make a text index, while the table is read and written."""

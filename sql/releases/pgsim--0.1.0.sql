@@ -10852,19 +10852,21 @@ CREATE FUNCTION pgsim._check_text_backend(c pgsim._collection, backend text) RET
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    known constant text := 'supported are pgsim, pg_textsearch and pg_search';
+    leave constant text := 'Leave backend out for the text index that pgsim keeps itself, which needs no extension.';
+    held text;
 BEGIN
     IF backend = 'pgsim' THEN
         RETURN;
-    ELSIF backend IN ('pg_search', 'vchord_bm25') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s is not supported yet; supported are pgsim and pg_textsearch', backend),
-            HINT = 'Leave backend out for the text index that pgsim keeps itself, which needs no extension.';
-    ELSIF backend IS DISTINCT FROM 'pg_textsearch' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend is %s; supported are pgsim and pg_textsearch', coalesce(quote_literal(left(backend, 80)), 'NULL')),
-            HINT = 'Leave it out for the text index that pgsim keeps itself, which needs no extension.';
+    ELSIF backend = 'vchord_bm25' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s is not supported yet; %s', backend, known), HINT = leave;
+    ELSIF backend IS NULL OR backend NOT IN ('pg_textsearch', 'pg_search') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend is %s; %s', coalesce(quote_literal(left(backend, 80)), 'NULL'), known), HINT = leave;
     ELSIF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = backend) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('backend %s needs the extension of that name, which database %I has not', backend, current_database()),
             HINT = CASE WHEN EXISTS (SELECT FROM pg_available_extensions AS a WHERE a.name = backend)
-                        THEN 'Have an administrator run CREATE EXTENSION pg_textsearch, with pg_textsearch in shared_preload_libraries; or leave backend out.'
+                        THEN format('Have an administrator run CREATE EXTENSION %s, with %1$s in shared_preload_libraries; or leave backend out.', backend)
                         ELSE 'The server has no such extension to create: have it installed, or leave backend out for the text index that pgsim keeps itself.' END;
     END IF;
     PERFORM pgsim._require_text_backend(backend);
@@ -10872,9 +10874,26 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is partitioned, and backend %s scores each partition by the words of that partition alone', c.relation, backend),
             HINT = 'Leave backend out: the text index that pgsim keeps itself counts all partitions together.';
     END IF;
+    IF backend = 'pg_search' THEN
+        IF cardinality(c.key_columns) > 1 OR c.key_columns[1] LIKE '%.%' THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s needs a key of one column, without a dot in its name; that of collection %L is %s',
+                    backend, c.name, (SELECT string_agg(quote_ident(k), ', ') FROM unnest(c.key_columns) AS k)), HINT = leave;
+        ELSIF (SELECT r.relpersistence <> 'p' FROM pg_class AS r WHERE r.oid = c.relation) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is unlogged, and backend %s indexes no such table', c.relation, backend), HINT = leave;
+        END IF;
+        SELECT i.indexrelid::regclass::text INTO held
+        FROM pg_index AS i JOIN pg_class AS r ON r.oid = i.indexrelid
+        JOIN pg_depend AS d ON d.classid = 'pg_am'::regclass AND d.objid = r.relam AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+        JOIN pg_extension AS e ON e.oid = d.refobjid
+        WHERE i.indrelid = c.relation AND e.extname = backend LIMIT 1;
+        IF held IS NOT NULL AND NOT EXISTS (SELECT FROM pgsim._text_backend AS t WHERE t.collection_id = c.id) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('%s has the index %s of extension %s, which allows a table one', c.relation, held, backend),
+                HINT = format('DROP INDEX %s, or leave backend out for the text index that pgsim keeps itself.', held);
+        END IF;
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION pgsim._check_text_backend IS 'Raises PS010 for a backend of text searches that pgsim does not support for a collection, and PS035 for one whose extension is not there.';
+COMMENT ON FUNCTION pgsim._check_text_backend IS 'Raises PS010 for a backend of text searches that pgsim does not support for a collection, PS020 where the table has its index, and PS035 for one whose extension is not there.';
 
 CREATE FUNCTION pgsim._check_text_form(x pgsim._text, form text) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -10938,6 +10957,8 @@ BEGIN
     IF 1 <> ANY (weights) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights: backend %s counts the words of every column alike', backend),
             HINT = 'A weight of 1 takes a column and 0 leaves it out. The text index that pgsim keeps itself, without a backend, has other weights.';
+    ELSIF backend = 'pg_search' AND (k1 <> 1.2 OR b <> 0.75) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; backend %s has 1.2 and 0.75 alone', k1, b, backend), HINT = 'Leave both out, or leave backend out.';
     ELSIF k1 NOT BETWEEN 0.1 AND 10 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s; backend %s takes 0.1 to 10', k1, backend), HINT = 'The default, 1.2, suits most texts.';
     END IF;
@@ -10955,7 +10976,18 @@ BEGIN
         attempt := attempt + 1;
         made := stem || '_' || attempt;
     END LOOP;
-    EXECUTE format('CREATE INDEX %I ON %s USING bm25 ((%s)) WITH (text_config = %L, k1 = %s, b = %s)', made, c.relation, expression, text_config, k1, b);
+    IF backend = 'pg_search' THEN
+        BEGIN
+            EXECUTE format('CREATE INDEX %I ON %s USING bm25 (%I, (pgsim._text_line(%L::pg_catalog.regconfig, %s)::pdb.whitespace(''lowercase=false'', %L))) WITH (key_field = %L)',
+                made, c.relation, c.key_columns[1], text_config, expression, CASE c.key_columns[1] WHEN 'pgsim_words' THEN 'alias=pgsim_text' ELSE 'alias=pgsim_words' END, c.key_columns[1]);
+        EXCEPTION
+            WHEN internal_error THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s does not index %s: %s', backend, c.relation, split_part(SQLERRM, E'\n', 1)),
+                    HINT = format('Keys of type %s may be what it does not know. Leave backend out for the text index that pgsim keeps itself.', pgsim._key_types(c.relation, c.key_columns));
+        END;
+    ELSE
+        EXECUTE format('CREATE INDEX %I ON %s USING bm25 ((%s)) WITH (text_config = %L, k1 = %s, b = %s)', made, c.relation, expression, text_config, k1, b);
+    END IF;
     EXECUTE format('COMMENT ON INDEX %I.%I IS %L', base_schema, made, format('Text index of collection %s: pgsim made it, and reads it for text searches.', c.name));
     INSERT INTO pgsim._text_backend (collection_id, backend, index_name, text_config, columns, k1, b)
     VALUES (c.id, _create_text_backend.backend, made, _create_text_backend.text_config, _create_text_backend.columns, _create_text_backend.k1, _create_text_backend.b);
@@ -11422,6 +11454,26 @@ $make$;
 COMMENT ON FUNCTION pgsim._make_text_functions IS
     'Makes the two functions of a text index, whose statements a session plans once: one reads what it knows of words, the other finds the best rows for a query without a filter.';
 
+CREATE FUNCTION pgsim._pg_search_statement(c pgsim._collection, held regclass, depth int, hits bigint, checked boolean, predicate text, among text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key_column text := quote_ident(c.key_columns[1]);
+    -- As the catalogue has it: columns may have been renamed. The extension's scans fail on other expressions than these in what they give, and without a LIMIT.
+    best text := format('SELECT %1$s AS pgsim_k, pdb.score(%1$s) AS pgsim_s FROM %2$s WHERE %3$s OPERATOR(pg_catalog.|||) $2%4$s ORDER BY pgsim_s DESC, %1$s LIMIT %5$s',
+                        key_column, c.relation, pg_get_indexdef(held, 2, false), coalesce(' AND ' || key_column || ' OPERATOR(pg_catalog.@@@) pdb.term_set(' || among || ')::pdb.const(0)', ''), hits);
+    -- PostgreSQL says which rows pass: the extension takes what is neither true nor false for true, where a condition is negated.
+    passing text := CASE WHEN checked THEN format(E' JOIN (SELECT %s AS pgsim_k FROM %s%s) AS b ON b.pgsim_k OPERATOR(pg_catalog.=) h.pgsim_k', key_column, c.relation, coalesce(' WHERE (' || predicate || E'\n)', '')) ELSE '' END;
+    key_text text := replace(pgsim._key_text(c.relation, 'n.', c.key_columns), 'n.' || key_column, 'n.pgsim_k');
+BEGIN
+    RETURN format('WITH pgsim_h AS MATERIALIZED (%s) SELECT pg_catalog.array_agg(%s ORDER BY n.pgsim_s DESC, n.pgsim_k), pg_catalog.array_agg(n.pgsim_s::pg_catalog.float8 ORDER BY n.pgsim_s DESC, n.pgsim_k), '
+                  '(SELECT pg_catalog.count(*) FROM pgsim_h) FROM (SELECT h.* FROM pgsim_h AS h%s ORDER BY h.pgsim_s DESC, h.pgsim_k LIMIT %s) AS n', best, key_text, passing, depth);
+END
+$$;
+COMMENT ON FUNCTION pgsim._pg_search_statement IS
+    'The statement of a text search by an index of pg_search, over $1, the filter''s values, and $2, the query''s words: keys and scores of the best of its first hits, and how many hits there were. checked: only rows that the caller sees and that fulfil the predicate. among: of these keys alone.';
+
 CREATE FUNCTION pgsim._read_text_query(c pgsim._collection, x pgsim._text, query text, form text) RETURNS pgsim._text_query
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -11539,10 +11591,11 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    extension_schema name := (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = backend);
+    extension_schema name := (SELECT CASE backend WHEN 'pg_search' THEN 'pdb' ELSE n.nspname END FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = backend);
 BEGIN
-    -- Its library cannot be loaded later than the server.
-    IF current_setting('pg_textsearch.library_version', true) IS NULL THEN
+    -- Its library cannot be loaded later than the server; that of pg_search can since PostgreSQL 17.
+    IF (CASE backend WHEN 'pg_search' THEN current_setting('server_version_num')::int < 170000 AND current_setting('paradedb.enable_custom_scan', true) IS NULL
+                    ELSE current_setting('pg_textsearch.library_version', true) IS NULL END) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('extension %s is there, but the server was started without its library', backend),
             HINT = format('Have an administrator add %s to shared_preload_libraries, and restart the server.', backend);
     ELSIF NOT has_schema_privilege(extension_schema, 'USAGE') THEN
@@ -11569,6 +11622,75 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._require_text_kept IS 'Raises PS035 where a text index does not agree with its table, or may not any more.';
+
+CREATE FUNCTION pgsim._run_pg_search(
+    c pgsim._collection, held regclass, words text[], depth int, predicate text, given jsonb, settings jsonb, rows_expected float8, matches float8,
+    OUT keys text[], OUT scores float8[], OUT strategy text, OUT rounds int, OUT candidates bigint
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    key_type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = c.key_columns[1]);
+    checked boolean := predicate IS NOT NULL OR row_security_active(c.relation);
+    previous jsonb;
+    most bigint;
+    among text;
+    admitted bigint;
+    hits bigint := depth;
+    found bigint;
+    fault text;
+BEGIN
+    -- Its operator runs by its own scan alone.
+    settings := settings || '{"paradedb.enable_custom_scan": "on", "jit": "off"}';
+    strategy := 'words';
+    rounds := 0;
+    candidates := 0;
+    -- To rank among given keys costs about as much a key as to take a hit, of which it takes depth for each share of rows that match.
+    IF predicate IS NOT NULL AND key_type IN ('smallint', 'integer', 'bigint', 'uuid') AND matches <= 5000 AND matches * matches < 2 * depth * greatest(rows_expected, 1000) THEN
+        most := 4 * matches + 1000;
+        previous := pgsim._set(settings);
+        EXECUTE format(E'SELECT pg_catalog.array_agg(b.pgsim_k)::text, pg_catalog.count(*) FROM (SELECT %I AS pgsim_k FROM %s WHERE (%s\n) LIMIT %s) AS b', c.key_columns[1], c.relation, predicate, most + 1)
+        INTO among, admitted USING given;
+        PERFORM pgsim._set(previous);
+        IF admitted = 0 THEN
+            strategy := 'filter';
+            RETURN;
+        ELSIF admitted <= most THEN
+            strategy := 'filter';
+            among := format('%L::%s[]', among, key_type);
+            checked := row_security_active(c.relation);
+            predicate := NULL;
+            hits := admitted;
+        ELSE
+            among := NULL;
+        END IF;
+    END IF;
+    IF checked AND among IS NULL THEN
+        hits := least(1000000, ceil(100 + 2 * depth * greatest(1, rows_expected / greatest(matches, 1))));
+    END IF;
+    LOOP
+        BEGIN
+            previous := pgsim._set(settings);
+            EXECUTE pgsim._pg_search_statement(c, held, depth, hits, checked, predicate, among) INTO keys, scores, found USING given, words;
+            PERFORM pgsim._set(previous);
+        EXCEPTION
+            WHEN internal_error THEN
+                GET STACKED DIAGNOSTICS fault = MESSAGE_TEXT;
+                RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('extension pg_search does not run the search of collection %L as role %I: %s', c.name, current_user, split_part(fault, '.', 1)),
+                    HINT = CASE WHEN row_security_active(c.relation) THEN 'It knows no policies with CASE, IS DISTINCT FROM, IS TRUE, volatile functions or tables of their own: ' ELSE '' END
+                           || format('have pgsim keep the text index, SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
+        END;
+        rounds := rounds + 1;
+        candidates := candidates + found;
+        EXIT WHEN NOT checked OR found < hits OR coalesce(cardinality(keys), 0) >= depth OR among IS NOT NULL;
+        hits := 8 * hits;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._run_pg_search IS
+    'Runs a text search by an index of pg_search. Where few rows match the filter, these are ranked; else its best rows are taken, more and more of them, until enough of them match or it has no more.';
 
 CREATE FUNCTION pgsim._run_text(
     c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text, caller_path text,
@@ -11711,7 +11833,7 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    -- The extension's index gives up there, without a word.
+    -- The index of pg_textsearch gives up there, without a word.
     reach constant int := 100000;
     started timestamptz := clock_timestamp();
     t pgsim._text_backend;
@@ -11729,6 +11851,7 @@ DECLARE
     already_read bigint;
     strategy text := 'words';
     rounds int := 0;
+    words text[];
     done boolean := false;
 BEGIN
     SELECT * INTO t FROM pgsim._text_backend AS s WHERE s.collection_id = c.id;
@@ -11751,7 +11874,7 @@ BEGIN
             matches := (pgsim._plan(format(E'SELECT FROM %s%s', c.relation, ' WHERE (' || predicate || E'\n)'), given, NULL) ->> 'Plan Rows')::float8;
             PERFORM pgsim._set(previous);
             -- To score a row by its text costs some fifteen times what it costs to read a candidate by the index, of which it takes depth for each share of rows that match.
-            IF matches <= 5000 AND 15 * matches * matches < depth * greatest(rows_expected, 1000) THEN
+            IF t.backend = 'pg_textsearch' AND matches <= 5000 AND 15 * matches * matches < depth * greatest(rows_expected, 1000) THEN
                 most := 10 * matches + 1000;
                 previous := pgsim._set(settings);
                 EXECUTE pgsim._text_backend_statement(c, held, extension_schema, depth, predicate, true, most + 1) INTO keys, scores, admitted USING given, query, index_path;
@@ -11763,7 +11886,13 @@ BEGIN
                 strategy := 'filter';
             END IF;
         END IF;
-        IF NOT done THEN
+        IF t.backend = 'pg_search' THEN
+            words := ARRAY(SELECT DISTINCT w FROM string_to_table(pgsim._text_line(t.text_config::regconfig, query), ' ') AS w WHERE w <> '');
+            IF words <> '{}' THEN
+                SELECT r.* INTO keys, scores, strategy, rounds, candidates
+                FROM pgsim._run_pg_search(c, held, words, depth, predicate, given, settings, rows_expected, coalesce(matches, rows_expected)) AS r;
+            END IF;
+        ELSIF NOT done THEN
             strategy := 'words';
             already_read := pg_stat_get_xact_tuples_returned(held);
             previous := pgsim._set(settings || '{"enable_seqscan": "off", "enable_sort": "off", "jit": "off"}');
@@ -11929,8 +12058,8 @@ $$Makes a text index of a collection, so that its rows can be ranked by BM25: a 
 
 text_config: a text search configuration, default the collection's. weights: how often a word of each column counts, {"title": 3, "body": 1}; text
 columns that it does not name count once, a weight of 0 leaves one out, and it may name other columns of the table. k1, b: BM25's.
-backend: pg_textsearch, where that extension is installed, has it make and keep an index of its own on the table: its weights are 0 and 1, k1 is 0.1 to 10, and
-text_form is any alone; while it is made writers of the table wait. pgsim's own index is kept in the transaction of whoever writes. While it is filled nobody waits;
+backend: pg_textsearch or pg_search, where that extension is installed, has it make and keep an index of its own on the table: weights are 0 and 1, k1 is 0.1 to 10
+(pg_search: 1.2, with b 0.75), and text_form is any alone; while it is made writers of the table wait. pgsim's own index is kept in the transaction of whoever writes. While it is filled nobody waits;
 then triggers are made, what has changed meanwhile is read again, and writers wait for that and the end of the transaction.
 Errors: PS001, PS005, PS006, PS010, PS020, PS032, PS035.$$;
 
@@ -12241,6 +12370,16 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._text_pieces IS
     'A long text cut between words: a tsvector holds one megabyte and 16383 positions, and raises an error or counts too little beyond.';
+
+CREATE FUNCTION pgsim._text_line(text_config regconfig, content text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT string_agg(repeat(CASE WHEN translate(u.lexeme, E' \t\n\f\r', '') = u.lexeme THEN u.lexeme ELSE md5(u.lexeme) END || ' ', cardinality(u.positions)), '')
+    FROM unnest(CASE WHEN octet_length(content) <= 12000 THEN ARRAY[content] ELSE pgsim._text_pieces(content) END) AS p (piece)
+    CROSS JOIN LATERAL unnest(to_tsvector(text_config, p.piece)) AS u;
+END;
+COMMENT ON FUNCTION pgsim._text_line IS
+    'The words of a text as a text search configuration has them, each as often as it is there, with blanks between: what an index that splits at blanks reads. Indexes are made over it: it and _text_pieces stay as they are, and a change is a function of another name.';
 
 CREATE FUNCTION pgsim._text_problems(c pgsim._collection, subject text) RETURNS TABLE (severity text, object text, problem text, hint text)
 LANGUAGE plpgsql STABLE

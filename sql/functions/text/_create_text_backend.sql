@@ -14,6 +14,8 @@ BEGIN
     IF 1 <> ANY (weights) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights: backend %s counts the words of every column alike', backend),
             HINT = 'A weight of 1 takes a column and 0 leaves it out. The text index that pgsim keeps itself, without a backend, has other weights.';
+    ELSIF backend = 'pg_search' AND (k1 <> 1.2 OR b <> 0.75) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s and b is %s; backend %s has 1.2 and 0.75 alone', k1, b, backend), HINT = 'Leave both out, or leave backend out.';
     ELSIF k1 NOT BETWEEN 0.1 AND 10 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('k1 is %s; backend %s takes 0.1 to 10', k1, backend), HINT = 'The default, 1.2, suits most texts.';
     END IF;
@@ -31,7 +33,18 @@ BEGIN
         attempt := attempt + 1;
         made := stem || '_' || attempt;
     END LOOP;
-    EXECUTE format('CREATE INDEX %I ON %s USING bm25 ((%s)) WITH (text_config = %L, k1 = %s, b = %s)', made, c.relation, expression, text_config, k1, b);
+    IF backend = 'pg_search' THEN
+        BEGIN
+            EXECUTE format('CREATE INDEX %I ON %s USING bm25 (%I, (pgsim._text_line(%L::pg_catalog.regconfig, %s)::pdb.whitespace(''lowercase=false'', %L))) WITH (key_field = %L)',
+                made, c.relation, c.key_columns[1], text_config, expression, CASE c.key_columns[1] WHEN 'pgsim_words' THEN 'alias=pgsim_text' ELSE 'alias=pgsim_words' END, c.key_columns[1]);
+        EXCEPTION
+            WHEN internal_error THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s does not index %s: %s', backend, c.relation, split_part(SQLERRM, E'\n', 1)),
+                    HINT = format('Keys of type %s may be what it does not know. Leave backend out for the text index that pgsim keeps itself.', pgsim._key_types(c.relation, c.key_columns));
+        END;
+    ELSE
+        EXECUTE format('CREATE INDEX %I ON %s USING bm25 ((%s)) WITH (text_config = %L, k1 = %s, b = %s)', made, c.relation, expression, text_config, k1, b);
+    END IF;
     EXECUTE format('COMMENT ON INDEX %I.%I IS %L', base_schema, made, format('Text index of collection %s: pgsim made it, and reads it for text searches.', c.name));
     INSERT INTO pgsim._text_backend (collection_id, backend, index_name, text_config, columns, k1, b)
     VALUES (c.id, _create_text_backend.backend, made, _create_text_backend.text_config, _create_text_backend.columns, _create_text_backend.k1, _create_text_backend.b);

@@ -3,10 +3,11 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    extension_schema name := (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = backend);
+    extension_schema name := (SELECT CASE backend WHEN 'pg_search' THEN 'pdb' ELSE n.nspname END FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = backend);
 BEGIN
-    -- Its library cannot be loaded later than the server.
-    IF current_setting('pg_textsearch.library_version', true) IS NULL THEN
+    -- Its library cannot be loaded later than the server; that of pg_search can since PostgreSQL 17.
+    IF (CASE backend WHEN 'pg_search' THEN current_setting('server_version_num')::int < 170000 AND current_setting('paradedb.enable_custom_scan', true) IS NULL
+                    ELSE current_setting('pg_textsearch.library_version', true) IS NULL END) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('extension %s is there, but the server was started without its library', backend),
             HINT = format('Have an administrator add %s to shared_preload_libraries, and restart the server.', backend);
     ELSIF NOT has_schema_privilege(extension_schema, 'USAGE') THEN

@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    -- The extension's index gives up there, without a word.
+    -- The index of pg_textsearch gives up there, without a word.
     reach constant int := 100000;
     started timestamptz := clock_timestamp();
     t pgsim._text_backend;
@@ -25,6 +25,7 @@ DECLARE
     already_read bigint;
     strategy text := 'words';
     rounds int := 0;
+    words text[];
     done boolean := false;
 BEGIN
     SELECT * INTO t FROM pgsim._text_backend AS s WHERE s.collection_id = c.id;
@@ -47,7 +48,7 @@ BEGIN
             matches := (pgsim._plan(format(E'SELECT FROM %s%s', c.relation, ' WHERE (' || predicate || E'\n)'), given, NULL) ->> 'Plan Rows')::float8;
             PERFORM pgsim._set(previous);
             -- To score a row by its text costs some fifteen times what it costs to read a candidate by the index, of which it takes depth for each share of rows that match.
-            IF matches <= 5000 AND 15 * matches * matches < depth * greatest(rows_expected, 1000) THEN
+            IF t.backend = 'pg_textsearch' AND matches <= 5000 AND 15 * matches * matches < depth * greatest(rows_expected, 1000) THEN
                 most := 10 * matches + 1000;
                 previous := pgsim._set(settings);
                 EXECUTE pgsim._text_backend_statement(c, held, extension_schema, depth, predicate, true, most + 1) INTO keys, scores, admitted USING given, query, index_path;
@@ -59,7 +60,13 @@ BEGIN
                 strategy := 'filter';
             END IF;
         END IF;
-        IF NOT done THEN
+        IF t.backend = 'pg_search' THEN
+            words := ARRAY(SELECT DISTINCT w FROM string_to_table(pgsim._text_line(t.text_config::regconfig, query), ' ') AS w WHERE w <> '');
+            IF words <> '{}' THEN
+                SELECT r.* INTO keys, scores, strategy, rounds, candidates
+                FROM pgsim._run_pg_search(c, held, words, depth, predicate, given, settings, rows_expected, coalesce(matches, rows_expected)) AS r;
+            END IF;
+        ELSIF NOT done THEN
             strategy := 'words';
             already_read := pg_stat_get_xact_tuples_returned(held);
             previous := pgsim._set(settings || '{"enable_seqscan": "off", "enable_sort": "off", "jit": "off"}');
