@@ -11632,7 +11632,10 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    key_type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = c.key_columns[1]);
+    -- NULL: the extension has no set of keys of that type.
+    key_type text := (SELECT CASE WHEN a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'uuid'::regtype) THEN format_type(a.atttypid, NULL)
+                                  WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 'text' END
+                      FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = c.key_columns[1]);
     checked boolean := predicate IS NOT NULL OR row_security_active(c.relation);
     previous jsonb;
     most bigint;
@@ -11648,7 +11651,7 @@ BEGIN
     rounds := 0;
     candidates := 0;
     -- To rank among given keys costs about as much a key as to take a hit, of which it takes depth for each share of rows that match.
-    IF predicate IS NOT NULL AND key_type IN ('smallint', 'integer', 'bigint', 'uuid') AND matches <= 5000 AND matches * matches < 2 * depth * greatest(rows_expected, 1000) THEN
+    IF predicate IS NOT NULL AND key_type IS NOT NULL AND matches <= 5000 AND matches * matches < 2 * depth * greatest(rows_expected, 1000) THEN
         most := 4 * matches + 1000;
         previous := pgsim._set(settings);
         EXECUTE format(E'SELECT pg_catalog.array_agg(b.pgsim_k)::text, pg_catalog.count(*) FROM (SELECT %I AS pgsim_k FROM %s WHERE (%s\n) LIMIT %s) AS b', c.key_columns[1], c.relation, predicate, most + 1)

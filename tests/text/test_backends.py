@@ -344,7 +344,8 @@ def test_keys_of_two_columns(engine: psycopg.Connection, backend: str) -> None:
 @pytest.mark.parametrize(
     ("key_type", "keys"),
     [
-        ("text", ["A b", "a", "b'%"]),
+        ("text", ["A b", "a", "b'%", 'c","{\\']),
+        ("varchar(9)", ["A b", "a", "b'%"]),
         ("uuid", [f"00000000-0000-0000-0000-00000000000{i}" for i in range(3)]),
         ("mood", ["glad", "sad", "so so"]),
         ("short", ["1", "2", "9"]),
