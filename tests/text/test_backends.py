@@ -35,16 +35,18 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def engine(connection: psycopg.Connection, backend: str) -> psycopg.Connection:
     """A connection whose database has the extension, in a schema of its own where it goes into any."""
-    ((available, loaded, version),) = connection.execute(
-        "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = %s), "
+    ((available, loaded, server),) = connection.execute(
+        "SELECT (SELECT default_version FROM pg_available_extensions WHERE name = %s), "
         "current_setting('shared_preload_libraries') LIKE '%%' || %s || '%%', "
         "current_setting('server_version_num')::int",
         [backend, backend],
     ).fetchall()
-    if not available:
+    if available is None:
         pytest.skip(f"{backend} is not installed on this server")
-    if not loaded and not (backend == "pg_search" and version >= 170000):
+    if not loaded and not (backend == "pg_search" and server >= 170000):
         pytest.skip(f"{backend} is not in shared_preload_libraries of this server")
+    if backend == "pg_textsearch" and available.startswith("0."):
+        pytest.skip(f"{backend} {available} indexes no expressions")
     if backend == "pg_textsearch":
         connection.execute('CREATE SCHEMA "The Engine"; CREATE EXTENSION pg_textsearch SCHEMA "The Engine"')
         connection.execute('GRANT USAGE ON SCHEMA "The Engine" TO PUBLIC')

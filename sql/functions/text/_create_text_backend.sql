@@ -10,6 +10,7 @@ DECLARE
     base_schema name;
     bad text;
     expression text;
+    statement text;
 BEGIN
     IF 1 <> ANY (weights) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('weights: backend %s counts the words of every column alike', backend),
@@ -34,17 +35,19 @@ BEGIN
         made := stem || '_' || attempt;
     END LOOP;
     IF backend = 'pg_search' THEN
-        BEGIN
-            EXECUTE format('CREATE INDEX %I ON %s USING bm25 (%I, (pgsim._text_line(%L::pg_catalog.regconfig, %s)::pdb.whitespace(''lowercase=false'', %L))) WITH (key_field = %L)',
-                made, c.relation, c.key_columns[1], text_config, expression, CASE c.key_columns[1] WHEN 'pgsim_words' THEN 'alias=pgsim_text' ELSE 'alias=pgsim_words' END, c.key_columns[1]);
-        EXCEPTION
-            WHEN internal_error THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s does not index %s: %s', backend, c.relation, split_part(SQLERRM, E'\n', 1)),
-                    HINT = format('Keys of type %s may be what it does not know. Leave backend out for the text index that pgsim keeps itself.', pgsim._key_types(c.relation, c.key_columns));
-        END;
+        statement := format('CREATE INDEX %I ON %s USING bm25 (%I, (pgsim._text_line(%L::pg_catalog.regconfig, %s)::pdb.whitespace(''lowercase=false'', %L))) WITH (key_field = %L)',
+            made, c.relation, c.key_columns[1], text_config, expression, CASE c.key_columns[1] WHEN 'pgsim_words' THEN 'alias=pgsim_text' ELSE 'alias=pgsim_words' END, c.key_columns[1]);
     ELSE
-        EXECUTE format('CREATE INDEX %I ON %s USING bm25 ((%s)) WITH (text_config = %L, k1 = %s, b = %s)', made, c.relation, expression, text_config, k1, b);
+        statement := format('CREATE INDEX %I ON %s USING bm25 ((%s)) WITH (text_config = %L, k1 = %s, b = %s)', made, c.relation, expression, text_config, k1, b);
     END IF;
+    BEGIN
+        EXECUTE statement;
+    EXCEPTION
+        WHEN internal_error OR feature_not_supported THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('backend %s does not index %s: %s', backend, c.relation, split_part(SQLERRM, E'\n', 1)),
+                HINT = format('Extension %s has version %s here, and the key is of type %s: either may be why. Leave backend out for the text index that pgsim keeps itself.',
+                              backend, (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = backend), pgsim._key_types(c.relation, c.key_columns));
+    END;
     EXECUTE format('COMMENT ON INDEX %I.%I IS %L', base_schema, made, format('Text index of collection %s: pgsim made it, and reads it for text searches.', c.name));
     INSERT INTO pgsim._text_backend (collection_id, backend, index_name, text_config, columns, k1, b)
     VALUES (c.id, _create_text_backend.backend, made, _create_text_backend.text_config, _create_text_backend.columns, _create_text_backend.k1, _create_text_backend.b);
