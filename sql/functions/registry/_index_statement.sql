@@ -27,9 +27,17 @@ BEGIN
     IF method = 'ivfflat' AND t.metric = 'l1' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'ivfflat has no operator class for metric l1', HINT = 'Use method => ''hnsw''.';
     END IF;
+    IF where_filter IS NOT NULL THEN
+        IF NOT t.adopted THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010',
+                MESSAGE = format('where_filter: the vectors of %L under model %L are in a table without the columns of %s', collection, t.model, t.base_sql),
+                HINT = 'A partial index needs a version that adopts a column of the table itself.';
+        END IF;
+        predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
+    END IF;
     full_element := coalesce(element, t.element);
     IF t.element = 'sparsevec' THEN
-        kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
+        kept := pgsim._sparse_index(t, dims, element, method, predicate, given_options);
         full_element := 'sparsevec';
     ELSIF full_element NOT IN ('vector', 'halfvec', 'bit') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector, halfvec or bit elements', left(element, 80)),
@@ -75,14 +83,6 @@ BEGIN
         given_options := given_options || jsonb_build_object('lists', (
             SELECT least(32768, greatest(10, CASE WHEN r.reltuples <= 1e6 THEN r.reltuples / 1000 ELSE sqrt(r.reltuples) END))::int
             FROM pg_class AS r WHERE r.oid = t.version));
-    END IF;
-    IF where_filter IS NOT NULL THEN
-        IF NOT t.adopted THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010',
-                MESSAGE = format('where_filter: the vectors of %L under model %L are in a table without the columns of %s', collection, t.model, t.base_sql),
-                HINT = 'A partial index needs a version that adopts a column of the table itself.';
-        END IF;
-        predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
     stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
