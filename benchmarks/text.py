@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 K = 10
 _SEARCH = (
     "SELECT n.key, n.score FROM pgsim._collection AS c "
-    "CROSS JOIN LATERAL pgsim._search_text(c, %s, 10, NULL, '{}', false) AS r CROSS JOIN LATERAL "
+    "CROSS JOIN LATERAL pgsim._run_text(c, %s, 10, NULL, '{}', false, 'any', NULL) AS r CROSS JOIN LATERAL "
     "unnest(r.keys, r.scores) WITH ORDINALITY AS n (key, score, rank) WHERE c.name = %s ORDER BY n.rank"
 )
 # What people write who have no text index of this kind: tables of words, documents and postings, joined, the form that
