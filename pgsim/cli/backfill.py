@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Annotated
 
+import psycopg
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
@@ -14,7 +15,7 @@ from pgsim.cli.screen import output
 from pgsim.cli.work import EmbedderSpec, embedder_spec
 from pgsim.database import Database
 from pgsim.embedders import load_embedder
-from pgsim.errors import InvalidArgument
+from pgsim.errors import InvalidArgument, PgsimError
 from pgsim.versions.backfill import Index
 from pgsim.versions.backfill import backfill as fill
 from pgsim.versions.worker import Tally, WorkerOptions, read_budget, read_rate
@@ -196,5 +197,5 @@ class _Bar:
                     told = database.backfill_progress(collection, model, embedding=embedding)
                     left = told.pending + told.taken
                     self._progress.update(bar, completed=told.done, total=told.done + left, told=_told(told))
-        except Exception as error:  # noqa: BLE001 -- the bar is not worth the work: workers say what is wrong
+        except (PgsimError, psycopg.Error) as error:  # The bar is not worth the work: workers say what is wrong.
             self._progress.update(bar, told=escape(str(error).splitlines()[0]))

@@ -239,7 +239,8 @@ CREATE TYPE pgsim._funnel AS (
     reached float8
 );
 
--- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
+-- margins: how much farther than expected the codes of true neighbours lie, of bits in standard deviations, of directions in cosine distance, one for each of
+-- pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
 -- that of ef_search, of this intercept and the one slope, where queries whose last row lies beyond ef_typical look again, by an ef that grows by exp(.6 + ef_far * (distance - typical)); ef_looks
 -- is how much longer than the first looks all together take.
 -- Times are in seconds. What was not measured is NULL, and a default serves.
@@ -545,7 +546,7 @@ CREATE TYPE pgsim._funnel_choice AS (
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
 -- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
--- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
+-- shortlist, how many they list at most, and margin, how much farther than expected codes may lie. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
 -- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many
 -- candidates it ranks; shallow, the version of a shallow layer that gives them, for shallow_query.
@@ -801,6 +802,8 @@ BEGIN
     IF coalesce(dims, t.dim) NOT BETWEEN 1 AND t.dim OR coalesce(element, 'bit') NOT IN ('bit', 'halfvec') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes hold the first dimensions, 1 to %s of model %L, as bit or halfvec', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
             HINT = 'Leave both out for one bit a dimension. Where a short prefix says most (a Matryoshka model, a rotated one), some 128 dimensions as halfvec list far fewer rows.';
+    ELSIF jsonb_typeof(options) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'options is not a JSON object', HINT = 'For instance: options => ''{"map": "rotated"}''.';
     ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') - 'map' <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options other than map do not go with codes, which hold every row', HINT = 'Leave them out.';
     END IF;
@@ -810,6 +813,10 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('map %L is of kind %s, from model %L to %s dimensions; codes of model %L take one from that model to %s dimensions or more, without query_matrix and bias', p.name, p.kind,
                                                                       (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id), p.dim_out, t.model, coalesce(dims, t.dim)),
                 HINT = 'Codes of rows and queries are compared, so that both are mapped alike. Fit one with "pgsim ladder fit --method pca".';
+        END IF;
+        -- No vector of length one has an inner product with a component that is greater than this, nor any part of the sum.
+        IF pgsim._longer_than(p.components, 1e38) > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('component %s of map %L is longer than 1e38, so that some vectors would have no image', pgsim._longer_than(p.components, 1e38), p.name), HINT = 'Store the map anew with all its components divided by the same number: codes tell directions.';
         END IF;
     END IF;
 END
@@ -827,8 +834,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF map_id IS NOT NULL THEN
-        -- Read once a statement, and no more of it than is needed.
-        value := format('pgsim._mapped((SELECT m.components[1:%s] FROM pgsim._map AS m WHERE m.id = %s), NULL, false, %s::%s.vector)', dims, map_id, value, vector_schema);
+        -- Read once a statement, and no more of it than is needed. Of length one, no vector is too long for the map.
+        value := format('pgsim._mapped((SELECT m.components[1:%s] FROM pgsim._map AS m WHERE m.id = %s), NULL, true, %s::%s.vector)', dims, map_id, value, vector_schema);
     ELSIF dims < dim THEN
         value := format('%s.subvector(%s, 1, %s)', vector_schema, value, dims);
     END IF;
@@ -1120,7 +1127,6 @@ DECLARE
     table_name text;
     codes regclass;
     x record;
-    new_id int;
     map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
 BEGIN
     dims := coalesce(dims, t.dim);
@@ -1153,7 +1159,7 @@ BEGIN
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
     INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete)
-    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill) RETURNING id INTO new_id;
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill);
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -1262,6 +1268,27 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._finish_codes IS 'The last steps of codes that were filled while rows changed, a transaction each: the triggers are made, and it is to be called again (false); what changed meanwhile is repaired, margins are measured, and searches may use them (true).';
+
+CREATE FUNCTION pgsim._mapped(components vector[], bias vector, normalized boolean, v vector) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    -- Components that are read from a variable cost half of those read from their table for every vector. A number beyond real is none.
+    SELECT CASE WHEN pg_catalog.max(abs(c.number)) <= 3.4e38 THEN pg_catalog.array_agg(c.number)::vector + coalesce(bias, pg_catalog.array_fill(0::real, ARRAY[cardinality(components)])::vector) END
+    FROM (SELECT -(unnest(components) <#> n.v) AS number FROM (SELECT CASE WHEN normalized THEN l2_normalize(_mapped.v) ELSE _mapped.v END AS v OFFSET 0) AS n) AS c
+);
+COMMENT ON FUNCTION pgsim._mapped IS 'A vector mapped: its inner products with the components, and the bias added; NULL where that leaves what a vector holds.';
+
+CREATE FUNCTION pgsim._prefix_is_zero(v vector, dims int) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN vector_norm(subvector(v, 1, dims)) = 0;
+COMMENT ON FUNCTION pgsim._prefix_is_zero IS 'Whether the first dims dimensions of a vector are all zeros.';
+
+CREATE FUNCTION pgsim._image_is_zero(map_id int, dims int, query vector) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT coalesce(pgsim._prefix_is_zero(pgsim._mapped(m.components[1:dims], NULL, true, query), dims), true) FROM pgsim._map AS m WHERE m.id = map_id
+);
+COMMENT ON FUNCTION pgsim._image_is_zero IS 'Whether codes under a map tell nothing of a query: the first dims dimensions of its image are all zeros.';
 
 CREATE FUNCTION pgsim._keep_codes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -2665,8 +2692,8 @@ DECLARE
     found float8[];
     recalls float8[] := '{}';
 BEGIN
-    FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
-        EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY (s.v::%s.halfvec(%s) OPERATOR(%2$s.%4$s) $1::%2$s.halfvec(%3$s)) + 0, s.key COLLATE "C" LIMIT %5$s) AS n',
+    FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
+        EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp._pgsim_trial AS s ORDER BY (s.v::%s.halfvec(%s) OPERATOR(%2$s.%4$s) $1::%2$s.halfvec(%3$s)) + 0, s.key COLLATE "C" LIMIT %5$s) AS n',
                        pgsim._trial_distance(t), t.vector_schema, t.dim, pgsim._distance_operator(t.metric), k)
         INTO found USING q.query;
         recalls := recalls || pgsim._tie_recall(found, q.truth);
@@ -3011,6 +3038,9 @@ DECLARE
     -- Rows of one block often came together: ten times as many are read as are kept.
     part text := CASE WHEN estimate > 50.0 * wanted THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (%s)', 1000.0 * wanted / estimate, seed) END;
 BEGIN
+    IF seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+    END IF;
     IF NOT t.adopted THEN
         SELECT string_agg(format('b.%I AS k_%s', k.name, k.ordinal), ', '),
                format('LEFT JOIN %s AS v ON ', t.version_sql)
@@ -3076,7 +3106,7 @@ DECLARE
     added int;
 BEGIN
     EXECUTE format(
-        'INSERT INTO pg_temp.pgsim_trial (key, v) SELECT DISTINCT ON (s_key) s_key, stored FROM (SELECT %s AS s_key, s.%I AS stored FROM (SELECT %s FROM unnest($1) AS g (given)) AS i %s) AS f WHERE stored IS NOT NULL',
+        'INSERT INTO pg_temp._pgsim_trial (key, v) SELECT DISTINCT ON (s_key) s_key, stored FROM (SELECT %s AS s_key, s.%I AS stored FROM (SELECT %s FROM unnest($1) AS g (given)) AS i %s) AS f WHERE stored IS NOT NULL',
         pgsim._key_text(t.base, 'b.', t.key_columns), t.column_name, pgsim._key_parse(t.base, 'g.given', t.key_columns, true),
         CASE WHEN t.adopted THEN format('JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT b.%I) AS s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.column_name)
              ELSE format('JOIN %s AS b ON %s JOIN %s AS s ON %s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.version_sql, pgsim._key_join('b.', 's.', t.key_columns, true)) END)
@@ -3126,11 +3156,12 @@ BEGIN
     END IF;
     IF given THEN
         queries := pgsim._recall_queries(t.collection, queries, t.model, (SELECT e.name FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE v.id = t.version_id), 1, seed);
-    ELSIF seed IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+        IF t.map_id IS NOT NULL THEN
+            queries := pgsim._mapped_queries(t, queries);
+        END IF;
     END IF;
 
-    SELECT s.keys, s.vectors, cardinality(s.keys) AS read INTO drawn FROM pgsim._sample(t, most + CASE WHEN given THEN 0 ELSE searches END, coalesce(seed, 0)) AS s;
+    SELECT s.keys, s.vectors, cardinality(s.keys) AS read INTO drawn FROM pgsim._sample(t, most + CASE WHEN given THEN 0 ELSE searches END, seed) AS s;
     every := drawn.read < most + CASE WHEN given THEN 0 ELSE searches END;
     SELECT coalesce(array_agg(u.key ORDER BY u.place), '{}') AS keys, coalesce(array_agg(u.v ORDER BY u.place), '{}') AS vectors INTO drawn
     FROM unnest(drawn.keys, drawn.vectors) WITH ORDINALITY AS u (key, v, place)
@@ -3138,7 +3169,7 @@ BEGIN
     IF NOT given THEN
         -- A row that is its own answer would be found too easily.
         held_out := least(searches, cardinality(drawn.keys) / 5);
-        queries := drawn.vectors[: held_out];
+        queries := pgsim._rows_as_queries(t, drawn.vectors[: held_out]);
     END IF;
     rows := cardinality(drawn.keys) - held_out;
     IF rows < 2 * k OR cardinality(queries) = 0 THEN
@@ -3153,9 +3184,12 @@ BEGIN
         NULL;
     END;
     PERFORM pgsim._trial_end();
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('_pgsim_trial', '_pgsim_trial_query', '_pgsim_trial_turned', '_pgsim_trial_index')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = 'something of this session has a name that begins with _pgsim_trial, as the temporary copy of rows does on which indexes are tried', HINT = 'Drop it, or ask in another session.';
+    END IF;
     BEGIN
-        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
-        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_query (number int, query %s.vector, turned %1$s.vector, truth float8[], relevant text[])', t.vector_schema);
+        EXECUTE format('CREATE TEMPORARY TABLE _pgsim_trial (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+        EXECUTE format('CREATE TEMPORARY TABLE _pgsim_trial_query (number int, query %s.vector, turned %1$s.vector, truth float8[], relevant text[])', t.vector_schema);
     EXCEPTION
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make temporary tables, and indexes are tried on a temporary copy of rows', current_user),
@@ -3163,26 +3197,26 @@ BEGIN
         WHEN read_only_sql_transaction THEN
             RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = 'the transaction is read only, and indexes are tried on a temporary copy of rows', HINT = 'Ask the primary server, in a transaction that may write.';
     END;
-    EXECUTE format('INSERT INTO pg_temp.pgsim_trial (key, v) SELECT u.key, u.v::%s.%I FROM unnest($1, $2) AS u (key, v)', t.vector_schema, t.element)
+    EXECUTE format('INSERT INTO pg_temp._pgsim_trial (key, v) SELECT u.key, u.v::%s.%I FROM unnest($1, $2) AS u (key, v)', t.vector_schema, t.element)
     USING drawn.keys[held_out + 1 :], drawn.vectors[held_out + 1 :];
-    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_query (number, query, relevant) SELECT u.number, u.query, ARRAY(SELECT jsonb_array_elements_text(nullif($2 -> (u.number::int - 1), ''null''))) FROM unnest($1) WITH ORDINALITY AS u (query, number)'
+    EXECUTE 'INSERT INTO pg_temp._pgsim_trial_query (number, query, relevant) SELECT u.number, u.query, ARRAY(SELECT jsonb_array_elements_text(nullif($2 -> (u.number::int - 1), ''null''))) FROM unnest($1) WITH ORDINALITY AS u (query, number)'
     USING queries, relevant;
     IF relevant IS NOT NULL THEN
-        EXECUTE 'SELECT ARRAY(SELECT DISTINCT r FROM pg_temp.pgsim_trial_query AS q CROSS JOIN unnest(q.relevant) AS r EXCEPT SELECT s.key FROM pg_temp.pgsim_trial AS s)' INTO wanted;
+        EXECUTE 'SELECT ARRAY(SELECT DISTINCT r FROM pg_temp._pgsim_trial_query AS q CROSS JOIN unnest(q.relevant) AS r EXCEPT SELECT s.key FROM pg_temp._pgsim_trial AS s)' INTO wanted;
         missing := cardinality(wanted) - pgsim._trial_add(t, wanted);
-        EXECUTE 'SELECT count(*) FROM pg_temp.pgsim_trial' INTO rows;
+        EXECUTE 'SELECT count(*) FROM pg_temp._pgsim_trial' INTO rows;
     END IF;
-    EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+    EXECUTE 'ANALYZE pg_temp._pgsim_trial';
     total := CASE WHEN every THEN rows + held_out ELSE greatest(rows, pgsim._rows_estimate(t.version)) END;
     asked := cardinality(queries);
 
-    FOR q IN EXECUTE 'SELECT number, query, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+    FOR q IN EXECUTE 'SELECT number, query, relevant FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
         started := clock_timestamp();
-        EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT (%s) + 0 AS d, s.key FROM pg_temp.pgsim_trial AS s ORDER BY 1, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t), k)
+        EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT (%s) + 0 AS d, s.key FROM pg_temp._pgsim_trial AS s ORDER BY 1, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t), k)
         INTO found USING q.query;
         taken := taken || extract(epoch FROM clock_timestamp() - started)::float8;
         ranks := ranks || pgsim._reciprocal_rank(found.keys, q.relevant);
-        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET truth = $1 WHERE number = $2' USING found.distances, q.number;
+        EXECUTE 'UPDATE pg_temp._pgsim_trial_query SET truth = $1 WHERE number = $2' USING found.distances, q.number;
     END LOOP;
     exact_seconds := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u) FROM unnest(taken) AS u);
     exact_quality := CASE WHEN relevant IS NOT NULL THEN (SELECT avg(u) FROM unnest(ranks) AS u) END;
@@ -3222,7 +3256,7 @@ AS $$
 DECLARE
     made text;
 BEGIN
-    FOR made IN SELECT r.relname FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('pgsim_trial', 'pgsim_trial_query', 'pgsim_trial_turned') AND r.relkind = 'r' LOOP
+    FOR made IN SELECT r.relname FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('_pgsim_trial', '_pgsim_trial_query', '_pgsim_trial_turned') AND r.relkind = 'r' LOOP
         EXECUTE format('DROP TABLE pg_temp.%I', made);
     END LOOP;
 END
@@ -3239,10 +3273,9 @@ DECLARE
     operator CONSTANT text := CASE element WHEN 'bit' THEN '<~>' ELSE pgsim._distance_operator(t.metric) END;
     -- The order of the index is that of the stored vectors, so nothing is ranked again.
     final CONSTANT boolean := NOT turned AND dims = t.dim AND element = t.element;
-    nearest CONSTANT text := format('SELECT s.key, %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s', pgsim._trial_distance(t), pgsim._trial_coarse(t, CASE WHEN turned THEN 's.r' ELSE 's.v' END, turned, dims, element), t.vector_schema, operator,
+    nearest CONSTANT text := format('SELECT s.key, %s AS d FROM pg_temp._pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s', pgsim._trial_distance(t), pgsim._trial_coarse(t, CASE WHEN turned THEN 's.r' ELSE 's.v' END, turned, dims, element), t.vector_schema, operator,
                                     pgsim._trial_coarse(t, CASE WHEN turned THEN '$2' ELSE format('$1::%s.%I(%s)', t.vector_schema, t.element, t.dim) END, turned, dims, element));
     previous jsonb;
-    queries int;
     wanted bigint;
     started timestamptz;
     q record;
@@ -3254,19 +3287,19 @@ DECLARE
     labelled boolean;
     reached int := 0;
     far boolean := false;
-    rows CONSTANT float8 := (SELECT r.reltuples FROM pg_class AS r WHERE r.oid = to_regclass('pg_temp.pgsim_trial'));
+    rows CONSTANT float8 := (SELECT r.reltuples FROM pg_class AS r WHERE r.oid = to_regclass('pg_temp._pgsim_trial'));
 BEGIN
     previous := pgsim._set(jsonb_build_object('maintenance_work_mem', greatest(
         (SELECT s.setting::float8 FROM pg_settings AS s WHERE s.name = 'maintenance_work_mem'),
         least(1048576, 65536 + 1.3 / 1024 * pgsim._hnsw_bytes(dims, element, 16, rows)))::bigint::text || 'kB'));
     started := clock_timestamp();
-    EXECUTE format('CREATE INDEX pgsim_trial_index ON pg_temp.pgsim_trial USING hnsw ((%s) %s.%I)', pgsim._trial_coarse(t, CASE WHEN turned THEN 'r' ELSE 'v' END, turned, dims, element), t.vector_schema, CASE element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', element, t.metric) END);
+    EXECUTE format('CREATE INDEX _pgsim_trial_index ON pg_temp._pgsim_trial USING hnsw ((%s) %s.%I)', pgsim._trial_coarse(t, CASE WHEN turned THEN 'r' ELSE 'v' END, turned, dims, element), t.vector_schema, CASE element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', element, t.metric) END);
     build_seconds := extract(epoch FROM clock_timestamp() - started);
-    bytes := pg_relation_size('pg_temp.pgsim_trial_index');
+    bytes := pg_relation_size('pg_temp._pgsim_trial_index');
     PERFORM pgsim._set(previous);
 
     previous := pgsim._set('{"enable_seqscan": "off", "enable_sort": "on", "jit": "off", "hnsw.iterative_scan": "off", "hnsw.ef_search": "40"}');
-    EXECUTE 'SELECT count(*), sum(cardinality(truth)), bool_or(relevant <> ''{}'') FROM pg_temp.pgsim_trial_query' INTO queries, wanted, labelled;
+    EXECUTE 'SELECT sum(cardinality(truth)), bool_or(relevant <> ''{}'') FROM pg_temp._pgsim_trial_query' INTO wanted, labelled;
     FOREACH ef IN ARRAY levels LOOP
         CONTINUE WHEN ef < k;
         IF far AND ef < 1000 THEN
@@ -3278,7 +3311,7 @@ BEGIN
         IF NOT final THEN
             -- Where in the order of the index the true rows stand tells how many must be kept.
             hits := '{}';
-            FOR q IN EXECUTE 'SELECT query, turned, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+            FOR q IN EXECUTE 'SELECT query, turned, truth FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
                 EXECUTE format('SELECT array_agg(n.d) FROM (%s LIMIT %s) AS n', nearest, ef) INTO list USING q.query, q.turned;
                 hits := hits || ARRAY(SELECT f.place::int FROM unnest(list) WITH ORDINALITY AS f (d, place)
                                       WHERE f.d <= q.truth[cardinality(q.truth)] + 1e-6 * greatest(1, abs(q.truth[cardinality(q.truth)])) ORDER BY f.place LIMIT cardinality(q.truth));
@@ -3292,7 +3325,7 @@ BEGIN
         recalls := '{}';
         taken := '{}';
         ranks := '{}';
-        FOR q IN EXECUTE 'SELECT query, turned, truth, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+        FOR q IN EXECUTE 'SELECT query, turned, truth, relevant FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
             started := clock_timestamp();
             EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT * FROM (%s LIMIT %s) AS c ORDER BY c.d, c.key COLLATE "C" LIMIT %s) AS n', nearest, keep, k)
             INTO found USING q.query, q.turned;
@@ -3308,7 +3341,7 @@ BEGIN
         EXIT WHEN reached = CASE WHEN final THEN 1 ELSE 2 END OR ef >= rows;
     END LOOP;
     PERFORM pgsim._set(previous);
-    EXECUTE 'DROP INDEX pg_temp.pgsim_trial_index';
+    EXECUTE 'DROP INDEX pg_temp._pgsim_trial_index';
 END
 $$;
 COMMENT ON FUNCTION pgsim._trial_index IS
@@ -3361,15 +3394,15 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF to_regclass('pg_temp.pgsim_trial_turned') IS NULL THEN
-        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_turned (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+    IF to_regclass('pg_temp._pgsim_trial_turned') IS NULL THEN
+        EXECUTE format('CREATE TEMPORARY TABLE _pgsim_trial_turned (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
     END IF;
-    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_turned SELECT s.key, s.v, u.r FROM unnest($1, $2) AS u (key, r) JOIN pg_temp.pgsim_trial AS s ON s.key = u.key' USING keys, vectors;
+    EXECUTE 'INSERT INTO pg_temp._pgsim_trial_turned SELECT s.key, s.v, u.r FROM unnest($1, $2) AS u (key, r) JOIN pg_temp._pgsim_trial AS s ON s.key = u.key' USING keys, vectors;
     IF queries IS NOT NULL THEN
-        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET turned = $1[number]' USING queries;
-        DROP TABLE pg_temp.pgsim_trial;
-        ALTER TABLE pg_temp.pgsim_trial_turned RENAME TO pgsim_trial;
-        EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+        EXECUTE 'UPDATE pg_temp._pgsim_trial_query SET turned = $1[number]' USING queries;
+        DROP TABLE pg_temp._pgsim_trial;
+        ALTER TABLE pg_temp._pgsim_trial_turned RENAME TO _pgsim_trial;
+        EXECUTE 'ANALYZE pg_temp._pgsim_trial';
     END IF;
 END
 $$;
@@ -3501,7 +3534,7 @@ Best first: what fits budget_bytes and reaches recall, the fastest before the ot
 measured; bytes and build_seconds (of one process), those of the sample scaled to all rows; seconds, the median of a search; keep: how many rows are ranked by the whole vector, and hnsw.ef_search; statement, if create_index
 takes it and it is not there. Last, without a rank, storage: whole vectors stored as halfvec, and the recall of an exact search of them. The sample is copied into a temporary table, and holds rows
 that you may read (sample, 100 to 1000000); queries as those of pgsim.recall_by_dims. Nothing is made but that table, which is dropped.
-Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS013, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.forget_searches(collection text, before timestamptz = NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -3638,8 +3671,8 @@ BEGIN
     FOR wide IN SELECT x.prefix FROM pgsim._trial_kinds(t, recall_by_dims.embedding, recall_by_dims.dims, '{bit}') AS x ORDER BY x.prefix LOOP
         hits := '{}';
         lasts := '{}';
-        FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
-            EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t),
+        FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
+            EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp._pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t),
                            pgsim._trial_coarse(t, 's.v', false, wide, t.element), t.vector_schema, pgsim._distance_operator(t.metric),
                            pgsim._trial_coarse(t, format('$1::%s.%I(%s)', t.vector_schema, t.element, t.dim), false, wide, t.element), depth)
             INTO list USING q.query;
@@ -3672,7 +3705,7 @@ them are the candidates that a funnel would rank by the whole vector. prefix, ke
 complete top k is among those kept; smallest: whether it is the shortest prefix whose recall with so many kept is at least 1 - tolerance;
 warning: at how many queries no index on that prefix can give the true top k. among: the rows compared, a sample of those you may read (sample, 100 to 1000000), copied
 into a temporary table: among more rows more must be kept. queries: vectors as your users send; without them, searches of the sampled rows, which are left out of the others.
-Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS013, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.record_searches(collection text, share float8 = NULL, audit_share float8 = NULL, "values" boolean = NULL) RETURNS void
 LANGUAGE plpgsql
@@ -4735,9 +4768,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- What is asked of vectors, in a search without any.
-    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND NOT queried OR r.model IS NOT NULL AND NOT queried AND NOT sparse_queried
+    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND NOT queried OR (r.model IS NOT NULL OR r.embedding IS DISTINCT FROM 'default') AND NOT queried AND NOT sparse_queried
        OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND NOT queried AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, embedding, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
     END IF;
     IF r.after IS NOT NULL AND NOT (single AND legs[1].kind = 'dense') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'after is given, and more is ranked than distances', HINT = 'Ask for the rows up to the end of the page (k), and leave out those of the pages before.';
@@ -5169,7 +5202,7 @@ BEGIN
         predicate := CASE WHEN r.where_sql IS NULL THEN compiled.predicate ELSE concat_ws(' AND ', compiled.predicate, format(E'(%s\n)', r.where_sql)) END;
     END IF;
     whole := cardinality(c.key_columns) = 1 AND (SELECT a.atttypid IN (20, 21, 23) FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = c.key_columns[1]);
-    depth := CASE WHEN single AND NOT grouped THEN r.k ELSE coalesce(h.candidates, CASE WHEN f.candidates IS NOT NULL THEN greatest(f.candidates, r.k) END, least(greatest(200, 2 * r.k), 10000)) END;
+    depth := CASE WHEN single AND NOT grouped THEN r.k ELSE coalesce(h.candidates, CASE WHEN f.candidates IS NOT NULL THEN greatest(f.candidates, r.k) END, least(greatest(200, 2 * r.k), greatest(10000, r.k))) END;
     LOOP
         lists := '{}';
         told := '{}';
@@ -5560,6 +5593,8 @@ DECLARE
     given jsonb;
     chunk_keys text[];
     chunk_scores float8[];
+    compiled record;
+    chunks int;
 BEGIN
     PERFORM pgsim._require_select(c.relation, c.relation);
     PERFORM pgsim._check_columns(c.relation, 'parent', ARRAY[parent]);
@@ -5592,14 +5627,14 @@ BEGIN
             'FROM (SELECT %s FROM unnest($1) AS g (given)) AS i JOIN %s AS b ON %s',
             parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
         INTO given USING chunk_keys, given, parent;
-        PERFORM pgsim._set(callers);
-        SELECT pg_catalog.array_agg(s.key ORDER BY s.rank), pg_catalog.array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
-        FROM pgsim.search(
-            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding,
-            mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
-            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END,
-            where_sql => search_parents.where_sql, where_values => search_parents.where_values) AS s;
-        PERFORM pgsim._set(pinned);
+        compiled := pgsim._compile_filter(c.relation, given, '{}', false);
+        chunks := pgsim._count(c.relation::text, compiled.predicate, compiled."values");
+        -- Not through pgsim.search, which gives no more than 10000 rows.
+        SELECT s.keys, s.scores INTO chunk_keys, chunk_scores
+        FROM pgsim._search_fused(
+            ROW(collection, greatest(chunks, 1), given, model, embedding, NULL, CASE WHEN dense THEN 'exact' ELSE 'auto' END, NULL, NULL, NULL, NULL, NULL, where_sql, where_values, NULL, callers ->> 'search_path')::pgsim._search_request,
+            query, text_query, sparse_query,
+            ROW(CASE WHEN text_query IS NOT NULL THEN ARRAY[text_query] END, text_form, legs, fusion, weights, rank_constant, NULL, 1, NULL)::pgsim._fusion_request, false) AS s;
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT p.parent::text, p.score, (row_number() OVER (ORDER BY p.score DESC, p.parent))::int, jsonb_build_object(''chunks'', p.chunks) '
@@ -5700,15 +5735,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._given_to_map IS 'A sample of rows as queries of a derived model, which are of the model that its map begins at: from the version that it follows, or mapped back.';
-
-CREATE FUNCTION pgsim._mapped(components vector[], bias vector, normalized boolean, v vector) RETURNS vector
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    -- Components that are read from a variable cost half of those read from their table for every vector. A number beyond real is none.
-    SELECT CASE WHEN pg_catalog.max(abs(c.number)) <= 3.4e38 THEN pg_catalog.array_agg(c.number)::vector + coalesce(bias, pg_catalog.array_fill(0::real, ARRAY[cardinality(components)])::vector) END
-    FROM (SELECT -(unnest(components) <#> n.v) AS number FROM (SELECT CASE WHEN normalized THEN l2_normalize(_mapped.v) ELSE _mapped.v END AS v OFFSET 0) AS n) AS c
-);
-COMMENT ON FUNCTION pgsim._mapped IS 'A vector mapped: its inner products with the components, and the bias added; NULL where that leaves what a vector holds.';
 
 CREATE FUNCTION pgsim._unmapped(components vector[], v vector) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5822,6 +5848,11 @@ $$;
 COMMENT ON FUNCTION pgsim._keep_mapped IS
     'Trigger: keeps a derived version up with the one that it follows, in the writer''s own transaction. It runs as its owner, to whom derived versions belong, reads only what was changed, and writes nothing else.';
 REVOKE ALL ON FUNCTION pgsim._keep_mapped FROM PUBLIC;
+
+CREATE FUNCTION pgsim._longer_than(components vector[], bound float8) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT min(c.ordinal) FROM unnest(components) WITH ORDINALITY AS c (component, ordinal) WHERE vector_norm(c.component) > bound);
+COMMENT ON FUNCTION pgsim._longer_than IS 'The number of the first component of a map that is longer than that, or NULL.';
 
 CREATE FUNCTION pgsim._map_components(what text, given vector[], width int) RETURNS int
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -6093,6 +6124,27 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._repair_mapped IS 'Maps every row of a derived version anew, after a time in which nothing kept it. Writers wait.';
 
+CREATE FUNCTION pgsim._rows_as_queries(t pgsim._target, vectors vector[]) RETURNS vector[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text;
+    keeps boolean;
+    components vectors%TYPE;
+BEGIN
+    SELECT s.name, s.keeps_scores, s.query_components INTO name, keeps, components FROM pgsim._map AS s WHERE s.id = t.map_id;
+    IF components IS NULL THEN
+        RETURN vectors;
+    END IF;
+    IF NOT keeps THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('rows of model %L are no queries: map %L maps the two apart, and cannot be undone', t.model, name), HINT = 'Give queries of the model that the map begins at.';
+    END IF;
+    RETURN pgsim._mapped_queries(t, ARRAY(SELECT pgsim._unmapped(components, u.v) FROM unnest(vectors) WITH ORDINALITY AS u (v, ordinal) ORDER BY u.ordinal));
+END
+$$;
+COMMENT ON FUNCTION pgsim._rows_as_queries IS 'Rows of a version as queries in its own space, where a map may map queries otherwise than rows; PS035 where it cannot be told how.';
+
 CREATE FUNCTION pgsim._target(collection text, model text, embedding text) RETURNS pgsim._target
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -6291,9 +6343,13 @@ BEGIN
         END IF;
     END IF;
     IF kind IN ('rotation', 'pca', 'selection') OR kind = 'leanvec' AND query_matrix IS NULL THEN
-        off := pgsim._identity_error(matrix, matrix);
-        IF NOT off <= 1e-4 THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('the components of matrix are not of length 1 and at right angles: they are off by %s, and a map of kind %s promises 0.0001', off::real, kind),
+        BEGIN
+            off := pgsim._identity_error(matrix, matrix);
+        EXCEPTION WHEN numeric_value_out_of_range THEN
+            off := NULL;
+        END;
+        IF off IS NULL OR off > 1e-4 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('the components of matrix are not of length 1 and at right angles: they are off by %s, and a map of kind %s promises 0.0001', coalesce(off::real::text, 'more than can be told'), kind),
                 HINT = 'Orthogonalise them (a QR decomposition does), or store the map as linear, which promises nothing.';
         END IF;
         IF kind = 'rotation' AND width <> m.dim THEN
@@ -6301,12 +6357,16 @@ BEGIN
         END IF;
         keeps := width = m.dim AND m.metric <> 'l1';
     ELSIF query_matrix IS NOT NULL AND width = m.dim THEN
-        off := pgsim._identity_error(query_matrix, matrix);
-        IF kind = 'leanvec' AND NOT off <= 1e-3 THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix and query_matrix do not keep inner products: they are off by %s, and leanvec promises 0.001', off::real),
+        BEGIN
+            off := pgsim._identity_error(query_matrix, matrix);
+        EXCEPTION WHEN numeric_value_out_of_range THEN
+            off := NULL;
+        END;
+        IF kind = 'leanvec' AND (off IS NULL OR off > 1e-3) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix and query_matrix do not keep inner products: they are off by %s, and leanvec promises 0.001', coalesce(off::real::text, 'more than can be told')),
                 HINT = 'The transposed query_matrix is the inverse of matrix; more ridge makes both easier on single precision. Or store the map as linear, which promises nothing.';
         END IF;
-        keeps := bias IS NULL AND off <= 1e-3;
+        keeps := bias IS NULL AND coalesce(off <= 1e-3, false);
     END IF;
     BEGIN
         INSERT INTO pgsim._map (name, from_model_id, to_model_id, kind, dim_in, dim_out, normalized, keeps_scores, components, query_components, bias, properties)
@@ -6338,6 +6398,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     p := pgsim._map_row(map);
+    IF element NOT IN ('vector', 'halfvec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; what a map makes is vector or halfvec', left(element, 80)), HINT = 'Leave it out for that of the model that the map begins at.';
+    END IF;
     SELECT * INTO m FROM pgsim._model AS s WHERE s.id = p.from_model_id;
     SELECT s.name INTO other FROM pgsim._model AS s WHERE s.id = p.to_model_id OR s.map_id = p.id;
     IF FOUND THEN
@@ -6807,9 +6870,7 @@ DECLARE
     element text;
     executed record;
 BEGIN
-    IF k IS NULL THEN
-        PERFORM pgsim._check_k(k);
-    END IF;
+    PERFORM pgsim._check_k(k);
     IF oversample IS NULL OR oversample NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', coalesce(oversample::text, 'NULL')), HINT = 'The default is 20.';
     END IF;
@@ -6823,6 +6884,12 @@ BEGIN
             HINT = format('A layer is registered with create_model(..., layer => 4, properties => ''{"layer_of": %s}'').', to_json(t.model));
     END IF;
     PERFORM pgsim._require_select(t.base, s.version);
+    IF t.map_id IS NOT NULL THEN
+        query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
+    END IF;
+    IF s.map_id IS NOT NULL THEN
+        shallow_query := (pgsim._mapped_queries(s, ARRAY[shallow_query]))[1];
+    END IF;
     PERFORM pgsim._check_vector(shallow_query, 'shallow_query', s.model, s.dim, s.metric, s.element);
     -- Without dims the shortest that an index is on, else the shortest of the layer's own.
     SELECT i.dims, i.element INTO width, element
@@ -6838,7 +6905,7 @@ BEGIN
         p.shallow_query := shallow_query;
         p.ladder := ARRAY[width, t.dim];
         p.element := coalesce(element, s.element);
-        p.keep := least(100000, p.depth * oversample);
+        p.keep := least(100000, p.depth::float8 * oversample);
         p.ef := least(1000, greatest(100, p.keep));
         p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, p.tuples));
         p.wanted := p.depth;
@@ -7374,9 +7441,17 @@ BEGIN
                 HINT = 'The index of a slice is on all of it, as vector or halfvec.';
         END IF;
     END IF;
+    IF where_filter IS NOT NULL THEN
+        IF NOT t.adopted THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010',
+                MESSAGE = format('where_filter: the vectors of %L under model %L are in a table without the columns of %s', collection, t.model, t.base_sql),
+                HINT = 'A partial index needs a version that adopts a column of the table itself.';
+        END IF;
+        predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
+    END IF;
     full_element := coalesce(element, t.element);
     IF t.element = 'sparsevec' THEN
-        kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
+        kept := pgsim._sparse_index(t, dims, element, method, predicate, given_options);
         full_element := 'sparsevec';
     ELSIF full_element NOT IN ('vector', 'halfvec', 'bit') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector, halfvec or bit elements', left(element, 80)),
@@ -7422,14 +7497,6 @@ BEGIN
         given_options := given_options || jsonb_build_object('lists', (
             SELECT least(32768, greatest(10, CASE WHEN r.reltuples <= 1e6 THEN r.reltuples / 1000 ELSE sqrt(r.reltuples) END))::int
             FROM pg_class AS r WHERE r.oid = t.version));
-    END IF;
-    IF where_filter IS NOT NULL THEN
-        IF NOT t.adopted THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010',
-                MESSAGE = format('where_filter: the vectors of %L under model %L are in a table without the columns of %s', collection, t.model, t.base_sql),
-                HINT = 'A partial index needs a version that adopts a column of the table itself.';
-        END IF;
-        predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
     stored := pgsim._vector_expression(pgsim._stored_vector(t, format('%I', t.column_name)), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
@@ -8060,7 +8127,7 @@ The first index of the full width on a collection that declares filter columns m
 model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). Option slice of hnsw and ivfflat, a name: index that slice of the vectors.
 where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
-Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
+Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035, PS054.$$;
 
 CREATE FUNCTION pgsim.create_model(
     name text, dim int, metric text = 'cosine', element text = 'vector', matryoshka int[] = NULL, layer int = NULL,
@@ -8867,7 +8934,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'Left out, as many candidates are kept as the recall asks for.';
     END IF;
     IF r.where_sql IS NOT NULL AND btrim(r.where_sql) = '' OR r.where_sql IS NULL AND (r.where_values IS NOT NULL OR r.where_columns IS NOT NULL) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values or where_columns without an expression in where_sql',
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_sql is empty, or where_values or where_columns is given without it',
             HINT = 'where_sql is a condition on the table that reads its values: where_sql => ''size < ($1 ->> ''''size'''')::int'', where_values => ''{"size": 100}''.';
     END IF;
     IF r.where_values IS NOT NULL AND (jsonb_typeof(r.where_values) <> 'object' OR EXISTS (SELECT FROM jsonb_object_keys(r.where_values) AS n WHERE left(n, 1) = '$')) THEN
@@ -9122,18 +9189,19 @@ BEGIN
     IF pgsim._vector_problem(query, t.dim, t.metric, t.element) IS NOT NULL THEN
         PERFORM pgsim._check_vector(query, 'the query', t.model, t.dim, t.metric, t.element);
     END IF;
-    IF r.dims IS NOT NULL AND t.metric = 'cosine' AND pgsim._prefix_is_zero(query, r.dims[1]) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', r.dims[1]),
+    IF r.dims IS NOT NULL AND (t.metric = 'cosine' AND pgsim._prefix_is_zero(query, r.dims[1]) OR r.dims[cardinality(r.dims)] < t.dim AND pgsim._prefix_is_zero(query, r.dims[cardinality(r.dims)])) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', r.dims[CASE t.metric WHEN 'cosine' THEN 1 ELSE cardinality(r.dims) END]),
             HINT = 'Search by a longer prefix, or leave dims out.';
     END IF;
     LOOP
-        IF p.strategy = 'codes' AND (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) THEN
+        IF p.strategy = 'codes' AND (CASE WHEN t.codes_map IS NOT NULL THEN pgsim._image_is_zero(t.codes_map, t.codes_dims, query)
+                                          ELSE (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) END) THEN
             fallbacks := fallbacks || 'what codes compare is all zeros in the query: it has no direction, and they tell of nothing else'::text;
             p.strategy := 'exact';
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+        IF p.ladder IS NOT NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
             fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
             p.strategy := 'exact';
         END IF;
@@ -10670,7 +10738,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgsim._sparse_entries IS 'The numbers of a sparse vector that are not zero, with their indices.';
 
-CREATE FUNCTION pgsim._sparse_index(t pgsim._target, dims int, element text, method text, where_filter jsonb, options jsonb) RETURNS text
+CREATE FUNCTION pgsim._sparse_index(t pgsim._target, dims int, element text, method text, predicate text, options jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -10689,7 +10757,7 @@ BEGIN
     IF options ? 'top_weights' THEN
         RETURN 'top_' || CASE WHEN jsonb_typeof(options -> 'top_weights') = 'number' THEN options ->> 'top_weights' END;
     END IF;
-    EXECUTE format('SELECT count(*), max(s.n) FROM (SELECT length(v.%1$I::text) - length(replace(v.%1$I::text, '':'', '''')) AS n FROM %2$s AS v) AS s WHERE s.n > %3$s', t.column_name, t.version, most)
+    EXECUTE format('SELECT count(*), max(s.n) FROM (SELECT length(v.%1$I::text) - length(replace(v.%1$I::text, '':'', '''')) AS n FROM %2$s AS v WHERE %3$s) AS s WHERE s.n > %4$s', t.column_name, t.version, coalesce(predicate, 'true'), most)
     INTO heavy, heaviest;
     IF heavy > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',
@@ -12778,11 +12846,6 @@ RETURN (
 );
 COMMENT ON FUNCTION pgsim._half_problem IS 'Why a vector cannot be stored in half precision, or NULL.';
 
-CREATE FUNCTION pgsim._prefix_is_zero(v vector, dims int) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN vector_norm(subvector(v, 1, dims)) = 0;
-COMMENT ON FUNCTION pgsim._prefix_is_zero IS 'Whether the first dims dimensions of a vector are all zeros.';
-
 CREATE FUNCTION pgsim._turned(v vector, others vector[], far float8) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
@@ -13661,7 +13724,6 @@ DECLARE
     request pgsim._search_request := r;
     single record;
     has_moved boolean[];
-    missing text;
     place int;
     share float8;
     depth int;
@@ -14061,7 +14123,6 @@ AS $$
 DECLARE
     models text[];
     wrong text;
-    given int;
 BEGIN
     IF queries IS NULL OR jsonb_typeof(queries) <> 'object' OR (SELECT count(*) FROM jsonb_object_keys(queries)) NOT BETWEEN 1 AND 2 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries is %s; it is an object of one or two models, each with the query''s vector by it', coalesce(left(queries::text, 120), 'NULL')),
@@ -14081,7 +14142,7 @@ BEGIN
     IF target IS NOT NULL AND NOT queries ? target THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('target is %L, of which queries has no vector', left(target, 80)), HINT = 'Name one of the models in queries; by default it is that of the younger version.';
     END IF;
-    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC), count(*) INTO models, given
+    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC) INTO models
     FROM pgsim.versions AS v WHERE v.collection = r.collection AND v.embedding = r.embedding AND queries ? v.model;
     RETURN models;
 END
