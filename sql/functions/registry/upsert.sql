@@ -64,6 +64,9 @@ BEGIN
             HINT = 'Give each row once.';
     END IF;
 
+    IF t.source_columns <> '{}' THEN
+        PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    END IF;
     -- The hash of the text that was embedded says later whether the row changed meanwhile; without one the text of now is taken.
     hash := CASE WHEN source_hashes IS NOT NULL THEN 'i.source_hash' WHEN t.source_columns = '{}' THEN 'NULL::bytea'
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
