@@ -66,7 +66,7 @@ def test_all_reasons_against_an_activation_are_listed(documents: psycopg.Connect
     assert told.detail
     reasons = told.detail.splitlines()
     assert reasons[0] == "6 rows have no vector of their text"
-    assert reasons[1] == "2 rows wait in the queue to be embedded"
+    assert reasons[1] == "2 rows wait to be embedded: in the queue, with a worker or set aside"
     assert "it has no vector index, and the active version has" in reasons[2]
     assert reasons[3].startswith("gate 'mrr' asks for 0.5, and it was not measured")
 

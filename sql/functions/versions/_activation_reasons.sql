@@ -20,7 +20,7 @@ BEGIN
     END IF;
     waiting := pgsim._waiting_rows(t, most);
     IF waiting > 0 THEN
-        reasons := reasons || format('%s rows wait in the queue to be embedded', CASE WHEN waiting = most THEN 'more than ' || most - 1 ELSE waiting::text END)::text;
+        reasons := reasons || format('%s rows wait to be embedded: in the queue, with a worker or set aside', CASE WHEN waiting = most THEN 'more than ' || most - 1 ELSE waiting::text END)::text;
     END IF;
     reasons := reasons || pgsim._index_reasons(t);
     quality := pgsim._gate_reasons(t);
