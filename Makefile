@@ -10,6 +10,9 @@ BENCHMARKS := overhead capture filtered text sparse fusion pairs matryoshka maps
 demo: $(VENV)/demo.stamp
 	@$(BIN)/pgsim demo
 
+# Tests start programs, which would compile pgsim each time anew where bytecode is not kept.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" $(TESTS)
 

@@ -36,28 +36,31 @@ SHARES = (0.01, 0.2)
 
 @dataclass(frozen=True)
 class Kind:
-    """How codes are made: their arguments of ``create_index``."""
+    """How codes are made: bits of the stored numbers, or the first ``dims`` of what a map makes of them."""
 
     name: str
-    arguments: dict[str, object]
+    dims: int | None = None
+    element: str | None = None
+    map: str | None = None
+
+    @property
+    def options(self) -> dict[str, object]:
+        """As ``create_index`` takes them."""
+        return {} if self.map is None else {"map": self.map}
 
 
 def _kinds(dim: int) -> list[Kind]:
-    rotated = {"options": {"map": "turned"}}
-    return [
-        Kind("bit", {}),
-        *(
-            Kind(f"halfvec {dims}, rotated", {"dims": dims, "element": "halfvec"} | rotated)
-            for dims in (dim // 4, dim // 3)
-        ),
-    ]
+    short = (Kind(f"halfvec {dims}, rotated", dims, "halfvec", "turned") for dims in (dim // 4, dim // 3))
+    return [Kind("bit"), *short]
 
 
 def _made(connection: psycopg.Connection[Row], kind: Kind) -> tuple[float, int]:
     """Make codes of a kind in place of what there was, calibrated; seconds and bytes."""
     connection.execute("SELECT pgsim.drop_index(i.relation) FROM pgsim._index AS i WHERE i.method = 'codes'")
     started = time.perf_counter()
-    Database(connection).create_index("item", "model", method="codes", **kind.arguments)  # type: ignore[arg-type]
+    Database(connection).create_index(
+        "item", "model", method="codes", dims=kind.dims, element=kind.element, options=kind.options
+    )
     seconds = time.perf_counter() - started
     connection.execute("VACUUM ANALYZE item")
     ((size,),) = connection.execute("SELECT bytes FROM pgsim.indexes WHERE method = 'codes'").fetchall()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,10 +43,10 @@ def _stored(base: Database, embedding: str, vectors: np.ndarray) -> float:
     return min(taken) / len(vectors)
 
 
-def _search(connection: psycopg.Connection[Row], model: str, query: np.ndarray) -> object:
+def _search(connection: psycopg.Connection[Row], queries: np.ndarray, model: str, number: int) -> object:
     """A search that costs little itself."""
     statement = "SELECT key FROM pgsim.search('item', %s, model => %s, mode => 'exact', where_sql => 'id < 100')"
-    return connection.execute(statement, [vector_text(query), model]).fetchall()
+    return connection.execute(statement, [vector_text(queries[number]), model]).fetchall()
 
 
 def main() -> None:
@@ -90,7 +91,7 @@ def main() -> None:
         after = {place: _stored(base, place, batch) for place in ("default", "apart")}
         connection.execute("VACUUM ANALYZE")
         times = {
-            model: _median(lambda i, model=model: _search(connection, model, queries[i]), len(queries))  # type: ignore[misc]
+            model: _median(partial(_search, connection, queries, model), len(queries))
             for model in ("model", "turned", "model", "turned")
         }
         sent = _median(lambda i: connection.execute("SELECT %s::vector", [vector_text(queries[i])]), len(queries))

@@ -2,8 +2,9 @@
 
 Wider vectors are made from the corpus' own: zero-extended, turned by a fixed random rotation, with a little noise. No
 prefix of such tells anything, so they are turned once more, by a rotation learned from a sample (PCA, not centred) that
-changes no full-width score; the 384 dimensions too. Both sides of a comparison are searches of pgsim's at several
-recalls, calibrated by other queries; times at the same recall are read between them.
+changes no full-width score; the 384 dimensions too. Each index is on a table of its own, so that the planner has no
+other. All are searched by pgsim at several recalls, query by query in turn, calibrated by other queries; times at the
+same recall are read between them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,7 @@ from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
 from benchmarks import corpus
+from benchmarks.race import Contender, race
 from benchmarks.report import at_least, at_most, database, publish
 from benchmarks.truth import Truth
 from pgsim.vectors import vector_text
@@ -98,62 +101,88 @@ def widened(
     return rows @ rotation, asked @ rotation
 
 
-def fill(connection: psycopg.Connection[Row], vectors: NDArray[np.float32], width: int) -> None:
-    """A collection with the vectors, in half precision where no index takes whole ones."""
+def fill(connection: psycopg.Connection[Row], vectors: NDArray[np.float32], width: int, tables: int) -> None:
+    """A collection with the vectors, in so many tables; in half precision where no index takes whole ones."""
     element = "vector" if width <= WIDEST else "halfvec"
-    connection.execute("CREATE TABLE item (id integer PRIMARY KEY); SELECT pgsim.create_collection('item')")
+    connection.execute("CREATE TABLE item (id integer PRIMARY KEY, text text); SELECT pgsim.create_collection('item')")
     connection.execute("INSERT INTO item SELECT generate_series(1, %s)", [len(vectors)])
     connection.execute("SELECT pgsim.create_model('model', %s, element => %s)", [width, element])
-    connection.execute("SELECT pgsim.create_version('item', 'model')")
-    ((table,),) = connection.execute("SELECT relation::text FROM pgsim.versions").fetchall()
     register_vector(connection)
-    with connection.cursor().copy(f"COPY {table} (key, embedding) FROM STDIN (FORMAT binary)".encode()) as copy:
-        copy.set_types(["integer", element])
-        for key, vector in enumerate(vectors, 1):
-            copy.write_row([key, vector if element == "vector" else HalfVector(vector)])
-    connection.execute("DELETE FROM pgsim._queue")
+    first = None
+    for number in range(tables):
+        connection.execute("SELECT pgsim.create_embedding('item', %s, '{text}')", [str(number)])
+        connection.execute("SELECT pgsim.create_version('item', 'model', %s)", [str(number)])
+        ((table,),) = connection.execute(
+            "SELECT relation::text FROM pgsim.versions WHERE embedding = %s", [str(number)]
+        ).fetchall()
+        if first is None:
+            first = str(table)
+            with connection.cursor().copy(f"COPY {table} (key, embedding) FROM STDIN (FORMAT binary)".encode()) as copy:
+                copy.set_types(["integer", element])
+                for key, vector in enumerate(vectors, 1):
+                    copy.write_row([key, vector if element == "vector" else HalfVector(vector)])
+        else:
+            connection.execute(
+                f"INSERT INTO {table} (key, embedding) SELECT key, embedding FROM {first} ORDER BY key".encode()
+            )
+        connection.execute("DELETE FROM pgsim._queue")
+        connection.execute(f"VACUUM ANALYZE {table}".encode())
     connection.execute("VACUUM ANALYZE item")
-    connection.execute(f"VACUUM ANALYZE {table}".encode())
+
+
+def _answer(
+    connection: psycopg.Connection[Row], number: int, recall: float, texts: Sequence[str], query: int
+) -> list[int]:
+    rows = connection.execute(
+        "SELECT key FROM pgsim.search('item', query => %s, k => %s, embedding => %s, recall => %s, mode => 'ann')",
+        [texts[query], K, str(number), recall],
+    ).fetchall()
+    return [int(str(key)) for (key,) in rows]
 
 
 def measure(
     connection: psycopg.Connection[Row],
-    index: Index,
+    indexes: Sequence[Index],
     width: int,
     texts: Sequence[str],
     truth: Truth,
     *,
     calibrated: Sequence[str],
-) -> Measured:
-    """Build an index, calibrate, search at every recall, and drop it."""
-    started = time.perf_counter()
-    made = connection.execute(f"SELECT pgsim.create_index('item', 'model'{index.arguments})::text".encode()).fetchall()
-    seconds = time.perf_counter() - started
-    ((size,),) = connection.execute("SELECT pg_relation_size(%s::regclass)", [made[0][0]]).fetchall()
-    connection.execute("SELECT pgsim.calibrate('item', queries => %s::vector[])", [list(calibrated)])
-    recalls, medians, short = [], [], 0
-    for recall in ASKED:
-        taken, answers = [], []
-        for text in texts:
-            started = time.perf_counter()
-            rows = connection.execute(
-                "SELECT key FROM pgsim.search('item', query => %s, k => %s, recall => %s, mode => 'ann')",
-                [text, K, recall],
-            ).fetchall()
-            taken.append(time.perf_counter() - started)
-            answers.append([int(str(key)) for (key,) in rows])
-        recalls.append(truth.mean_recall(answers))
-        medians.append(float(np.median(taken)))
-        short += truth.short(answers)
-    connection.execute("SELECT pgsim.drop_index(%s::regclass)", [made[0][0]])
-    return Measured(width, index, seconds, int(str(size)), recalls, medians, short)
+) -> list[Measured]:
+    """Build each index on its table, calibrate, and race searches at every recall."""
+    built = []
+    for number, index in enumerate(indexes):
+        started = time.perf_counter()
+        made = connection.execute(
+            f"SELECT pgsim.create_index('item', 'model', %s{index.arguments})::text".encode(), [str(number)]
+        ).fetchall()
+        seconds = time.perf_counter() - started
+        ((size,),) = connection.execute("SELECT pg_relation_size(%s::regclass)", [made[0][0]]).fetchall()
+        built.append((seconds, int(str(size))))
+    for number in range(len(indexes)):
+        connection.execute(
+            "SELECT pgsim.calibrate('item', embedding => %s, queries => %s::vector[])", [str(number), list(calibrated)]
+        )
+    contenders = [
+        Contender(f"{number} {recall}", partial(_answer, connection, number, recall, texts))
+        for number in range(len(indexes))
+        for recall in ASKED
+    ]
+    timed = race(contenders, range(len(texts)))
+    measured = []
+    for number, (index, (seconds, size)) in enumerate(zip(indexes, built, strict=True)):
+        runs = [timed[f"{number} {recall}"] for recall in ASKED]
+        recalls = [truth.mean_recall(run.answers) for run in runs]
+        short = sum(truth.short(run.answers) for run in runs)
+        measured.append(Measured(width, index, seconds, size, recalls, [run.median for run in runs], short))
+    return measured
 
 
 def main() -> None:
     """Measure, print, and exit with 1 when a promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--widths", type=int, nargs="+", default=[384, 1536, 4096])
-    parser.add_argument("--queries", type=int, default=150)
+    parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--calibrated", type=int, default=80, help="Queries to calibrate with.")
     parser.add_argument("--dims", type=int, default=128, help="Length of the prefix.")
     parser.add_argument("--postgres", type=int, default=18)
@@ -172,12 +201,15 @@ def main() -> None:
         if width == source.dim:
             short = arguments.dims * 5 // 8
             indexes.append(
-                Index(f"halfvec {short}, m 5", f""", dims => {short}, element => 'halfvec', options => '{{"m": 5}}'""")
+                Index(
+                    f"halfvec {short}, m 5",
+                    f""", dims => {short}, element => 'halfvec', options => '{{"m": 5, "ef_construction": 400}}'""",
+                )
             )
         with database("bench_matryoshka", postgres=arguments.postgres) as connection:
-            fill(connection, vectors, width)
+            fill(connection, vectors, width, len(indexes))
             del vectors
-            measured += [measure(connection, index, width, texts, truth, calibrated=calibrated) for index in indexes]
+            measured += measure(connection, indexes, width, texts, truth, calibrated=calibrated)
     _publish(measured, source, arguments.queries)
 
 

@@ -2,7 +2,8 @@
 
 ``PGSIM_CORPUS`` names a folder with the Debian corpus (docs.jsonl.gz, query_doc_ids.npy), whose queries are the
 packages' summaries; without it the corpus is the standard library's documentation, whose queries are its first lines.
-``--rows`` makes a larger table beside it, of texts mixed from pairs.
+``--rows`` makes a larger table beside it, of texts mixed from pairs; with ``--keep`` it stays for the next run, which
+only makes its text index anew.
 """
 
 from __future__ import annotations
@@ -32,11 +33,7 @@ if TYPE_CHECKING:
     from pgsim.steps import Row
 
 K = 10
-_SEARCH = (
-    "SELECT n.key, n.score FROM pgsim._collection AS c "
-    "CROSS JOIN LATERAL pgsim._search_text(c, %s, 10, NULL, '{}', false) AS r CROSS JOIN LATERAL "
-    "unnest(r.keys, r.scores) WITH ORDINALITY AS n (key, score, rank) WHERE c.name = %s ORDER BY n.rank"
-)
+_SEARCH = "SELECT key, score FROM pgsim.search(text_query => %s, collection => %s)"
 # What people write who have no text index of this kind: tables of words, documents and postings, joined, the form that
 # promises are made beside; the same with the lengths copied into each posting, which saves a join and costs writers;
 # and PostgreSQL's own rank.
@@ -82,11 +79,12 @@ def _load() -> Texts:
 
 
 def _fill(connection: psycopg.Connection[Row], table: str, bodies: Iterator[str] | Sequence[str]) -> float:
-    connection.execute(f"CREATE TABLE {table} (id integer PRIMARY KEY, body text)".encode())
-    with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
-        for key, body in enumerate(bodies, start=1):
-            copy.write_row((key, body))
-    connection.execute(f"VACUUM ANALYZE {table}".encode())
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {table} (id integer PRIMARY KEY, body text)".encode())
+    if not connection.execute(f"SELECT FROM {table} LIMIT 1".encode()).fetchall():
+        with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
+            for key, body in enumerate(bodies, start=1):
+                copy.write_row((key, body))
+        connection.execute(f"VACUUM ANALYZE {table}".encode())
     connection.execute("SELECT pgsim.create_collection(%s::regclass, text_columns => '{body}')", [table])
     started = time.perf_counter()
     connection.execute("SELECT pgsim.enable_text(%s)", [table])
@@ -200,11 +198,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queries", type=int, default=300, help="how many are timed; quality is of all")
     parser.add_argument("--rows", type=int, default=0, help="of a larger table beside the corpus, 1000000 for instance")
+    parser.add_argument("--keep", metavar="NAME", help="keep the larger table, in the database bench_NAME")
     parser.add_argument("--postgres", type=int, default=18)
     arguments = parser.parse_args()
     texts = _load()
     queries = [query for _, query in texts.queries[: arguments.queries]]
-    with database("bench_text", postgres=arguments.postgres) as connection:
+    # The prefix keeps a database that is no benchmark's from being taken for one.
+    name = f"bench_{arguments.keep or 'text'}"
+    large = f"large_{arguments.rows}"
+    with database(name, postgres=arguments.postgres, keep=bool(arguments.keep)) as connection:
+        connection.execute("DROP TABLE IF EXISTS item, posting, wide_posting")
+        connection.execute("DROP TABLE IF EXISTS posting_document, posting_word, posting_statistics")
         seconds = _fill(connection, "item", texts.bodies)
         ((size,),) = connection.execute("SELECT bytes FROM pgsim.text_statistics('item')").fetchall()
         quality = _reciprocal_rank(connection, texts)
@@ -219,10 +223,10 @@ def main() -> None:
         wrong, differs = _wrong(connection, queries), _bm25s_differs(connection, queries)
         larger: dict[str, float] = {}
         if arguments.rows:
-            built = _fill(connection, "large", _mixed(texts, arguments.rows))
-            both = [_contender(connection, table, _SEARCH, queries, table) for table in ("item", "large")]
+            built = _fill(connection, large, _mixed(texts, arguments.rows))
+            both = [_contender(connection, table, _SEARCH, queries, table) for table in ("item", large)]
             beside = race(both, range(len(queries)), warm_up=min(20, len(queries)))
-            larger = {f"{arguments.rows} rows, built in {built:.0f} s": beside["large"].median / beside["item"].median}
+            larger = {f"{arguments.rows} rows, built in {built:.0f} s": beside[large].median / beside["item"].median}
         connection.execute("ALTER TABLE item DROP COLUMN vector")
         update = _updates(connection, len(texts.bodies), min(200, len(texts.bodies)))
     mine = timed["pgsim"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, TypeAlias, Unpack, cast
@@ -19,7 +19,6 @@ from pgvector import SparseVector
 
 from pgsim.embedders.checking import checked_documents, checked_query
 from pgsim.errors import DimensionMismatch, InvalidArgument, InvalidKey, UnknownIndex, UnknownRelation, UnknownVersion
-from pgsim.evaluation.fusion import Judged, tune
 from pgsim.json_values import is_storable, json_text
 from pgsim.maps import Map
 from pgsim.options import (
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgsim.embedders.protocol import Embedder
-    from pgsim.evaluation.fusion import FusionReport
     from pgsim.rerankers.protocol import Scorer
     from pgsim.rerankers.scoring import ScoreCache
     from pgsim.steps import Row, Steps
@@ -55,7 +53,6 @@ _SHARES = frozenset(
         *("value", "minimum", "tolerance"),
     }
 )
-_CANDIDATES = 200
 # Plain words, a name and a number, another script: what a change of tokenizer, prefix or weights shows in.
 _PROBES = ("How to read a file line by line", "The cat sat on the mat in 1987.", "Grüße aus München, 東京")
 _TAKEN = (str, bytes, datetime.datetime, type(None))
@@ -468,10 +465,15 @@ def mmr(
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query with the keys of the rows that answer it."""
+    """A query with the keys of the rows that answer it.
+
+    ``legs``: where it has them, its own vectors for legs of these names: ``{"terms": {"sparse_query": ...}}``, as
+    `search` takes them.
+    """
 
     text: str
     relevant: frozenset[str]
+    legs: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
 
 
 def sample_queries(collection: str, column: str, *, sample: int = 1000, seed: int = 0) -> Steps[list[Query]]:
@@ -495,74 +497,6 @@ def sample_queries(collection: str, column: str, *, sample: int = 1000, seed: in
         ),
     )
     return [Query(str(text), frozenset(cast("list[str]", keys))) for text, keys in rows]
-
-
-def tune_fusion(
-    collection: str,
-    queries: Sequence[Query],
-    embedder: Embedder,
-    *,
-    name: str | None = None,
-    model: str | None = None,
-    embedding: str = "default",
-    text_form: str = "any",
-    k: int = 10,
-    candidates: int = 200,
-    held_out: float = 0.5,
-    seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> Steps[FusionReport]:
-    """Fit the fusion of vectors and words on queries whose answers are known, and keep it under a name.
-
-    Half of the queries fit method, weights and constant; the report is measured on the other half. Where the fusion is
-    not better than the best leg alone beyond doubt, it is that leg that is kept.
-
-    Args:
-        collection: the collection's name; it has a text index.
-        queries: what was looked for, and the keys that answer it: 20 at least.
-        embedder: makes the queries' vectors, after the model's query prefix.
-        name: the fusion is kept under it, in the place of one of that name; None only reports.
-        model: the model whose version is searched; by default the active one's.
-        embedding: the embedding of the collection.
-        text_form: how the words are read (``any``).
-        k: the rank of the first relevant row counts when it is among so many.
-        candidates: how many rows each leg gives; they are kept with the fusion when they are not the default 200.
-        held_out: the part of the queries that the report is measured on.
-        seed: which queries these are, and of the intervals.
-        progress: called with the queries done and the queries there are.
-
-    Raises:
-        InvalidArgument: too few queries; and what `search` and `create_fusion` raise.
-        EmbedderError: the embedder failed.
-    """
-    of = yield from active_model(collection, model=model, embedding=embedding)
-    judged = []
-    for number, query in enumerate(queries, 1):
-        vector = yield from work(partial(checked_query, embedder, of.query_prefix + query.text, of.dim))
-        dense = yield from search(collection, vector, k=candidates, model=of.name, embedding=embedding)
-        text = yield from search(collection, text_query=query.text, text_form=text_form, k=candidates)
-        legs = {
-            leg: ([hit.key for hit in hits], [hit.score for hit in hits])
-            for leg, hits in (("dense", dense), ("text", text))
-        }
-        judged.append(Judged(legs, query.relevant))
-        if progress:
-            progress(number, len(queries))
-    metrics = yield from _query("SELECT metric FROM pgsim.models WHERE name = %(name)s", _checked({"name": of.name}))
-    minima = {"dense": {"cosine": -1.0, "l2": 0.0, "l1": 0.0}.get(str(metrics[0][0])), "text": 0.0}
-    report = yield from work(partial(tune, judged, minima, k=k, candidates=candidates, held_out=held_out, seed=seed))
-    if name is not None:
-        yield from create_fusion(
-            collection,
-            name,
-            method=report.kept.method,
-            weights=report.kept.weights,
-            rank_constant=report.kept.rank_constant,
-            candidates=None if candidates == _CANDIDATES else candidates,
-            report=report.as_json(),
-            replace=True,
-        )
-    return report
 
 
 def rerank(
@@ -792,8 +726,13 @@ def create_model(
     query_prefix: str | None = None,
     document_prefix: str | None = None,
     properties: Mapping[str, object] | None = None,
+    slices: Mapping[str, str | range] | None = None,
 ) -> Steps[str]:
-    """Register an embedding model, at one revision; its name."""
+    """Register an embedding model, at one revision; its name.
+
+    ``slices``: parts of the vector by their names, each a range of dimensions, which count from 1: ``range(1, 129)`` or
+    ``"[1,129)"`` are the first 128. `create_index` takes the option ``slice``, a leg of a search the property.
+    """
     rows = yield from _rows(
         "pgsim.create_model",
         name=name,
@@ -805,8 +744,17 @@ def create_model(
         query_prefix=query_prefix,
         document_prefix=document_prefix,
         properties=json_text(properties),
+        slices=None if slices is None else json_text({each: _dimensions(part) for each, part in slices.items()}),
     )
     return cast("str", rows[0][0])
+
+
+def _dimensions(part: str | range) -> str:
+    if not isinstance(part, range):
+        return part
+    if part.step != 1:
+        raise InvalidArgument(f"slice {part!r} has a step", hint="A slice is a run of dimensions: range(1, 129).")
+    return f"[{part.start},{part.stop})"
 
 
 def enable_text(
@@ -1264,19 +1212,33 @@ def copy_vectors(
     return cast("str | None", rows[0][0])
 
 
-def chores(*, grace: datetime.timedelta | None = None) -> Steps[dict[str, object]]:
-    """Drop versions retired longer ago than the grace (30 days), and look whether others are ready; what was found."""
-    rows = yield from _rows("pgsim.chores", grace=_span(grace))
+def chores(*, grace: datetime.timedelta | None = None, audit: int | None = None) -> Steps[dict[str, object]]:
+    """Do what should be done now and then: expiry, statistics and an audit; what was found.
+
+    Args:
+        grace: versions retired longer ago are dropped (30 days).
+        audit: by how many searches the recall of each active version's index is measured (20); 0 not at all.
+    """
+    rows = yield from _rows(
+        "pgsim.chores", grace=_span(grace), audit=None if audit is None else whole_number("audit", audit)
+    )
     return cast("dict[str, object]", rows[0][0])
 
 
-def schedule_chores(*, schedule: str | None = None, grace: datetime.timedelta | None = None) -> Steps[int]:
+def schedule_chores(
+    *, schedule: str | None = None, grace: datetime.timedelta | None = None, audit: int | None = None
+) -> Steps[int]:
     """Have pg_cron do the `chores`; the job's id.
 
     Raises:
         WrongState: the database has no pg_cron; run ``pgsim chores`` from outside.
     """
-    rows = yield from _rows("pgsim.schedule_chores", schedule=schedule, grace=_span(grace))
+    rows = yield from _rows(
+        "pgsim.schedule_chores",
+        schedule=schedule,
+        grace=_span(grace),
+        audit=None if audit is None else whole_number("audit", audit),
+    )
     return cast("int", rows[0][0])
 
 
@@ -1505,10 +1467,12 @@ def recall(collection: str, queries: Vectors | None = None, **options: Unpack[Re
         queries: vectors ``(n, d)`` as your users send; without them those of sampled rows, which are easier to find.
         sample: how many rows are sampled, 1 to 10,000.
         seed: the same one takes the same rows.
+        sparse_queries: in the place of queries, of an embedding of sparse vectors.
 
     The other arguments, and errors, are those of `search`.
     """
-    rows = yield from _rows("pgsim.recall", collection=collection, queries=_queries(queries), **sql_arguments(options))
+    given = sql_arguments((yield from _with_width(collection, options, alone=True)))
+    rows = yield from _rows("pgsim.recall", collection=collection, queries=_queries(queries), **given)
     return Recall(*cast("tuple[int, float, float, float, float, int, float, float, dict[str, int]]", rows[0]))
 
 

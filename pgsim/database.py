@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import psycopg
 from psycopg.rows import tuple_row
 
-from pgsim import calls, errors, ladders, trials
+from pgsim import calls, errors, fusions, ladders, trials
 from pgsim.embedders.bounded import BoundedEmbedder
 from pgsim.steps import run, run_async
 from pgsim.versions.shell import carry_out, carry_out_async
@@ -158,7 +158,8 @@ class Database:
     create_fusion = _sync(calls.create_fusion)
     drop_fusion = _sync(calls.drop_fusion)
     sample_queries = _sync(calls.sample_queries)
-    tune_fusion = _sync(calls.tune_fusion)
+    tune_fusion = _sync(fusions.tune_fusion)
+    named_legs = _sync(fusions.named_legs)
     create_map = _sync(calls.create_map)
     fetch_map = _sync(calls.fetch_map)
     apply_map = _sync(calls.apply_map)
@@ -192,6 +193,8 @@ class Database:
     compress_advice = _sync(calls.compress_advice)
     tune_index = _sync_apart(trials.tune_index)
     tune_prefixes = _sync_apart(trials.tune_prefixes)
+    tune_codes = _sync(trials.tune_codes)
+    fit_codes_map = _sync(trials.fit_codes_map)
     record_searches = _sync(calls.record_searches)
     forget_searches = _sync(calls.forget_searches)
     check = _sync(calls.check)
@@ -415,7 +418,8 @@ class AsyncDatabase:
     create_fusion = _async(calls.create_fusion)
     drop_fusion = _async(calls.drop_fusion)
     sample_queries = _async(calls.sample_queries)
-    tune_fusion = _async(calls.tune_fusion)
+    tune_fusion = _async(fusions.tune_fusion)
+    named_legs = _async(fusions.named_legs)
     create_map = _async(calls.create_map)
     fetch_map = _async(calls.fetch_map)
     apply_map = _async(calls.apply_map)
@@ -449,6 +453,8 @@ class AsyncDatabase:
     compress_advice = _async(calls.compress_advice)
     tune_index = _async_apart(trials.tune_index)
     tune_prefixes = _async_apart(trials.tune_prefixes)
+    tune_codes = _async(trials.tune_codes)
+    fit_codes_map = _async(trials.fit_codes_map)
     record_searches = _async(calls.record_searches)
     forget_searches = _async(calls.forget_searches)
     check = _async(calls.check)

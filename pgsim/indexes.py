@@ -123,7 +123,7 @@ def create_index_concurrently(
             return _build_inverted(cursor, arguments)
         statement = cursor.execute(_STATEMENT, arguments).fetchall()[0]
         codes: object = None
-        if cursor.execute(_WANTS_CODES, arguments).fetchall()[0][0]:
+        if "slice" not in (options or {}) and cursor.execute(_WANTS_CODES, arguments).fetchall()[0][0]:
             # First, since they take a small part of the time: one that fails late has lost the least.
             codes, _ = _build_codes(cursor, arguments | {"element": None, "options": "{}"})
         try:

@@ -152,7 +152,7 @@ class ParentOptions(Fusion, total=False):
     """Options of the SQL function ``pgsim.search_parents``.
 
     Attributes:
-        k, filter, text_query, sparse_query, model, embedding, recall: as of a search.
+        k, filter, text_query, sparse_query, model, embedding, recall, where_sql, where_values: as of a search.
         aggregate: ``max``, ``mean`` or ``sum``.
         top: how many of a parent's best chunks count (3).
     """
@@ -166,6 +166,8 @@ class ParentOptions(Fusion, total=False):
     model: str | None
     embedding: str
     recall: float | None
+    where_sql: str | None
+    where_values: Mapping[str, object] | None
 
 
 class RecallOptions(WhatToFind, WhereInSql, total=False):
@@ -174,10 +176,12 @@ class RecallOptions(WhatToFind, WhereInSql, total=False):
     Attributes:
         sample: how many rows are queries, when none are given (100).
         seed: which rows these are (0).
+        sparse_queries: sparse vectors as your users send, of an embedding of sparse vectors; as `search` takes them.
     """
 
     sample: int
     seed: int
+    sparse_queries: Sequence[Sparse]
 
 
 _DEFAULTS: dict[str, object] = {

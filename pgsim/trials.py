@@ -9,12 +9,13 @@ import math
 import time
 from functools import partial
 from numbers import Integral
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from pgsim.calls import active_model
-from pgsim.errors import InvalidArgument
+from pgsim.calls import active_model, create_map, sample_vectors
+from pgsim.errors import InvalidArgument, WrongState
+from pgsim.evaluation.code_kinds import CodeKind, CodesReport
 from pgsim.evaluation.mean import mean_of
 from pgsim.evaluation.prefixes import Prefix, PrefixReport, Sample
 from pgsim.evaluation.trials import Trial, TuningReport, choose, fastest_settings, pareto_front
@@ -25,10 +26,11 @@ from pgsim.steps import query, work
 from pgsim.vectors import as_vectors, vectors_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from pgsim.maps import Map
     from pgsim.steps import Row, Steps
     from pgsim.vectors import Vectors
 
@@ -58,9 +60,18 @@ SELECT CASE WHEN t.element = 'vector' THEN pgsim._halfvec_recall(t, %(k)s) END F
 _TURN = f"""
 SELECT pgsim._trial_turn(t, %(keys)s::text[], %(vectors)s, %(queries)s) FROM {_TARGET}
 """
+_TRY_CODES = """
+SELECT pgsim._try_codes(%(collection)s, %(model)s, %(embedding)s, %(filters)s::jsonb[], %(queries)s, %(k)s,
+                        %(recall)s::float8, %(searches)s, %(sample)s, %(seed)s, %(kinds)s::jsonb[], %(matrix)s)
+"""
+_CODES = f"""
+SELECT i.name, i.dims, i.element, i.map_id IS NOT NULL
+FROM {_TARGET} JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.method = 'codes'
+"""
 _COPY = 'SELECT s.key, s.v::text FROM pg_temp.pgsim_trial AS s ORDER BY s.key COLLATE "C"'
 _ASKED = "SELECT q.query::text FROM pg_temp.pgsim_trial_query AS q ORDER BY q.number"
 _CHUNK = 1000
+_LEAST_ROWS = 50
 
 
 def tune_index(
@@ -177,6 +188,126 @@ def tune_index(
         front=pareto_front(settings, recall),
         best=choose(settings, recall, slack=slack, budget=budget),
         untried=tuple(names[done:]),
+    )
+
+
+def tune_codes(
+    collection: str,
+    queries: Vectors | None = None,
+    *,
+    filters: Sequence[Mapping[str, object]] | None = None,
+    recall: float = 0.99,
+    k: int = 10,
+    model: str | None = None,
+    embedding: str = "default",
+    sample: int = 100_000,
+    searches: int = 20,
+    seed: int = 0,
+) -> Steps[CodesReport]:
+    """Make each kind of codes of a copy of sampled rows, search by it, and choose the fastest that finds what is asked.
+
+    The kinds: bits of the vectors, bits and short halfvecs of the rotated ones; where prefixes are worth something
+    already (the model declares them, or is mapped), short halfvecs as they are. The table and its codes stay as
+    they are.
+
+    Args:
+        collection: the collection's name.
+        queries: vectors ``(n, d)`` as your users send; without them rows of the table, turned some way off.
+        filters: what searches filter by; without them values of the filter columns that leave 1 to 20% of the rows.
+        recall: the share of the exact answer that searches have to find, .5 to 1.
+        k: how many rows a search is for.
+        model: the model whose version is measured; by default the active one's.
+        embedding: the embedding of the collection.
+        sample: how many rows are copied, 100 to 1,000,000.
+        searches: how many rows are queries when none are given.
+        seed: the same one takes the same rows.
+
+    Raises:
+        InvalidArgument: an argument is outside what is allowed, or codes do not mirror a column of a filter.
+        WrongState: there are no vectors or no such values, or the table is partitioned.
+    """
+    of = yield from active_model(collection, model=model, embedding=embedding)
+    named: dict[str, object] = {"collection": collection, "model": of.name, "embedding": embedding}
+    found = yield from query(
+        "SELECT metric, matryoshka <> '{}' OR map IS NOT NULL FROM pgsim.models WHERE name = %(model)s", named
+    )
+    metric, ready = str(found[0][0]), bool(found[0][1])
+    lengths = sorted({length for length in (of.dim // 4, of.dim // 3) if length >= 1})
+    rotated = not ready and metric != "l1"
+    kinds: list[tuple[int, str, bool]] = [(of.dim, "bit", False)]
+    kinds += [(of.dim, "bit", True)] if rotated else []
+    kinds += [(length, "halfvec", rotated) for length in lengths] if rotated or ready else []
+    matrix = None
+    if rotated:
+        matrix = vectors_text((yield from _pca(collection, of.name, embedding, metric, seed)).matrix)
+    told = yield from query(
+        _TRY_CODES,
+        named
+        | {"k": whole_number("k", k), "recall": finite_number("recall", recall), "seed": whole_number("seed", seed)}
+        | {"searches": whole_number("searches", searches), "sample": whole_number("sample", sample), "matrix": matrix}
+        | {
+            "queries": None if queries is None else vectors_text(as_vectors(queries)),
+            "filters": None if filters is None else [json_text(each) for each in filters],
+            "kinds": [json_text({"dims": dims, "element": name, "rotated": turn}) for dims, name, turn in kinds],
+        },
+    )
+    tried = cast("dict[str, Any]", told[0][0])
+    measured = tuple(_code_kind(each, seed) for each in tried["tried"])
+    reaching = [each for each in measured if each.recall is not None and each.recall.value >= recall - 1e-9]
+    best = min(reaching, key=lambda each: (each.seconds, each.bytes), default=None)
+    there = yield from query(_CODES, named)
+    return CodesReport(
+        collection=collection,
+        model=of.name,
+        embedding=embedding,
+        asked=recall,
+        k=k,
+        rows=tried["rows"],
+        total=round(tried["total"]),
+        queries=tried["queries"],
+        filters=tried["filters"],
+        exact_seconds=float(np.median(tried["exact_seconds"])),
+        kinds=measured,
+        best=best,
+        current=str(there[0][0]) if there else None,
+        is_best=best is not None and bool(there) and there[0][1:] == (best.dims, best.element, best.rotated),
+    )
+
+
+def fit_codes_map(
+    collection: str, name: str, *, model: str | None = None, embedding: str = "default", seed: int = 0
+) -> Steps[str]:
+    """Store the rotation that `tune_codes` tried, for ``create_index(method="codes", options={"map": name})``."""
+    of = yield from active_model(collection, model=model, embedding=embedding)
+    found = yield from query("SELECT metric FROM pgsim.models WHERE name = %(model)s", {"model": of.name})
+    fitted = yield from _pca(collection, of.name, embedding, str(found[0][0]), seed)
+    return (yield from create_map(name, of.name, fitted))
+
+
+def _pca(collection: str, model: str, embedding: str, metric: str, seed: int) -> Steps[Map]:
+    rows = yield from sample_vectors(collection, model, embedding=embedding, sample=20_000, seed=seed)
+    if metric == "cosine" and len(rows):
+        rows = rows[np.linalg.norm(rows, axis=1) > 0]
+    if len(rows) < _LEAST_ROWS:
+        raise WrongState(
+            f"collection {collection!r} gave {len(rows)} vectors of model {model!r}; a rotation is fitted on "
+            f"{_LEAST_ROWS} or more",
+            hint="Store vectors first.",
+        )
+    return (yield from work(partial(fit_pca, rows, unit_length=metric == "cosine")))
+
+
+def _code_kind(told: dict[str, Any], seed: int) -> CodeKind:
+    refused = told["refusal"] is not None
+    return CodeKind(
+        dims=told["dims"],
+        element=told["element"],
+        rotated=told["rotated"],
+        recall=None if refused else mean_of(np.array(told["recalls"], float), np.random.default_rng(seed)),
+        seconds=None if refused else float(np.median(told["seconds"])),
+        bytes=math.ceil(told["bytes"]),
+        build_seconds=told["build_seconds"],
+        refusal=told["refusal"],
     )
 
 

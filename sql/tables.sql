@@ -44,6 +44,7 @@ CREATE TABLE pgsim._model (
     query_prefix text NOT NULL,
     document_prefix text NOT NULL,
     properties jsonb NOT NULL,
+    slices jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._model IS 'Embedding models, each at one revision.';
@@ -183,6 +184,7 @@ CREATE TYPE pgsim._funnel AS (
     ef_intercepts float8[],
     ef_slope float8,
     ef_far float8,
+    ef_looks float8,
     ef_typical float8[],
     start float8,
     candidate float8,
@@ -191,7 +193,8 @@ CREATE TYPE pgsim._funnel AS (
 );
 
 -- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
--- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
+-- that of ef_search, of this intercept and the one slope, where queries whose last row lies beyond ef_typical look again, by an ef that grows by exp(.6 + ef_far * (distance - typical)); ef_looks
+-- is how much longer than the first looks all together take.
 -- Times are in seconds. What was not measured is NULL, and a default serves.
 CREATE TABLE pgsim._calibration (
     version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
@@ -201,6 +204,7 @@ CREATE TABLE pgsim._calibration (
     ef_intercepts float8[],
     ef_slope float8,
     ef_far float8,
+    ef_looks float8,
     ef_typical float8[],
     scan_row float8,
     exact_row float8,
@@ -252,8 +256,10 @@ COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_s
 -- No foreign key: it would have writers of the base table lock the version's row, and fail when that is dropped meanwhile.
 CREATE TABLE pgsim._queue (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Negative, that of a collection: rows of it were written, and it is not sure that all its versions were told.
     version_id int NOT NULL,
-    operation text NOT NULL CHECK (operation IN ('upsert', 'delete')),
+    -- removed: the vector went, and the row may want another one.
+    operation text NOT NULL CHECK (operation IN ('upsert', 'delete', 'removed')),
     keys text[] NOT NULL,
     -- Workers take entries by place, then id: changes (0) before rows that never had a vector (1), which come in the order asked for.
     place smallint NOT NULL DEFAULT 0,
@@ -264,6 +270,10 @@ ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 CREATE INDEX _queue_version ON pgsim._queue (version_id, place, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- Moved when all vectors of a version may have gone at once, and what was found of it before stands no more.
+CREATE SEQUENCE pgsim._truncation;
+COMMENT ON SEQUENCE pgsim._truncation IS 'Counts how often version tables were emptied, or not watched.';
 
 -- What the workers of a version share, on whatever machine: whether they may go on, how fast, and for how much. price: of 1000 tokens.
 -- next_at: when the next call may begin. done: rows stored by workers that have left.
@@ -384,7 +394,7 @@ CREATE TYPE pgsim._text_query AS (
     bound boolean
 );
 
--- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL.
+-- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL. Seen through a slice (pgsim._slice_target), dim is the slice's.
 CREATE TYPE pgsim._target AS (
     collection_id int,
     collection text,
@@ -418,7 +428,9 @@ CREATE TYPE pgsim._target AS (
     record_values boolean,
     map_id int,
     follows int,
-    prefix_metric text
+    prefix_metric text,
+    slice int4range,
+    slice_name text
 );
 
 -- A piece of a predicate, and the values that it and the pieces before it read from the one jsonb.
@@ -544,7 +556,7 @@ COMMENT ON VIEW pgsim.collections IS 'Tables registered for search.';
 
 CREATE VIEW pgsim.models AS
 SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at,
-       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim
+       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim, m.slices
 FROM pgsim._model AS m
 LEFT JOIN pgsim._map AS p ON p.id = m.map_id
 LEFT JOIN pgsim._model AS b ON b.id = p.from_model_id;
@@ -632,7 +644,7 @@ LEFT JOIN pgsim._backfill AS f ON f.version_id = v.id
 LEFT JOIN pgsim._spending AS s ON s.version_id = v.id AND s.day = (now() AT TIME ZONE 'UTC')::date
 LEFT JOIN LATERAL (
     SELECT sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'upsert') AS upserts,
-           sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'delete') AS deletes,
+           sum(cardinality(q.keys)) FILTER (WHERE q.operation <> 'upsert') AS deletes,
            min(q.queued_at) AS oldest
     FROM pgsim._queue AS q
     WHERE q.version_id = v.id

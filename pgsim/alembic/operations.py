@@ -5,6 +5,7 @@ An argument that is None is left out of the call, so that the SQL function's own
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -29,10 +30,17 @@ _CASTS = {
     "source_columns": "text[]",
     "matryoshka": "int[]",
     "properties": "jsonb",
+    "slices": "jsonb",
     "where_filter": "jsonb",
     "weights": "jsonb",
     "options": "jsonb",
+    "details": "jsonb",
+    "max_age": "interval",
 }
+
+
+# What is None is left out of a call; this is not.
+_NULL = object()
 
 
 def _quoted(value: str) -> str:
@@ -48,6 +56,8 @@ def _array_element(value: object) -> str:
 
 
 def _literal(name: str, value: object) -> str:
+    if value is _NULL:
+        return "NULL"
     cast = _CASTS.get(name)
     if cast == "jsonb":
         return f"{_quoted(str(json_text(value)))}::jsonb"
@@ -56,6 +66,8 @@ def _literal(name: str, value: object) -> str:
         return f"{_quoted('{' + elements + '}')}::{cast}"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"'{value}'"
     if isinstance(value, (int, float)):
         return str(value)
     return _quoted(str(value)) + (f"::{cast}" if cast else "")
@@ -128,6 +140,7 @@ class CallFunction(MigrateOperation):
         query_prefix: str | None = None,
         document_prefix: str | None = None,
         properties: Mapping[str, object] | None = None,
+        slices: Mapping[str, str] | None = None,
     ) -> None:
         """Register an embedding model: ``pgsim.create_model``."""
         operations.invoke(
@@ -143,6 +156,7 @@ class CallFunction(MigrateOperation):
                     "query_prefix": query_prefix,
                     "document_prefix": document_prefix,
                     "properties": properties,
+                    "slices": slices,
                 },
             )
         )
@@ -284,6 +298,70 @@ class CallFunction(MigrateOperation):
                     "column_name": column_name,
                     "table_name": table_name,
                     "reason": reason,
+                },
+            )
+        )
+
+    @classmethod
+    def set_version_gate(
+        cls,
+        operations: Operations,
+        collection: str,
+        name: str,
+        minimum: float,
+        *,
+        embedding: str | None = None,
+        max_age: str | None = None,
+    ) -> None:
+        """Ask of every version that it reached a quality before it is activated: ``pgsim.set_gate``.
+
+        ``max_age``: how old the measurement may be, ``"7 days"``. `drop_version_gate` is the inverse.
+        """
+        operations.invoke(
+            cls(
+                "set_gate",
+                {
+                    "collection": collection,
+                    "name": name,
+                    "minimum": float(minimum),
+                    "embedding": embedding,
+                    "max_age": max_age,
+                },
+            )
+        )
+
+    @classmethod
+    def drop_version_gate(
+        cls, operations: Operations, collection: str, name: str, *, embedding: str | None = None
+    ) -> None:
+        """Ask for that quality no more: ``pgsim.set_gate`` with no minimum."""
+        operations.invoke(
+            cls("set_gate", {"collection": collection, "name": name, "minimum": _NULL, "embedding": embedding})
+        )
+
+    @classmethod
+    def record_version_quality(
+        cls,
+        operations: Operations,
+        collection: str,
+        model: str,
+        name: str,
+        value: float,
+        *,
+        embedding: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        """Note what was measured of a version, for its gate: ``pgsim.record_quality``."""
+        operations.invoke(
+            cls(
+                "record_quality",
+                {
+                    "collection": collection,
+                    "model": model,
+                    "name": name,
+                    "value": float(value),
+                    "embedding": embedding,
+                    "details": details,
                 },
             )
         )
@@ -517,6 +595,9 @@ _CALLS = (
     "retire_version",
     "revive_version",
     "eject_version",
+    "set_version_gate",
+    "drop_version_gate",
+    "record_version_quality",
     "drop_similarity_index",
 )
 

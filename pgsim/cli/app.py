@@ -27,6 +27,7 @@ app.add_typer(indexes.app, name="index")
 app.add_typer(text.app, name="text")
 app.add_typer(tune.app, name="tune")
 app.add_typer(ladder.app, name="ladder")
+app.add_typer(versions.app, name="version")
 app.add_typer(source.app, name="sql")
 _COMMANDS: list[Callable[..., None]] = [
     install.install,

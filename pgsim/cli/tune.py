@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgsim.database import Database
+    from pgsim.evaluation.code_kinds import CodeKind, CodesReport
     from pgsim.evaluation.fusion import FusionReport
     from pgsim.evaluation.mean import Mean
     from pgsim.evaluation.prefixes import Prefix
@@ -195,6 +196,120 @@ def prefixes(
             )
 
 
+@app.command()
+def codes(
+    collection: str,
+    recall: Annotated[float, typer.Option(help="The share of the exact answer to be found, 0.5 to 1.")] = 0.99,
+    k: Annotated[int, typer.Option("-k", help="How many rows a search is for.")] = 10,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", help='What searches filter by, as JSON, several times: {"section": "games"}.'),
+    ] = None,
+    model: Model = None,
+    embedding: str = "default",
+    queries: Queries = None,
+    sample: Sample = 100_000,
+    searches: Searches = 20,
+    seed: Seed = 0,
+    as_json: Json = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Make codes of the kind that is chosen in place of those there are.")
+    ] = False,
+    dsn: Dsn = None,
+) -> None:
+    """Try each kind of codes on a copy of some rows, by your filters, and show what each costs and finds."""
+    vectors = read_vectors(queries)
+    given = None if filters is None else [_read_filter(each) for each in filters]
+    with opened(dsn) as database:
+        with output.status(f"Trying codes of {escape(collection)} ..."):
+            report = database.tune_codes(
+                collection,
+                vectors,
+                filters=given,
+                recall=recall,
+                k=k,
+                model=model,
+                embedding=embedding,
+                sample=sample,
+                searches=searches,
+                seed=seed,
+            )
+        if as_json:
+            output.print_json(json.dumps(report.as_json()))
+        else:
+            _show_codes(report)
+        if apply and report.best is not None and not report.is_best:
+            _apply_codes(database, report, report.best, seed)
+
+
+def _show_codes(report: CodesReport) -> None:
+    output.print(
+        table(
+            ["codes", "#size", "#build", "#ms", f"#recall@{report.k}", "95% interval", "note"],
+            (
+                [
+                    each.name,
+                    show_bytes(each.bytes),
+                    f"{each.build_seconds:.1f} s",
+                    "" if each.seconds is None else f"{1e3 * each.seconds:.2f}",
+                    *(("", "") if each.recall is None else _cells(each.recall)),
+                    each.refusal or ("" if each.recall and each.recall.value >= report.asked else "misses the recall"),
+                ]
+                for each in report.kinds
+            ),
+            title=f"{report.queries} queries by each of {len(report.filters)} filters, "
+            f"measured on {report.rows:,} of {report.total:,} rows",
+        )
+    )
+    output.print(f"Filters: {', '.join(escape(json.dumps(each)) for each in report.filters)}.", highlight=False)
+    output.print(f"Ranking every match: {1e3 * report.exact_seconds:.2f} ms.", highlight=False)
+    if report.best is None:
+        output.print(f"No kind reaches a recall of {report.asked:g}.", highlight=False)
+    else:
+        there = "; the codes that are there are of that kind" if report.is_best else ""
+        output.print(f"Chosen: {report.best.name}, the fastest that finds what is asked{there}.", highlight=False)
+
+
+def _apply_codes(database: Database, report: CodesReport, best: CodeKind, seed: int) -> None:
+    collection, model, embedding = report.collection, report.model, report.embedding
+    with translated(), database.connection() as connection, output.status(f"Making codes, {best.name} ..."):
+        options: dict[str, object] = {}
+        if best.rotated:
+            names = connection.execute("SELECT name FROM pgsim.maps").fetchall()
+            name = f"{model}-codes"
+            while (name,) in names:
+                name += "'"
+            options = {"map": database.fit_codes_map(collection, name, model=model, embedding=embedding, seed=seed)}
+        if report.current is not None:
+            connection.execute(
+                "SELECT pgsim.drop_index(i.relation) FROM pgsim._index AS i "
+                "JOIN pgsim._target(%s, %s, %s) AS t ON t.version_id = i.version_id WHERE i.method = 'codes'",
+                [collection, model, embedding],
+            )
+        made = create_index_concurrently(
+            connection,
+            collection,
+            model,
+            embedding=embedding,
+            dims=best.dims,
+            element=best.element,
+            method="codes",
+            options=options,
+        )
+    database.calibrate(collection, model=model, embedding=embedding)
+    output.print(f"{escape(made)} is made; calibrated.", highlight=False)
+
+
+def _read_filter(text: str) -> dict[str, object]:
+    try:
+        read = json.loads(text)
+    except ValueError as error:
+        raise InvalidArgument(f"--filter {text!r} is no JSON: {error}", hint='{"section": "games"}') from None
+    if not isinstance(read, dict):
+        raise InvalidArgument(f"--filter {text!r} is not a JSON object", hint='{"section": "games"}')
+    return read
+
+
 @contextmanager
 def trial_bar(collection: str, *, quiet: bool = False) -> Iterator[Callable[[int, int, str], None]]:
     """A progress bar for `Database.tune_index`, which says what is tried now."""
@@ -339,7 +454,10 @@ def fusion(
     collection: str,
     queries: Annotated[
         Path | None,
-        typer.Option(help='Queries with their answers, a JSON object a line: {"query": "red boat", "relevant": [17]}.'),
+        typer.Option(
+            help='Queries with their answers, a JSON object a line: {"query": "red boat", "relevant": [17]}. '
+            'One may have vectors of its own: "legs": {"sparse": {"sparse_query": "{1013:1}/30522"}}.'
+        ),
     ] = None,
     column: Annotated[
         str | None,
@@ -350,6 +468,19 @@ def fusion(
     k: Annotated[int, typer.Option("-k", help="The first relevant row counts when it is among so many.")] = 10,
     candidates: Annotated[int, typer.Option(help="Rows that each leg gives.")] = 200,
     text_form: Annotated[str, typer.Option(help="How the words are read.")] = "any",
+    leg: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A leg to fit, several times: dense, text, the name of an embedding, or NAME=JSON: "
+            '\'phrase={"text_form": "phrase"}\'. By default dense and text.'
+        ),
+    ] = None,
+    embedder_of_model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--embedder-of", help="MODEL=module:object, what makes the queries' vectors of another leg's model."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same one takes the same queries.")] = 0,
     model: Annotated[str | None, typer.Option(help="By default the active version's.")] = None,
     embedding: str = "default",
@@ -357,27 +488,35 @@ def fusion(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and keep nothing.")] = False,
     dsn: Dsn = None,
 ) -> None:
-    """Fit how vectors and words are put together; where that is no better than one of them alone, keep that one."""
+    """Fit how legs (vectors, words, sparse vectors) are put together; where no fusion beats the best leg, keep that."""
     if (queries is None) == (column is None):
         raise InvalidArgument(
             "neither --queries nor --column is given, or both are",
             hint="Give a file of queries with their answers, or a column whose texts are queries of their own rows.",
         )
     with opened(dsn) as database, progress() as bars:
-        of = database.active_model(collection, model=model, embedding=embedding)
-        chosen = embedder_of(database, embedder, of.name)
+        legs = dict(map(_leg, leg or ["dense", "text"]))
         asked = (
             _read(queries) if queries else database.sample_queries(collection, str(column), sample=sample, seed=seed)
         )
+        fitted = database.named_legs(collection, legs, model, embedding, text_form)
+        named = _specs(embedder_of_model)
+        # What a query brings nobody has to make; sparse vectors have no embedder of pgsim's own.
+        wanting = [each for each in fitted if each.model and not all(each.name in query.legs for query in asked)]
+        chosen = {
+            of: embedder_of(database, named.get(of, embedder if kind == "dense" else None), of)
+            for of, kind in {(each.model, each.kind) for each in wanting}
+        }
         bar = bars.add_task(f"Searching {escape(collection)}", total=len(asked))
         report = database.tune_fusion(
             collection,
             asked,
-            chosen,
             name=None if dry_run else name,
-            model=of.name,
+            model=model,
             embedding=embedding,
             text_form=text_form,
+            legs=legs,
+            embedders=chosen,
             k=k,
             candidates=candidates,
             seed=seed,
@@ -414,6 +553,30 @@ def _cells(mean: Mean) -> tuple[str, str]:
     return f"{mean.value:.4f}", f"{mean.low:.4f} to {mean.high:.4f}"
 
 
+def _leg(given: str) -> tuple[str, dict[str, object]]:
+    name, equals, properties = given.partition("=")
+    try:
+        told = json.loads(properties) if equals else {}
+    except ValueError:
+        told = None
+    if not name or not isinstance(told, dict):
+        raise InvalidArgument(
+            f"--leg {given!r} is neither a name nor NAME=JSON",
+            hint="""For instance --leg title, or --leg 'phrase={"text_form": "phrase"}'.""",
+        )
+    return name, told
+
+
+def _specs(given: list[str] | None) -> dict[str, str]:
+    specs = dict(each.rpartition("=")[::2] for each in given or ())
+    if "" in specs:
+        raise InvalidArgument(
+            f"--embedder-of {specs['']!r} is not of the form MODEL=module:object",
+            hint="For instance --embedder-of splade=encoders:splade.",
+        )
+    return specs
+
+
 def _read(path: Path) -> list[Query]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -426,11 +589,16 @@ def _query(line: str, where: str) -> Query:
     hint = 'A line is {"query": "red boat", "relevant": [17, 23]}; keys of several columns are objects.'
     try:
         given = json.loads(line)
-        text, keys = given["query"], given["relevant"]
+        text, keys, legs = given["query"], given["relevant"], given.get("legs") or {}
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidArgument(f"{where} has no query and relevant keys: {error!r}", hint=hint) from None
     if not isinstance(text, str) or not isinstance(keys, list) or not keys:
         raise InvalidArgument(f"{where}: query is a text, and relevant a list of one key or more", hint=hint)
+    if not isinstance(legs, dict) or not all(isinstance(leg, dict) for leg in legs.values()):
+        raise InvalidArgument(
+            f"{where}: legs is an object of legs by their names",
+            hint='Give a leg\'s own vector: "legs": {"sparse": {"sparse_query": "{1013:1}/30522"}}.',
+        )
     # PostgreSQL writes a JSON object's keys by length, then by bytes.
     return Query(
         text,
@@ -443,4 +611,5 @@ def _query(line: str, where: str) -> Query:
             else str(key)
             for key in keys
         ),
+        legs,
     )

@@ -1,4 +1,4 @@
-"""The life of versions: ``activate``, ``rollback``, ``retire``, ``revive``, ``history``, ``eject`` and ``chores``."""
+"""The life of versions: ``version``, ``activate``, ``rollback``, ``retire``, ``revive``, ``history``, ``eject`` ..."""
 
 from __future__ import annotations
 
@@ -17,9 +17,79 @@ from pgsim.database import translated
 if TYPE_CHECKING:
     import psycopg
 
+    from pgsim.database import Database
     from pgsim.steps import Row
 
+app = typer.Typer(help="Versions: embeddings of a collection under one model each.", no_args_is_help=True)
 Reason = Annotated[str | None, typer.Option(help="Why; it stands in pgsim history.", show_default=False)]
+
+
+@app.command("create")
+def create(
+    collection: str,
+    model: str,
+    embedding: str = "default",
+    column: Annotated[str | None, typer.Option(help="Adopt this vector column where it stands.")] = None,
+    dim: Annotated[int | None, typer.Option(help="Register the model first: how wide its vectors are.")] = None,
+    metric: Annotated[str, typer.Option(help="Of a model to be registered.")] = "cosine",
+    element: Annotated[str, typer.Option(help="Of a model to be registered.")] = "vector",
+    dsn: Dsn = None,
+) -> None:
+    """Give an embedding a version under a model; the first one is active, every other is to be filled."""
+    with opened(dsn) as database:
+        if dim is not None:
+            database.create_model(model, dim, metric=metric, element=element)
+        database.create_version(collection, model, embedding=embedding, column_name=column)
+        state = next(row[5] for row in _versions(database, collection) if row[1:3] == (embedding, model))
+    output.print(
+        f"{escape(model)} is {state}: pgsim backfill {escape(collection)} --model {escape(model)}", highlight=False
+    )
+
+
+@app.command("list")
+def list_versions(
+    collection: Annotated[str | None, typer.Argument(help="One; by default all.")] = None, dsn: Dsn = None
+) -> None:
+    """Show versions: their states, since when and by whom, where the vectors are, and how many rows wait."""
+    with opened(dsn) as database:
+        rows = _versions(database, collection and only_collection(database, collection))
+    if not rows:
+        output.print("There is none.")
+        return
+    output.print(
+        table(
+            ["collection", "embedding", "model", "dims", "metric", "state", "since", "by", "vectors", "waiting"],
+            [[*row[:6], f"{row[6]:%Y-%m-%d %H:%M:%S}", *row[7:]] for row in rows],
+        )
+    )
+
+
+@app.command("drop")
+def drop(
+    collection: str,
+    model: str,
+    embedding: str = "default",
+    force: Annotated[bool, typer.Option(help="The active version too.")] = False,
+    reason: Reason = None,
+    dsn: Dsn = None,
+) -> None:
+    """Drop a version with its vectors and indexes; an adopted column stays."""
+    with opened(dsn) as database:
+        database.drop_version(collection, model, embedding=embedding, force=force, reason=reason)
+    output.print(f"{escape(model)} of {escape(collection)} is dropped.", highlight=False)
+
+
+def _versions(database: Database, collection: str | None) -> list[Row]:
+    with database.connection() as connection, translated():
+        return connection.execute(
+            "SELECT v.collection, v.embedding, v.model, m.dim, m.metric, v.state, v.state_since, v.state_by, "
+            "CASE WHEN v.adopted THEN v.relation || '.' || v.column_name ELSE v.relation::text END, "
+            "p.pending + p.taken "
+            "FROM pgsim.versions AS v JOIN pgsim.models AS m ON m.name = v.model "
+            "JOIN pgsim.backfill_progress AS p USING (collection, embedding, model) "
+            "WHERE v.collection = coalesce(%s, v.collection) ORDER BY v.collection, v.embedding, v.id",
+            [collection],
+        ).fetchall()
 
 
 def activate(
@@ -146,11 +216,12 @@ def eject(
 
 def chores(
     grace: Annotated[int, typer.Option(help="Days after which retired versions are dropped.", min=0)] = 30,
+    audit: Annotated[int, typer.Option(help="Searches by which each active index is measured.", min=0, max=1000)] = 20,
     dsn: Dsn = None,
 ) -> None:
-    """Do what should be done now and then, from cron: drop retired versions, see which others are ready."""
+    """Do what should be done now and then, from cron: expiry of retired versions, statistics, and an audit."""
     with opened(dsn) as database:
-        done = database.chores(grace=datetime.timedelta(days=grace))
+        done = database.chores(grace=datetime.timedelta(days=grace), audit=audit)
     output.print_json(json.dumps(done))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+    from pgvector import SparseVector
 
 
 @runtime_checkable
@@ -34,6 +35,15 @@ class AsyncEmbedder(Protocol):
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """The vector of a search text: ``(d,) float32``."""
+        ...
+
+
+@runtime_checkable
+class SparseEncoder(Protocol):
+    """Turns search texts into sparse vectors: a learned sparse model's side of a query."""
+
+    def embed_query(self, text: str) -> SparseVector | Mapping[int, float]:
+        """The sparse vector of a search text, or a mapping of index (from 0) to weight."""
         ...
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Small constants suit one relevant row a query, larger ones many (Cormack et al. 2009 took 60).
 CONSTANTS = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 100.0)
 LEAST_QUERIES = 20
+MOST_LEGS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,18 @@ def tune(
         seed: which ones these are, and of the intervals.
 
     Raises:
-        InvalidArgument: fewer than 20 queries, fewer than two legs, or a part that is none.
+        InvalidArgument: fewer than 20 queries, fewer than two legs or more than six, or a part that is none.
     """
     names = list(minima)
     if len(judged) < LEAST_QUERIES or len(names) < 2:
         raise InvalidArgument(
             f"there are {len(judged)} queries and {len(names)} legs; tuning needs {LEAST_QUERIES} and 2",
             hint="Give more queries with their relevant keys; a hundred tell something, a thousand tell it well.",
+        )
+    if len(names) > MOST_LEGS:
+        raise InvalidArgument(
+            f"there are {len(names)} legs; up to {MOST_LEGS} are fitted together",
+            hint="Fit those that differ most; a leg that says what another says adds nothing.",
         )
     if not 0.1 <= held_out <= 0.9:
         raise InvalidArgument(f"held_out is {held_out}; it is a part from 0.1 to 0.9", hint="The default is one half.")
@@ -141,9 +147,9 @@ def tune(
 
 
 def _settings(method: str, legs: int) -> Iterator[tuple[Floats, float]]:
-    """Weights above 0 that sum to 1, and constants."""
-    parts = {2: 20, 3: 10}.get(legs, 6)
-    grid = [each for each in product(range(1, parts), repeat=legs) if sum(each) == parts]
+    """Weights that sum to 1, of two legs at least above 0, and constants."""
+    parts = {2: 20, 3: 10, 4: 8}.get(legs, 6)
+    grid = [each for each in product(range(parts), repeat=legs) if sum(each) == parts]
     for constant in CONSTANTS if method == "rrf" else (0.0,):
         for each in grid:
             yield np.array(each) / parts, constant

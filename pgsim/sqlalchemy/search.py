@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 from sqlalchemy import (
     ARRAY,
@@ -34,10 +34,10 @@ from pgsim.sqlalchemy.predicate import castable, predicate
 from pgsim.vectors import as_vector, sparse_text, vector_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pgvector import SparseVector
-    from sqlalchemy import ColumnElement, ColumnExpressionArgument, Dialect, Select, TableValuedAlias
+    from sqlalchemy import ColumnElement, ColumnExpressionArgument, Dialect, Function, Select, TableValuedAlias
     from sqlalchemy.types import TypeEngine
 
     from pgsim.vectors import Vector
@@ -183,9 +183,7 @@ def hits(
     Arguments and errors are those of :func:`search`.
     """
     table = _table(entity)
-    collection, where = options.get("collection"), options.get("where")
-    conditions = [condition for condition in (_discriminator(entity), where) if condition is not None]
-    sql, values, columns = predicate(and_(*conditions), table) if conditions else (None, None, None)
+    collection = options.get("collection")
     sparse: object = options.get("sparse_query")
     later = sparse if isinstance(sparse, BindParameter) else None
     given = sql_arguments(
@@ -202,12 +200,109 @@ def hits(
         else _query(vector),
         "sparse_query": None if later is None else type_coerce(later, _SparseText()),
         **{name: _literal(given[name], type_) for name, type_ in _TYPES.items() if name in given},
-        "where_sql": None if sql is None else literal(sql, Text()),
+        **_where(entity, table, options.get("where")),
+    }
+    return _found(func.pgsim.search, arguments)
+
+
+class VersionsOptions(TypedDict, total=False):
+    """Options of a search in two versions, as `EntityOptions` has them.
+
+    Attributes:
+        target: the model that rows move to; by default that of the younger version.
+    """
+
+    where: ColumnExpressionArgument[bool] | None
+    filter: Mapping[str, object] | None
+    k: int | None
+    collection: str | None
+    embedding: str | None
+    recall: float | None
+    mode: str | None
+    target: str | None
+
+
+@overload
+def search_versions(
+    entity: type[_Entity], queries: Mapping[str, Vector], **options: Unpack[VersionsOptions]
+) -> Select[_Entity, float]: ...
+@overload
+def search_versions(
+    entity: Table, queries: Mapping[str, Vector], **options: Unpack[VersionsOptions]
+) -> Select[*tuple[object, ...]]: ...
+@spelled_out(VersionsOptions)
+def search_versions(
+    entity: type[object] | Table, queries: Mapping[str, Vector], **options: Unpack[VersionsOptions]
+) -> Select[*tuple[object, ...]]:
+    """The k entities nearest to a query in two versions at once, while rows move from one to the other.
+
+    A row that has a vector of the new model is ranked by that, every other one by its old vector. With no row moved,
+    or all, the answer is that of :func:`search` in the one version. The result is a plain Select, as there.
+
+    Args:
+        entity: a class mapped to one table, or a Table.
+        queries: the query's vector ``(d,)`` by each of the two models.
+        where: a condition on the entity's table, of any form SQLAlchemy can write.
+        filter: a condition in pgsim's filter language. Rows must satisfy both when both are given.
+        k: how many rows, 1 to 10,000.
+        collection: the collection's name; by default the table's.
+        embedding: the embedding of the collection.
+        recall: the share of the exact answer that is to be found, on average, .5 to 1 (.95).
+        mode: ``auto`` takes what costs least at that recall; ``exact``, ``codes`` or ``ann``.
+        target: the model that rows move to; by default that of the younger version.
+
+    Raises:
+        InvalidVector: a vector is not ``(d,)``, d > 0, of finite float32 numbers.
+        InvalidArgument: the entity is not mapped to one table, or where is not a condition on its rows.
+        NoPrimaryKey: the table has no primary key.
+    """
+    found = version_hits(entity, queries, **options)
+    scored = select(entity, found.c.score).join_from(entity, found, on_key(entity, found))
+    return scored.order_by(found.c.rank)
+
+
+@spelled_out(VersionsOptions)
+def version_hits(
+    entity: type[object] | Table, queries: Mapping[str, Vector], **options: Unpack[VersionsOptions]
+) -> TableValuedAlias:
+    """The call of ``pgsim.search_versions`` itself, as a table to select from; its columns are those of :func:`hits`.
+
+    ``details["model"]`` says which model ranked a row. Arguments and errors are those of :func:`search_versions`.
+    """
+    table = _table(entity)
+    collection, target = options.get("collection"), options.get("target")
+    given = sql_arguments(options)
+    vectors = {model: [float(number) for number in as_vector(query)] for model, query in queries.items()}
+    arguments: dict[str, ColumnElement[Any] | ExpressionElementRole[object] | None] = {
+        "collection": literal(table.name if collection is None else collection, Text()),
+        "queries": literal(vectors, JSONB()),
+        **{name: _literal(given[name], type_) for name, type_ in _TYPES.items() if name in given},
+        "target": None if target is None else literal(target, Text()),
+        **_where(entity, table, options.get("where")),
+    }
+    return _found(func.pgsim.search_versions, arguments)
+
+
+def _where(
+    entity: type[object] | Table, table: Table, where: ColumnExpressionArgument[bool] | None
+) -> dict[str, ColumnElement[Any] | ExpressionElementRole[object] | None]:
+    conditions = [condition for condition in (_discriminator(entity), where) if condition is not None]
+    if not conditions:
+        return {}
+    sql, values, columns = predicate(and_(*conditions), table)
+    return {
+        "where_sql": literal(sql, Text()),
         "where_values": values,
         "where_columns": None if columns is None else literal(columns, ARRAY(Text())),
     }
+
+
+def _found(
+    function: Callable[..., Function[Any]],
+    arguments: Mapping[str, ColumnElement[Any] | ExpressionElementRole[object] | None],
+) -> TableValuedAlias:
     named = (literal_column(name).op("=>")(value) for name, value in arguments.items() if value is not None)
-    return func.pgsim.search(*named).table_valued(
+    return function(*named).table_valued(
         column("key", Text()),
         column("score", Double()),
         column("distance", Double()),

@@ -57,14 +57,18 @@ _RESERVE = """
 SELECT r.verdict, r.wait
 FROM pgsim._reserve(%(worker)s, %(batch)s, %(rows)s, %(tokens)s, make_interval(secs => %(lease)s)) AS r
 """
-_STORE = (
-    "SELECT s.stored, s.refused FROM pgsim._store_batch(%(batch)s, %(worker)s, make_interval(secs => %(lease)s)) AS s"
-)
+_STORE = """
+SELECT s.stored, s.refused, s.busy
+FROM pgsim._store_batch(%(batch)s, %(worker)s, make_interval(secs => %(lease)s)) AS s
+"""
 _SET_ASIDE = "SELECT pgsim._set_aside(%(version)s, %(key)s, %(hash)s, %(error)s)"
 _COPY = "COPY pg_temp.pgsim_vectors (key, source_hash, embedding) FROM STDIN (FORMAT binary)"
 _LOCKED_FOR = 0.05
 """Seconds that a transaction aims to hold its locks for: deleting a row waits for the one that stores its vector."""
 _MOST_TOKENS = 2**31 - 1
+
+_ALONE = 50
+"""Rows of a batch that are stored one by one where others are writing them; what is left of them comes again."""
 
 
 @dataclass(frozen=True)
@@ -383,19 +387,31 @@ class Worker:
     def _store(self, batch: _Batch) -> Tasks[None]:
         """Store what was embedded, in transactions that are short for those who wait for their locks."""
         places = list(batch.vectors)
+        alone: list[list[int]] = []
         stored = 0
-        while True:
-            part, places = places[: self._chunk], places[self._chunk :]
+        finished = False
+        while not finished:
+            if places or not alone:
+                part, places = places[: self._chunk], places[self._chunk :]
+            else:
+                part = alone.pop()
+            last = not places and not alone
             began = time.monotonic()
-            kept = yield from _transaction(self._store_part(batch, part, last=not places))
+            told = yield from _transaction(self._store_part(batch, part, last=last))
             took = time.monotonic() - began
-            if kept is None:
+            if told is None:
                 break
+            kept, busy = told
             stored += kept
-            if len(part) == self._chunk or took > _LOCKED_FOR:
+            finished = last and not busy
+            # Whoever stores one row alone holds nothing that others wait for, and may wait for them.
+            if len(part) > 1:
+                alone = [[i] for i in busy][:_ALONE] + alone
+            elif last and busy:
+                yield from _transaction(self._store_part(batch, [], last=True))
+                finished = True
+            if len(part) > 1 and (len(part) == self._chunk or took > _LOCKED_FOR):
                 self._chunk = min(10_000, max(8, int(len(part) * min(2.0, _LOCKED_FOR / max(took, 1e-6)))))
-            if not places:
-                break
         self.tally.stored += stored
         self.tally.set_aside += len(batch.poison)
         if self.progress:
@@ -449,17 +465,21 @@ class Worker:
             raise _Held("paused" if verdict == "paused" else "spent")
         return wait
 
-    def _store_part(self, batch: _Batch, part: list[int], *, last: bool) -> Steps[int | None]:
+    def _store_part(self, batch: _Batch, part: list[int], *, last: bool) -> Steps[tuple[int, list[int]] | None]:
         stored: int | None = 0
+        busy: list[int] = []
         if part:
             yield from query("SELECT pgsim._begin_store()")
             yield from copy(_COPY, _binary([(batch.keys[i], batch.hashes[i], batch.vectors[i]) for i in part]))
             rows = yield from query(_STORE, {"batch": batch.id, "worker": self._id, "lease": self.options.lease})
-            stored, refused = cast("tuple[int | None, int | None]", rows[0])
+            stored, refused, keys = cast("tuple[int | None, int | None, list[str] | None]", rows[0])
             if refused:
                 self.tally.set_aside += refused
                 self.tally.last_error = "its vector cannot be stored under the model; pgsim.poison_rows tells why"
-        if last and stored is not None:
+            busy = [i for i in part if batch.keys[i] in set(keys or [])]
+        if stored is None:
+            return None
+        if last and not busy:
             for i, error in batch.poison.items():
                 yield from query(
                     _SET_ASIDE,
@@ -469,7 +489,7 @@ class Worker:
             yield from query(
                 "SELECT pgsim.finish_batch(b.id) FROM pgsim._batch AS b WHERE b.id = %(batch)s", {"batch": batch.id}
             )
-        return stored
+        return stored, busy
 
     def _gone(self) -> UnknownVersion:
         return UnknownVersion(

@@ -91,6 +91,7 @@ CREATE TABLE pgsim._model (
     query_prefix text NOT NULL,
     document_prefix text NOT NULL,
     properties jsonb NOT NULL,
+    slices jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._model IS 'Embedding models, each at one revision.';
@@ -230,6 +231,7 @@ CREATE TYPE pgsim._funnel AS (
     ef_intercepts float8[],
     ef_slope float8,
     ef_far float8,
+    ef_looks float8,
     ef_typical float8[],
     start float8,
     candidate float8,
@@ -238,7 +240,8 @@ CREATE TYPE pgsim._funnel AS (
 );
 
 -- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
--- that of ef_search, of this intercept and the one slope, for a query whose last row lies at the typical distance; where it lies farther, ef grows by exp(ef_far * (distance - typical)).
+-- that of ef_search, of this intercept and the one slope, where queries whose last row lies beyond ef_typical look again, by an ef that grows by exp(.6 + ef_far * (distance - typical)); ef_looks
+-- is how much longer than the first looks all together take.
 -- Times are in seconds. What was not measured is NULL, and a default serves.
 CREATE TABLE pgsim._calibration (
     version_id int PRIMARY KEY REFERENCES pgsim._version ON DELETE CASCADE,
@@ -248,6 +251,7 @@ CREATE TABLE pgsim._calibration (
     ef_intercepts float8[],
     ef_slope float8,
     ef_far float8,
+    ef_looks float8,
     ef_typical float8[],
     scan_row float8,
     exact_row float8,
@@ -299,8 +303,10 @@ COMMENT ON TABLE pgsim._search_log IS 'The share of searches that pgsim.record_s
 -- No foreign key: it would have writers of the base table lock the version's row, and fail when that is dropped meanwhile.
 CREATE TABLE pgsim._queue (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Negative, that of a collection: rows of it were written, and it is not sure that all its versions were told.
     version_id int NOT NULL,
-    operation text NOT NULL CHECK (operation IN ('upsert', 'delete')),
+    -- removed: the vector went, and the row may want another one.
+    operation text NOT NULL CHECK (operation IN ('upsert', 'delete', 'removed')),
     keys text[] NOT NULL,
     -- Workers take entries by place, then id: changes (0) before rows that never had a vector (1), which come in the order asked for.
     place smallint NOT NULL DEFAULT 0,
@@ -311,6 +317,10 @@ ALTER TABLE pgsim._queue ALTER COLUMN keys SET STORAGE EXTERNAL;
 CREATE INDEX _queue_version ON pgsim._queue (version_id, place, id);
 COMMENT ON TABLE pgsim._queue IS
     'Keys whose vectors are missing or stale, up to 2000 a row: appending is all a writer pays, and no writer ever waits for a worker.';
+
+-- Moved when all vectors of a version may have gone at once, and what was found of it before stands no more.
+CREATE SEQUENCE pgsim._truncation;
+COMMENT ON SEQUENCE pgsim._truncation IS 'Counts how often version tables were emptied, or not watched.';
 
 -- What the workers of a version share, on whatever machine: whether they may go on, how fast, and for how much. price: of 1000 tokens.
 -- next_at: when the next call may begin. done: rows stored by workers that have left.
@@ -431,7 +441,7 @@ CREATE TYPE pgsim._text_query AS (
     bound boolean
 );
 
--- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL.
+-- All that a call needs to know of one version; pgsim._target finds it. The _sql columns are names quoted for SQL. Seen through a slice (pgsim._slice_target), dim is the slice's.
 CREATE TYPE pgsim._target AS (
     collection_id int,
     collection text,
@@ -465,7 +475,9 @@ CREATE TYPE pgsim._target AS (
     record_values boolean,
     map_id int,
     follows int,
-    prefix_metric text
+    prefix_metric text,
+    slice int4range,
+    slice_name text
 );
 
 -- A piece of a predicate, and the values that it and the pieces before it read from the one jsonb.
@@ -591,7 +603,7 @@ COMMENT ON VIEW pgsim.collections IS 'Tables registered for search.';
 
 CREATE VIEW pgsim.models AS
 SELECT m.name, m.dim, m.metric, m.element, m.matryoshka, m.layer, m.query_prefix, m.document_prefix, m.properties, m.created_at,
-       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim
+       b.name AS base_model, p.name AS map, coalesce(p.dim_in, m.dim) AS input_dim, m.slices
 FROM pgsim._model AS m
 LEFT JOIN pgsim._map AS p ON p.id = m.map_id
 LEFT JOIN pgsim._model AS b ON b.id = p.from_model_id;
@@ -679,7 +691,7 @@ LEFT JOIN pgsim._backfill AS f ON f.version_id = v.id
 LEFT JOIN pgsim._spending AS s ON s.version_id = v.id AND s.day = (now() AT TIME ZONE 'UTC')::date
 LEFT JOIN LATERAL (
     SELECT sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'upsert') AS upserts,
-           sum(cardinality(q.keys)) FILTER (WHERE q.operation = 'delete') AS deletes,
+           sum(cardinality(q.keys)) FILTER (WHERE q.operation <> 'upsert') AS deletes,
            min(q.queued_at) AS oldest
     FROM pgsim._queue AS q
     WHERE q.version_id = v.id
@@ -1012,6 +1024,7 @@ DECLARE
     key_match text := '';
     key_order text := '';
     listed text;
+    head text;
     ranked text;
 BEGIN
     FOR i IN 1 .. cardinality(t.key_columns) LOOP
@@ -1027,19 +1040,17 @@ BEGIN
              ELSE format(E'(SELECT * FROM %s AS %I WHERE %s\n)', t.codes_sql, (SELECT r.relname FROM pg_class AS r WHERE r.oid = t.base), p.predicate) END,
         p.shortlist);
     -- The base table has the last word on whether a row matches. One row at a time by its key, whatever the planner expects.
-    ranked := format(
-        'SELECT %s, %s OPERATOR(%s.%s) $2 AS d_1%s FROM (SELECT * FROM pgsim_codes %%s) AS pgsim_listed '
-        'CROSS JOIN LATERAL (SELECT * FROM %s WHERE %s LIMIT 1) AS b%s',
-        selected, stored, t.vector_schema, pgsim._distance_operator(t.metric),
-        CASE t.metric WHEN 'cosine' THEN '' ELSE format(', %s OPERATOR(%s.<=>) $2 AS a', stored, t.vector_schema) END, t.base_sql,
-        replace(CASE WHEN p.predicate IS NULL THEN left(key_match, -5) ELSE format(E'%s(%s\n)', key_match, p.predicate) END, '%', '%%'),
+    head := format('SELECT %s, %s OPERATOR(%s.%s) $2 AS d_1%s FROM (SELECT * FROM pgsim_codes ', selected, stored, t.vector_schema, pgsim._distance_operator(t.metric),
+        CASE t.metric WHEN 'cosine' THEN '' ELSE format(', %s OPERATOR(%s.<=>) $2 AS a', stored, t.vector_schema) END);
+    ranked := format(') AS pgsim_listed CROSS JOIN LATERAL (SELECT * FROM %s WHERE %s LIMIT 1) AS b%s', t.base_sql,
+        CASE WHEN p.predicate IS NULL THEN left(key_match, -5) ELSE format(E'%s(%s\n)', key_match, p.predicate) END,
         CASE WHEN t.adopted THEN '' ELSE format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END);
     RETURN format('WITH pgsim_codes AS MATERIALIZED (%s), ', listed)
-        || format('pgsim_first AS MATERIALIZED (%s ORDER BY d_1%s LIMIT %s), ', format(ranked, 'LIMIT ' || first), key_order, p.depth)
+        || format('pgsim_first AS MATERIALIZED (%s ORDER BY d_1%s LIMIT %s), ', head || 'LIMIT ' || first || ranked, key_order, p.depth)
         || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<) %s THEN ''Infinity'' ELSE pgsim._expected_code_distance(pg_catalog.max(%s), %s, %L, %s) END AS h FROM pgsim_first), ',
                   p.depth, CASE t.metric WHEN 'cosine' THEN 'd_1' ELSE 'a' END, t.codes_dims, t.codes_element, p.margin)
         || format('pgsim_ranked AS (SELECT d_1%s FROM pgsim_first UNION ALL SELECT d_1%1$s FROM (%s WHERE pgsim_listed.h <= (SELECT h FROM pgsim_bound)) AS l) ',
-                  carried, format(ranked, 'OFFSET ' || first))
+                  carried, head || 'OFFSET ' || first || ranked)
         -- A row of NULLs where none of those listed is there and matches, so that it is known how many were listed.
         || 'SELECT pgsim_ranked.*, pg_catalog.count(d_1) OVER () AS found, listed FROM (SELECT pg_catalog.count(*) AS listed FROM pgsim_codes) AS c LEFT JOIN pgsim_ranked ON true';
 END
@@ -1054,7 +1065,7 @@ AS $$
 DECLARE
     codes record;
     mirrored text[] := pgsim._codes_columns(c.key_columns, c.filter_columns);
-    filtered text := pgsim._changed_condition(mirrored);
+    filtered text := pgsim._changed_condition(mirrored, c.relation);
 BEGIN
     FOR codes IN
         SELECT i.id, v.relation, v.adopted, v.column_name, pgsim._changed_condition(ARRAY[v.column_name]) AS moved,
@@ -1286,14 +1297,7 @@ BEGIN
     taken := CASE WHEN own THEN pgsim._key_names(codes.key_columns, true) ELSE pgsim._codes_columns(codes.key_columns, codes.filter_columns) END;
     IF NOT taken <@ codes.readable OR (own OR codes.adopted) AND codes.column_name <> ALL (codes.readable) THEN
         IF codes.complete THEN
-            BEGIN
-                UPDATE pgsim._index AS i SET complete = false WHERE i.id = codes.id;
-            EXCEPTION WHEN serialization_failure THEN
-                -- Another writer was first.
-                RETURN NULL;
-            END;
-            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the codes of %s: a column that they mirror was renamed or dropped', TG_RELID::regclass),
-                HINT = 'Run SELECT * FROM pgsim.check().';
+            PERFORM pgsim._give_up_keeping(codes.id, NULL, format('pgsim no longer uses the codes of %s: a column that they mirror was renamed or dropped', TG_RELID::regclass));
         END IF;
         RETURN NULL;
     END IF;
@@ -1344,6 +1348,44 @@ CREATE FUNCTION pgsim._last_shortlist(depth int, recall float8, n float8) RETURN
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN greatest(1, least(100000, greatest(1, ln(1 / greatest(1 - recall, 1e-4)) / ln(100)) * greatest(1000 * power(greatest(depth, 10) / 10.0, 0.6), least(n / 10, 10000))));
 COMMENT ON FUNCTION pgsim._last_shortlist IS 'How many rows a scan of codes lists at most. (Measured: few queries need more, and a longer list costs the others its sorting.)';
+
+CREATE FUNCTION pgsim._lock_codes(version_id int, keys text[]) RETURNS text[]
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    free text[] := keys;
+    codes record;
+BEGIN
+    -- Also of versions that are this one, mapped: what is stored here is written there by the same statement.
+    FOR codes IN
+        WITH RECURSIVE written AS (
+            SELECT _lock_codes.version_id AS id
+            UNION SELECT v.id FROM written AS w JOIN pgsim._version AS v ON v.follows = w.id)
+        SELECT i.relation, c.relation AS base, c.key_columns
+        FROM written AS w JOIN pgsim._index AS i ON i.version_id = w.id AND i.method = 'codes' JOIN pg_class AS r ON r.oid = i.relation
+        JOIN pgsim._version AS v ON v.id = w.id JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
+        -- As the triggers fire that a writer comes to them by: in the order of their names.
+        ORDER BY (i.id || '_') COLLATE "C"
+    LOOP
+        EXECUTE format(
+            'WITH offered AS MATERIALIZED (SELECT %1$s, k.given FROM unnest($1) AS k (given)), '
+            'locked AS MATERIALIZED (SELECT i.given FROM offered AS i JOIN %2$s AS k ON %3$s FOR NO KEY UPDATE OF k %4$s) '
+            'SELECT array_agg(i.given) FROM offered AS i WHERE EXISTS (SELECT FROM locked AS l WHERE l.given = i.given) OR NOT EXISTS (SELECT FROM %2$s AS k WHERE %3$s)',
+            pgsim._key_parse(codes.base, 'k.given', codes.key_columns, false), codes.relation, pgsim._key_join('k.', 'i.', codes.key_columns, false),
+            -- Who holds nothing else may wait.
+            CASE WHEN cardinality(keys) > 1 THEN 'SKIP LOCKED' ELSE '' END)
+        INTO free USING free;
+    END LOOP;
+    RETURN coalesce(free, '{}');
+END
+$$;
+COMMENT ON FUNCTION pgsim._lock_codes IS
+    'Locks the codes of some rows before a worker stores their vectors, and returns the keys of those that nobody else is writing; for those of one row it waits. A writer of filter columns has codes locked in an order of its own, and two that wait for each other would not end.';
+REVOKE ALL ON FUNCTION pgsim._lock_codes FROM PUBLIC;
 
 CREATE FUNCTION pgsim._repair_codes(t pgsim._target, codes regclass, filter_columns text[]) RETURNS bigint
 LANGUAGE plpgsql
@@ -1416,6 +1458,149 @@ $$;
 COMMENT ON FUNCTION pgsim._sync_codes_privileges IS
     'Gives codes to the owner of pgsim, with the grants to read of their base table; under row-level security nobody bound by it sees them.';
 
+CREATE FUNCTION pgsim._try_codes(
+    collection text, model text, embedding text, filters jsonb[], queries vector[], k int, recall float8, searches int, sample int, seed int, kinds jsonb[], matrix vector[]
+) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    turns CONSTANT float8[] := '{0.3,0.6,0.9}';
+    t pgsim._target := pgsim._target(collection, model, embedding);
+    c pgsim._collection := pgsim._collection_row(collection);
+    columns text[] := pgsim._codes_columns(c.key_columns, c.filter_columns);
+    trial text := format('pgsim trial of codes %s', pg_backend_pid());
+    copied regclass;
+    copied_rows float8;
+    total float8;
+    found jsonb;
+    asked queries%TYPE;
+    drawn queries%TYPE;
+    kind jsonb;
+    codes regclass;
+    started timestamptz;
+    building float8;
+    seconds float8;
+    distances float8[];
+    -- Of every filter and query: the distances of the true rows, and the time of ranking all that match.
+    truths jsonb := '{}';
+    by_exact float8[] := '{}';
+    recalls float8[];
+    times float8[];
+    refusal text;
+    tried jsonb := '[]';
+BEGIN
+    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_dense(t, 'codes are');
+    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_k(k);
+    IF t.partitioned THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('%s is partitioned, and codes are for ordinary tables', t.base_sql), HINT = 'Filter by the partition key.';
+    ELSIF num_nulls(recall, searches, sample, seed) > 0 OR NOT recall BETWEEN .5 AND 1 OR searches NOT BETWEEN 1 AND 1000 OR sample NOT BETWEEN 100 AND 1000000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('recall is %s, searches %s, sample %s, seed %s; allowed are a share from 0.5 to 1, 1 to 1000 queries, and 100 to 1000000 rows', recall, searches, sample, seed),
+            HINT = 'Leave them out for the defaults.';
+    END IF;
+    asked := pgsim._recall_queries(collection, queries, model, embedding, searches, seed);
+    IF t.map_id IS NOT NULL THEN
+        asked := pgsim._mapped_queries(t, asked);
+    END IF;
+    IF cardinality(asked) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('collection %L has no vectors to ask for', collection), HINT = 'Store vectors first.';
+    END IF;
+    IF queries IS NULL THEN
+        -- What is asked lies somewhat off every row.
+        drawn := asked;
+        FOR i IN 1 .. cardinality(asked) LOOP
+            asked[i] := pgsim._turned(drawn[i], ARRAY(SELECT drawn[1 + (17 * i + 7 * j) % cardinality(drawn)] FROM generate_series(1, 16) AS j), turns[1 + i % 3]);
+        END LOOP;
+    END IF;
+
+    IF NOT has_schema_privilege(t.base_schema, 'CREATE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make a table in schema %s, where a copy of some rows is searched', current_user, t.base_schema), HINT = format('GRANT CREATE ON SCHEMA %s TO %I.', t.base_schema, current_user);
+    END IF;
+    -- A table of its own, dropped below; who breaks off leaves nothing, since it is one transaction.
+    total := greatest(CASE WHEN t.rows < 0 THEN pgsim._rows_estimate(t.base) ELSE t.rows END, 1);
+    EXECUTE format('CREATE TABLE %s.%I AS SELECT %s, %s AS pgsim_vector FROM %s AS b %s%s WHERE %s IS NOT NULL LIMIT %s', t.base_schema, trial, (SELECT string_agg(format('b.%I', n), ', ') FROM unnest(columns) AS n),
+        format('%s.%I', CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name), t.base_sql,
+        CASE WHEN total > sample THEN format('TABLESAMPLE BERNOULLI (%s) REPEATABLE (%s)', round((100 * sample / total)::numeric, 6), seed) END,
+        CASE WHEN NOT t.adopted THEN format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
+        format('%s.%I', CASE WHEN t.adopted THEN 'b' ELSE 'v' END, t.column_name), sample);
+    EXECUTE format('ALTER TABLE %s.%I ADD PRIMARY KEY (%s)', t.base_schema, trial, pgsim._key_list('', t.key_columns, false));
+    copied := format('%s.%I', t.base_schema, trial)::regclass;
+    EXECUTE format('ANALYZE %s', copied);
+    EXECUTE format('SELECT count(*) FROM %s', copied) INTO copied_rows;
+    IF filters IS NULL THEN
+        -- Values that leave what codes are for: a hundredth to a fifth of the rows.
+        filters := '{}';
+        FOR i IN cardinality(c.key_columns) + 1 .. cardinality(columns) LOOP
+            CONTINUE WHEN (SELECT y.typcategory = 'A' OR NOT pgsim._is_ordered(y.oid) FROM pg_attribute AS a JOIN pg_type AS y ON y.oid = a.atttypid WHERE a.attrelid = copied AND a.attname = columns[i]);
+            EXECUTE format('SELECT jsonb_agg(to_jsonb(n.v)) FROM (SELECT b.%1$I AS v FROM %2$s AS b WHERE b.%1$I IS NOT NULL GROUP BY 1 HAVING count(*) BETWEEN $1 / 100 AND $1 / 5 ORDER BY count(*) DESC, 1 LIMIT 3) AS n', columns[i], copied)
+            INTO found USING copied_rows;
+            filters := filters || ARRAY(SELECT jsonb_build_object(columns[i], jsonb_build_object('$eq', v)) FROM jsonb_array_elements(found) AS v);
+        END LOOP;
+    END IF;
+    IF cardinality(filters) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('no value of the filter columns of %L leaves a hundredth to a fifth of its rows', collection),
+            HINT = 'Say what your searches filter by. Codes read the columns named in filter_columns.';
+    END IF;
+
+    PERFORM pgsim.create_collection(copied, trial, key_columns => c.key_columns, filter_columns => columns[cardinality(c.key_columns) + 1:]);
+    PERFORM pgsim.create_model(trial, t.dim, metric => t.metric, element => t.element);
+    PERFORM pgsim.create_version(trial, trial, column_name => 'pgsim_vector');
+    IF matrix IS NOT NULL THEN
+        PERFORM pgsim.create_map(trial, trial, kind => 'pca', matrix => matrix);
+    END IF;
+    FOR f IN 1 .. cardinality(filters) LOOP
+        FOR q IN 1 .. cardinality(asked) LOOP
+            started := clock_timestamp();
+            SELECT array_agg(s.distance ORDER BY s.rank) INTO distances FROM pgsim.search(trial, asked[q], k, filter => filters[f], mode => 'exact') AS s;
+            by_exact := by_exact || extract(epoch FROM clock_timestamp() - started)::float8;
+            truths := truths || jsonb_build_object(f || ' ' || q, to_jsonb(distances));
+        END LOOP;
+    END LOOP;
+    FOREACH kind IN ARRAY kinds LOOP
+        started := clock_timestamp();
+        codes := pgsim.create_index(trial, trial, dims => (kind ->> 'dims')::int, element => kind ->> 'element', method => 'codes',
+                                    options => CASE WHEN (kind ->> 'rotated')::boolean THEN jsonb_build_object('map', trial) ELSE '{}' END);
+        building := extract(epoch FROM clock_timestamp() - started);
+        EXECUTE format('ANALYZE %s', codes);
+        recalls := '{}';
+        times := '{}';
+        refusal := NULL;
+        BEGIN
+            FOR f IN 1 .. cardinality(filters) LOOP
+                FOR q IN 1 .. cardinality(asked) LOOP
+                    -- The better of two: what is measured is the kind, and not who else is on the machine.
+                    seconds := 'Infinity';
+                    FOR i IN 1 .. 2 LOOP
+                        started := clock_timestamp();
+                        SELECT array_agg(s.distance ORDER BY s.rank) INTO distances FROM pgsim.search(trial, asked[q], k, filter => filters[f], recall => recall, mode => 'codes') AS s;
+                        seconds := least(seconds, extract(epoch FROM clock_timestamp() - started)::float8);
+                    END LOOP;
+                    times := times || seconds;
+                    recalls := recalls || pgsim._tie_recall(distances, ARRAY(SELECT d::float8 FROM jsonb_array_elements_text(nullif(truths -> (f || ' ' || q), 'null')) AS d));
+                END LOOP;
+            END LOOP;
+        EXCEPTION WHEN SQLSTATE 'PS010' THEN
+            refusal := SQLERRM;
+        END;
+        tried := tried || (kind || jsonb_build_object('recalls', recalls, 'seconds', times, 'bytes', pg_total_relation_size(codes) * total / greatest(copied_rows, 1), 'build_seconds', building * total / greatest(copied_rows, 1),
+                                                      'refusal', refusal));
+        PERFORM pgsim.drop_index(codes);
+    END LOOP;
+    PERFORM pgsim.drop_collection(trial);
+    IF matrix IS NOT NULL THEN
+        PERFORM pgsim.drop_map(trial);
+    END IF;
+    PERFORM pgsim.drop_model(trial);
+    EXECUTE format('DROP TABLE %s', copied);
+    RETURN jsonb_build_object('rows', copied_rows, 'total', total, 'filters', to_jsonb(filters), 'queries', cardinality(asked), 'exact_seconds', by_exact, 'tried', tried);
+END
+$$;
+COMMENT ON FUNCTION pgsim._try_codes IS
+    'What filtered searches of a copy of some rows find and take by each kind of codes: dims, element, and whether they are of the vectors rotated by matrix. Nothing of the table or of its codes is touched.';
+
 CREATE FUNCTION pgsim._wants_codes(t pgsim._target, dims int, where_filter jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -1458,7 +1643,9 @@ BEGIN
             HINT = 'For instance pg_size_bytes(''2GB''). Leave it out for all that is worth its bytes.';
     END IF;
     t := pgsim._target(_advise.collection, _advise.model, _advise.embedding);
-    PERFORM pgsim._require_dense(t, 'advice is');
+    PERFORM pgsim._require_dense(t, 'advice is', CASE WHEN t.metric IN ('ip', 'cosine')
+        THEN format('Of sparse vectors the inverted index is the one to have, exact and small: SELECT pgsim.create_index(%L, %L, embedding => %L, method => ''inverted''). pgsim.recall(%1$L, embedding => %3$L) tells what it gains.', t.collection, t.model, _advise.embedding)
+        ELSE format('Under %s an hnsw index is what there is; pgsim.recall(%L, embedding => %L) tells what it finds, and mode => ''exact'' needs none.', t.metric, t.collection, _advise.embedding) END);
     PERFORM pgsim._require_select(t.base, t.version);
     PERFORM pgsim._require_all_rows(t);
     rank := 1;
@@ -1556,7 +1743,7 @@ AS $$
 DECLARE
     c pgsim._calibration;
 BEGIN
-    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
+    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND t.slice IS NULL;
     IF num_nulls(c.margins, c.ef_intercepts, c.ef_slope, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
         RETURN c;
     END IF;
@@ -1589,18 +1776,17 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- One that pgsim made is found by its name.
-    IF NOT pgsim._has_partial(t.version_id) THEN
-        SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100)
-        INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
-        FROM pgsim._index AS i
-        JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
-        JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
-        WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit'
-        ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
-        IF FOUND THEN
-            RETURN;
-        END IF;
+    -- One that pgsim made is found by its name, and where there are partial ones, more is to be asked.
+    SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100)
+    INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
+    FROM pgsim._index AS i
+    JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
+    JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
+    WHERE i.version_id = t.version_id AND i.dims = _usable_index.dims AND i.method NOT IN ('codes', 'inverted') AND i.element <> 'bit' AND i.options ->> 'slice' IS NOT DISTINCT FROM t.slice_name
+      AND NOT EXISTS (SELECT FROM pgsim._index AS p WHERE p.version_id = t.version_id AND p.where_filter IS NOT NULL)
+    ORDER BY i.element <> t.element, i.method, i.id LIMIT 1;
+    IF FOUND THEN
+        RETURN;
     END IF;
     -- An index of the user's own on an adopted column serves as well as one that pgsim made.
     SELECT k.relname, coalesce(i.element, t.element), m.amname, i.where_filter IS NOT NULL, held.rows,
@@ -1615,8 +1801,8 @@ BEGIN
         SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(k.oid) AS p JOIN pg_class AS l ON l.oid = p.relid WHERE p.isleaf) END AS rows) AS held
     LEFT JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.name = k.relname
     WHERE x.indrelid = t.version AND x.indisvalid
-      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
-               ELSE _usable_index.dims = t.dim AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
+      AND CASE WHEN i.id IS NOT NULL THEN i.dims = _usable_index.dims AND i.element <> 'bit' AND i.options ->> 'slice' IS NOT DISTINCT FROM t.slice_name AND (i.where_filter IS NULL OR pgsim._filter_covers(_usable_index.filter, i.where_filter))
+               ELSE _usable_index.dims = t.dim AND t.slice IS NULL AND x.indpred IS NULL AND o.opcname = format('%s_%s_ops', t.element, t.metric)
                     AND x.indkey[0] = (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = t.version AND a.attname = t.column_name) END
     ORDER BY CASE WHEN i.where_filter IS NOT NULL THEN held.rows END, coalesce(i.element, t.element) <> t.element, m.amname, k.oid
     LIMIT 1;
@@ -2230,7 +2416,7 @@ COMMENT ON FUNCTION pgsim._build_estimate IS
     'How long an HNSW index of all rows takes, where one of some of them took so long: each row searches the graph so far, whose paths grow as its logarithm. (Measured: 63,350 and 1,000,000 rows, 10.7 and 206 s; this says 210.)';
 
 CREATE FUNCTION pgsim._compare_search(
-    collection text, query vector, k int, filter jsonb, model text, embedding text, recall float8, mode text,
+    collection text, query vector, sparse_query sparsevec, k int, filter jsonb, model text, embedding text, recall float8, mode text,
     where_sql text, where_values jsonb, where_columns text[], exact_first boolean,
     OUT tie_recall float8, OUT short boolean, OUT strategy text, OUT seconds float8, OUT exact_seconds float8
 )
@@ -2243,11 +2429,11 @@ DECLARE
     previous jsonb := pgsim._set('{"pgsim.recording": "off"}');
 BEGIN
     IF NOT exact_first THEN
-        SELECT * INTO answer FROM pgsim._timed_search(collection, query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
+        SELECT * INTO answer FROM pgsim._timed_search(collection, query, sparse_query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
     END IF;
-    SELECT * INTO exact FROM pgsim._timed_search(collection, query, k, filter, model, embedding, NULL, 'exact', where_sql, where_values, where_columns);
+    SELECT * INTO exact FROM pgsim._timed_search(collection, query, sparse_query, k, filter, model, embedding, NULL, 'exact', where_sql, where_values, where_columns);
     IF exact_first THEN
-        SELECT * INTO answer FROM pgsim._timed_search(collection, query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
+        SELECT * INTO answer FROM pgsim._timed_search(collection, query, sparse_query, k, filter, model, embedding, recall, mode, where_sql, where_values, where_columns);
     END IF;
     tie_recall := pgsim._tie_recall(answer.distances, exact.distances);
     short := pg_catalog.cardinality(answer.distances) OPERATOR(pg_catalog.<) pg_catalog.cardinality(exact.distances);
@@ -2694,7 +2880,7 @@ AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
 BEGIN
-    PERFORM pgsim._require_dense(t, 'recall is measured');
+    PERFORM pgsim._require_dense(t, 'queries is', 'Give sparse_queries, or neither: rows of the collection are queries then.');
     PERFORM pgsim._require_select(t.base, t.version);
     IF seed IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
@@ -2724,6 +2910,50 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._recall_queries IS 'The queries that recall is measured with: those given, checked, or the vectors of sampled rows.';
+
+CREATE FUNCTION pgsim._recall_searches(
+    collection text, queries vector[], sparse_queries sparsevec[], model text, embedding text, sample int, seed int
+) RETURNS TABLE (query vector, sparse_query sparsevec, ordinal bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pgsim._target := CASE WHEN sparse_queries IS NULL THEN pgsim._target(collection, model, embedding) ELSE pgsim._sparse_target(collection, model, embedding) END;
+BEGIN
+    IF t.element <> 'sparsevec' OR queries IS NOT NULL AND sparse_queries IS NULL THEN
+        queries := pgsim._recall_queries(collection, queries, model, embedding, sample, seed);
+        FOR i IN 1 .. cardinality(queries) LOOP
+            query := queries[i];
+            ordinal := i;
+            RETURN NEXT;
+        END LOOP;
+        RETURN;
+    ELSIF queries IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'queries and sparse_queries are both given', HINT = 'Recall is measured of one embedding at a time: leave one of them out.';
+    ELSIF cardinality(sparse_queries) NOT BETWEEN 1 AND 10000 OR array_ndims(sparse_queries) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sparse_queries holds %s vectors; it is a plain list of 1 to 10000', cardinality(sparse_queries)),
+            HINT = 'Leave it out to take rows of the collection as queries.';
+    ELSIF sample IS NULL OR sample NOT BETWEEN 1 AND 10000 OR seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('sample is %s and seed is %s; sample is a number of rows from 1 to 10000, and seed a whole number', coalesce(sample::text, 'NULL'), coalesce(seed::text, 'NULL')),
+            HINT = 'Each row of the sample is a query, searched exactly too; the same seed takes the same rows.';
+    END IF;
+    PERFORM pgsim._require_select(t.base, t.version);
+    IF sparse_queries IS NULL THEN
+        -- Through the base table, whose row-level security holds. The order is a hash of the key: the same rows each time.
+        EXECUTE format('SELECT array_agg(s.v ORDER BY s.place, s.key) FROM (SELECT %1$s AS v, %2$s AS key, hashtextextended(%2$s, $1) AS place FROM %3$s AS b%4$s WHERE %5$s.l2_norm(%1$s) > 0 ORDER BY place, key LIMIT $2) AS s',
+            format(CASE WHEN t.adopted THEN 'b.%I' ELSE 'v.%I' END, t.column_name), pgsim._key_text(t.base, 'b.', t.key_columns), t.base_sql,
+            CASE WHEN NOT t.adopted THEN format(' JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END, t.vector_schema)
+        INTO sparse_queries USING seed::bigint, sample;
+    END IF;
+    FOR i IN 1 .. coalesce(cardinality(sparse_queries), 0) LOOP
+        PERFORM pgsim._check_sparse(sparse_queries[i], format('sparse query %s', i), t.model, t.dim, t.metric);
+        sparse_query := sparse_queries[i];
+        ordinal := i;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._recall_searches IS 'The queries that recall is measured with, dense or sparse: those given, checked, or the vectors of sampled rows.';
 
 CREATE FUNCTION pgsim._reciprocal_rank(keys text[], relevant text[]) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2817,7 +3047,7 @@ COMMENT ON FUNCTION pgsim._tie_recall IS
     'The share of an exact answer that an answer found, by distances: a row as near as the farthest of the exact ones, within 1e-6, is as good as they are, for rows may tie. 1 where nothing is to be found.';
 
 CREATE FUNCTION pgsim._timed_search(
-    collection text, query vector, k int, filter jsonb, model text, embedding text, recall float8, mode text,
+    collection text, query vector, sparse_query sparsevec, k int, filter jsonb, model text, embedding text, recall float8, mode text,
     where_sql text, where_values jsonb, where_columns text[], OUT distances float8[], OUT strategy text, OUT seconds float8
 )
 LANGUAGE plpgsql VOLATILE
@@ -2825,10 +3055,10 @@ AS $$
 DECLARE
     started CONSTANT timestamptz := pg_catalog.clock_timestamp();
 BEGIN
-    SELECT coalesce(pg_catalog.array_agg(s.distance), '{}'), coalesce(pg_catalog.min(s.details OPERATOR(pg_catalog.->>) 'strategy'), 'nothing found')
+    SELECT coalesce(pg_catalog.array_agg(s.distance), '{}'), coalesce(pg_catalog.min(coalesce(s.details OPERATOR(pg_catalog.#>>) '{legs,sparse,strategy}', s.details OPERATOR(pg_catalog.->>) 'strategy')), 'nothing found')
     INTO distances, strategy
     FROM pgsim.search(
-        collection => _timed_search.collection, query => _timed_search.query, k => _timed_search.k, filter => _timed_search.filter,
+        collection => _timed_search.collection, query => _timed_search.query, sparse_query => _timed_search.sparse_query, k => _timed_search.k, filter => _timed_search.filter,
         model => _timed_search.model, embedding => _timed_search.embedding, recall => _timed_search.recall, mode => _timed_search.mode,
         where_sql => _timed_search.where_sql, where_values => _timed_search.where_values, where_columns => _timed_search.where_columns) AS s;
     seconds := extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) started);
@@ -3108,7 +3338,7 @@ BEGIN
           AND (e <> 'vector' OR (d = t.dim OR _trial_kinds.elements IS NOT NULL) AND t.element = 'vector')
         ORDER BY 1, 2
     LOOP
-        existing := (SELECT i.name FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = prefix AND i.element = element AND i.where_filter IS NULL LIMIT 1);
+        existing := (SELECT i.name FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.dims = prefix AND i.element = element AND i.where_filter IS NULL LIMIT 1);
         refusal := NULL;
         BEGIN
             PERFORM pgsim._index_statement(t.collection, t.model, _trial_kinds.embedding, prefix, element, 'hnsw', NULL, '{}');
@@ -3150,7 +3380,7 @@ CREATE FUNCTION pgsim._vector_indexes(t pgsim._target) RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT x.indexrelid::pg_catalog.regclass, m.amname::text,
-           coalesce(i.dims, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.dim END), coalesce(i.element, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.element END),
+           CASE WHEN NOT coalesce(i.options ? 'slice', false) THEN coalesce(i.dims, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.dim END) END, coalesce(i.element, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.element END),
            x.indpred IS NOT NULL, x.indisvalid, s.bytes, s.tuples, i.created_at
     FROM pg_catalog.pg_index AS x
     JOIN pg_catalog.pg_class AS k ON k.oid = x.indexrelid
@@ -3169,7 +3399,7 @@ BEGIN ATOMIC
     ORDER BY k.relname;
 END;
 COMMENT ON FUNCTION pgsim._vector_indexes IS
-    'The vector indexes of a version, those made by hand included. dims and element are NULL of an expression made by hand, created_at of every index made by hand, tuples where PostgreSQL has not counted yet.';
+    'The vector indexes of a version, those made by hand included. dims and element are NULL of an expression made by hand, dims of a slice, created_at of every index made by hand, tuples where PostgreSQL has not counted yet.';
 
 CREATE FUNCTION pgsim._verdict(value float8, note_above float8, warning_above float8) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3337,7 +3567,8 @@ Errors: PS001 to PS006, PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.recall(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', recall float8 = NULL,
-    mode text = 'auto', sample int = 100, seed int = 0, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    mode text = 'auto', sample int = 100, seed int = 0, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL,
+    sparse_queries sparsevec[] = NULL
 ) RETURNS TABLE (
     searches int, mean_recall float8, low float8, high float8, worst float8, short int, seconds float8, exact_seconds float8, strategies jsonb
 )
@@ -3345,10 +3576,9 @@ LANGUAGE sql VOLATILE ROWS 1
 BEGIN ATOMIC
     WITH c AS MATERIALIZED (
         SELECT m.tie_recall, m.short, m.strategy, m.seconds, m.exact_seconds, q.ordinal
-        FROM unnest(pgsim._recall_queries(recall.collection, recall.queries, recall.model, recall.embedding, recall.sample, recall.seed))
-             WITH ORDINALITY AS q (query, ordinal)
+        FROM pgsim._recall_searches(recall.collection, recall.queries, recall.sparse_queries, recall.model, recall.embedding, recall.sample, recall.seed) AS q
         CROSS JOIN LATERAL pgsim._compare_search(
-            recall.collection, q.query, recall.k, recall.filter, recall.model, recall.embedding, recall.recall, recall.mode,
+            recall.collection, q.query, q.sparse_query, recall.k, recall.filter, recall.model, recall.embedding, recall.recall, recall.mode,
             recall.where_sql, recall.where_values, recall.where_columns, q.ordinal % 2 = 0) AS m
     ),
     a AS MATERIALIZED (
@@ -3365,7 +3595,8 @@ COMMENT ON FUNCTION pgsim.recall IS
 $$Measures the recall that searches get: runs each query, and the exact search beside it, and compares.
 
 queries: vectors as your users send; without them, the vectors of sampled rows (sample, 1 to 10000; the same seed takes the same
-rows), which are easier to find than real queries. The other arguments are those of pgsim.search. A row counts as found when it is
+rows), which are easier to find than real queries. Of an embedding of
+sparse vectors these are sparse_queries. The other arguments are those of pgsim.search. A row counts as found when it is
 as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_recall with low and high, its 95% bootstrap interval
 over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
 strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032, PS035.$$;
@@ -3478,7 +3709,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     clause record;
-    plain record;
+    names text[];
+    types oid[];
 BEGIN
     IF filter IS NULL OR filter = 'null' OR filter = '{}' THEN
         predicate := NULL;
@@ -3486,49 +3718,19 @@ BEGIN
         columns := '{}';
         RETURN;
     END IF;
-    IF NOT inline AND jsonb_typeof(filter) = 'object' AND NOT filter ?| '{$and,$or,$not}' THEN
-        IF strpos(substr(filter::text, 2), '{') = 0 THEN
-            -- Texts that are to equal something: most filters are nothing else.
-            SELECT string_agg(format('(%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', e.key, e.ordinal), ' AND ' ORDER BY e.ordinal) AS predicate,
-                   jsonb_object_agg('$' || e.ordinal, e.value) AS "values", array_agg(e.key) AS columns, count(*) = count(a.attnum) AS complete
-            INTO plain
-            FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
-            LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.atttypid = 'text'::regtype AND a.attnum > 0 AND NOT a.attisdropped
-                                           AND jsonb_typeof(e.value) = 'string';
-        ELSE
-            -- Most others compare texts, whole numbers and lists of texts: one query compiles them in half the time.
-            SELECT string_agg(format(l.form, e.key, n.place, l.type_name), ' AND ' ORDER BY e.ordinal, o.ordinal) AS predicate, jsonb_object_agg(n.place, l.bound) AS "values",
-                   array_agg(e.key) FILTER (WHERE o.ordinal = 1) AS columns, count(*) = count(l.form) AS complete
-            INTO plain
-            FROM jsonb_each(filter) WITH ORDINALITY AS e (key, value, ordinal)
-            LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = e.key AND a.attnum > 0 AND NOT a.attisdropped AND left(e.key, 1) <> '$'
-            CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(e.value) <> 'object' OR e.value = '{}' THEN jsonb_build_object('$eq', e.value) ELSE e.value END)
-                WITH ORDINALITY AS o (operator, value, ordinal)
-            CROSS JOIN LATERAL (SELECT concat('$', e.ordinal, '_' || nullif(o.ordinal, 1)) AS place) AS n
-            CROSS JOIN LATERAL pgsim._filter_plain(a.atttypid, o.operator, o.value) AS l;
-        END IF;
-        IF plain.complete THEN
-            predicate := plain.predicate;
-            "values" := given || plain."values";
-            columns := plain.columns;
-            RETURN;
-        END IF;
+    IF NOT inline THEN
+        SELECT array_agg(a.attname::text), array_agg(a.atttypid) INTO names, types FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
     END IF;
-    clause := pgsim._filter_clause(relation, filter, 1, '{}', inline, false);
+    clause := pgsim._filter_clause(relation, filter, 1, '{}', inline, false, names, types);
     predicate := clause.predicate;
     columns := clause.columns;
     -- Two lists joined that have some columns in common make at least three.
     IF cardinality(columns) > 2 THEN
         columns := ARRAY(SELECT DISTINCT c FROM unnest(columns) AS c);
     END IF;
-    "values" := given;
-    -- A query of its own costs as much as eight such steps do.
+    -- A query of its own costs as much as several such steps do.
     IF cardinality(clause.collected) <= 8 THEN
-        FOR i IN 1 .. cardinality(clause.collected) LOOP
-            IF clause.collected[i] IS NOT NULL THEN
-                "values" := "values" || jsonb_build_object('$' || i, clause.collected[i]);
-            END IF;
-        END LOOP;
+        "values" := given || jsonb_strip_nulls(jsonb_object((ARRAY['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8'])[:cardinality(clause.collected)], clause.collected));
     ELSE
         "values" := given || coalesce((SELECT jsonb_object_agg('$' || v.ordinal, v.value)
                                        FROM unnest(clause.collected) WITH ORDINALITY AS v (value, ordinal) WHERE v.value IS NOT NULL), '{}');
@@ -3709,17 +3911,20 @@ $$;
 COMMENT ON FUNCTION pgsim._filter_cast IS 'Tries whether values can be read as a type: PS015 when not, PS014 when values of the type have no order.';
 
 CREATE FUNCTION pgsim._filter_clause(
-    relation regclass, node jsonb, depth int, INOUT collected text[], inline boolean, negated boolean,
+    relation regclass, node jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, names text[], types oid[],
     OUT predicate text, OUT columns text[]
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    entry record;
-    branch jsonb;
+    entries jsonb;
+    name text;
+    value jsonb;
+    plain pgsim._clause;
     parts text[] := '{}';
     branches text[];
+    part_columns text[];
     part record;
 BEGIN
     IF depth > 32 THEN
@@ -3735,40 +3940,56 @@ BEGIN
         collected := array_append(collected, NULL);
         RETURN;
     END IF;
-    FOR entry IN SELECT e.key, e.value FROM jsonb_each(node) AS e LOOP
-        IF entry.key IN ('$and', '$or') THEN
-            IF jsonb_typeof(entry.value) <> 'array' OR jsonb_array_length(entry.value) NOT BETWEEN 1 AND 1000 THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%s takes a list of 1 to 1000 filters, not %s', entry.key, left(entry.value::text, 80)),
+    -- Steps like these cost a tenth of what a query does.
+    entries := jsonb_path_query_array(node, '$.keyvalue()');
+    FOR i IN 0 .. jsonb_array_length(entries) - 1 LOOP
+        name := entries -> i ->> 'key';
+        value := entries -> i -> 'value';
+        IF name IN ('$and', '$or') THEN
+            IF jsonb_typeof(value) <> 'array' OR jsonb_array_length(value) NOT BETWEEN 1 AND 1000 THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = format('%s takes a list of 1 to 1000 filters, not %s', name, left(value::text, 80)),
                     HINT = 'For instance: {"$or": [{"section": "games"}, {"size": {"$lt": 100}}]}. Use $in for many values of one column.';
             END IF;
             branches := '{}';
-            FOR branch IN SELECT b FROM jsonb_array_elements(entry.value) AS b LOOP
-                part := pgsim._filter_clause(relation, branch, depth + 1, collected, inline, negated);
+            FOR j IN 0 .. jsonb_array_length(value) - 1 LOOP
+                part := pgsim._filter_clause(relation, value -> j, depth + 1, collected, inline, negated, names, types);
                 collected := part.collected;
                 IF NOT columns @> part.columns THEN
                     columns := columns || part.columns;
                 END IF;
                 branches := branches || part.predicate;
             END LOOP;
-            parts := parts || format('(%s)', array_to_string(branches, CASE entry.key WHEN '$and' THEN ' AND ' ELSE ' OR ' END));
-        ELSIF entry.key = '$not' THEN
-            part := pgsim._filter_clause(relation, entry.value, depth + 1, collected, inline, NOT negated);
-            IF strpos(part.predicate, 'EXISTS (SELECT') > 0 AND (SELECT count(*) = 1 AND bool_and(left(k, 1) <> '$') FROM jsonb_object_keys(entry.value) AS k) THEN
+            part_columns := '{}';
+            parts := parts || format('(%s)', array_to_string(branches, CASE name WHEN '$and' THEN ' AND ' ELSE ' OR ' END));
+        ELSIF name = '$not' THEN
+            part := pgsim._filter_clause(relation, value, depth + 1, collected, inline, NOT negated, names, types);
+            IF strpos(part.predicate, 'EXISTS (SELECT') > 0 AND (SELECT count(*) = 1 AND bool_and(left(k, 1) <> '$') FROM jsonb_object_keys(value) AS k) THEN
                 -- The same as $not under the path, and a join that PostgreSQL can plan: it does so for EXISTS, but not for its double negation.
-                SELECT f.* INTO part FROM jsonb_each(entry.value) AS e,
+                SELECT f.* INTO part FROM jsonb_each(value) AS e,
                     pgsim._filter_column(relation, e.key, jsonb_build_object('$not', e.value), depth, collected, inline, negated, '{}', NULL) AS f;
                 parts := parts || part.predicate;
             ELSE
                 parts := parts || format('(NOT (%s))', part.predicate);
             END IF;
             collected := part.collected;
+            part_columns := part.columns;
         ELSE
-            part := pgsim._filter_column(relation, entry.key, entry.value, depth, collected, inline, negated, '{}', NULL);
-            collected := part.collected;
-            parts := parts || part.predicate;
+            IF names IS NOT NULL THEN
+                plain := pgsim._filter_plain(name, types[array_position(names, name)], value, collected);
+            END IF;
+            IF plain.predicate IS NOT NULL THEN
+                collected := plain.collected;
+                parts := parts || plain.predicate;
+                part_columns := ARRAY[name];
+            ELSE
+                part := pgsim._filter_column(relation, name, value, depth, collected, inline, negated, '{}', NULL);
+                collected := part.collected;
+                parts := parts || part.predicate;
+                part_columns := part.columns;
+            END IF;
         END IF;
-        IF NOT columns @> part.columns THEN
-            columns := columns || part.columns;
+        IF NOT columns @> part_columns THEN
+            columns := columns || part_columns;
         END IF;
         IF cardinality(collected) > 1000 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS014', MESSAGE = 'the filter has more than 1000 conditions', HINT = 'Use $in for many values of one column.';
@@ -3778,7 +3999,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._filter_clause IS
-    'One JSON object of a filter: conditions that all hold. Each appends its value to collected, or NULL when it has none, so that collected counts them.';
+    'One JSON object of a filter: conditions that all hold. Each appends its value to collected, or NULL when it has none, so that collected counts them. names and types are the table''s columns; without them every condition is compiled as an uncommon one is.';
 
 CREATE FUNCTION pgsim._filter_column(
     relation regclass, path text, condition jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, led text[], leaf text,
@@ -4262,31 +4483,57 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._filter_operator IS 'One operator on a column that is not JSON.';
 
-CREATE FUNCTION pgsim._filter_plain(type oid, operator text, value jsonb) RETURNS TABLE (form text, type_name text, bound jsonb)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    -- Digits that certainly fit. A list is texts between separators: unlike the text of an array, PostgreSQL reads it once, and not once a row.
-    SELECT CASE
-               WHEN _filter_plain.type = 'text'::pg_catalog.regtype AND _filter_plain.operator = '$eq' AND k.kind = 'string' THEN '(%1$I OPERATOR(pg_catalog.=) ($1 ->> %2$L)::text)'
-               WHEN _filter_plain.type = 'text'::pg_catalog.regtype AND _filter_plain.operator = '$in' AND k.texts THEN '(%1$I OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array($1 ->> %2$L, E''\x1f'')))'
-               WHEN _filter_plain.type = 'text[]'::pg_catalog.regtype AND _filter_plain.operator IN ('$contains', '$overlap') AND k.texts
-               THEN '(%1$I OPERATOR(pg_catalog.' || CASE _filter_plain.operator WHEN '$contains' THEN '@>' ELSE '&&' END || ') pg_catalog.string_to_array($1 ->> %2$L, E''\x1f''))'
-               WHEN k.kind = 'number' AND _filter_plain.value::text ~ k.digits
-               THEN '(%1$I OPERATOR(pg_catalog.' || CASE _filter_plain.operator WHEN '$eq' THEN '=' WHEN '$gt' THEN '>' WHEN '$gte' THEN '>=' WHEN '$lt' THEN '<' WHEN '$lte' THEN '<=' END
-                    || ') ($1 ->> %2$L)::%3$s)'
-               WHEN k.kind = 'array' AND _filter_plain.operator = '$between' AND jsonb_array_length(_filter_plain.value) = 2
-                    AND (_filter_plain.value -> 0)::text ~ k.digits AND (_filter_plain.value -> 1)::text ~ k.digits
-               THEN '(%1$I OPERATOR(pg_catalog.>=) ($1 #>> ARRAY[%2$L, ''0''])::%3$s AND %1$I OPERATOR(pg_catalog.<=) ($1 #>> ARRAY[%2$L, ''1''])::%3$s)'
-           END,
-           CASE _filter_plain.type WHEN 'int4'::pg_catalog.regtype THEN 'integer' WHEN 'int8'::pg_catalog.regtype THEN 'bigint' ELSE 'smallint' END,
-           CASE WHEN k.texts THEN to_jsonb((SELECT coalesce(string_agg(e, E'\x1f'), '') FROM jsonb_array_elements_text(_filter_plain.value) AS e)) ELSE _filter_plain.value END
-    FROM (SELECT jsonb_typeof(_filter_plain.value) AS kind,
-                 jsonb_typeof(_filter_plain.value) = 'array' AND _filter_plain.operator IN ('$in', '$contains', '$overlap')
-                     AND NOT jsonb_path_exists(_filter_plain.value, 'strict $[*] ? (@.type() != "string" || @ == "" || @ like_regex "\\x1f")') AS texts,
-                 CASE _filter_plain.type WHEN 'int2'::pg_catalog.regtype THEN '^-?\d{1,4}$' WHEN 'int4'::pg_catalog.regtype THEN '^-?\d{1,9}$' WHEN 'int8'::pg_catalog.regtype THEN '^-?\d{1,18}$' END AS digits) AS k;
-END;
+CREATE FUNCTION pgsim._filter_plain(name text, type oid, condition jsonb, collected text[]) RETURNS pgsim._clause
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    operators jsonb;
+    operator text := '$eq';
+    value jsonb := condition;
+    -- Numbers of so few digits certainly fit.
+    digits text := CASE type WHEN 'int4'::regtype THEN '^-?\d{1,9}$' WHEN 'int8'::regtype THEN '^-?\d{1,18}$' WHEN 'int2'::regtype THEN '^-?\d{1,4}$' END;
+    mark text;
+    predicate text := '';
+BEGIN
+    IF jsonb_typeof(condition) = 'object' THEN
+        operators := jsonb_path_query_array(condition, '$.keyvalue()');
+        IF operators = '[]' THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    FOR i IN 0 .. coalesce(jsonb_array_length(operators), 1) - 1 LOOP
+        IF operators IS NOT NULL THEN
+            operator := operators -> i ->> 'key';
+            value := operators -> i -> 'value';
+        END IF;
+        IF type = 'text'::regtype AND operator = '$eq' AND jsonb_typeof(value) = 'string' THEN
+            collected := collected || (value #>> '{}');
+            predicate := predicate || format(' AND (%I OPERATOR(pg_catalog.=) ($1 ->> ''$%s'')::text)', name, cardinality(collected));
+        ELSIF digits IS NOT NULL AND operator IN ('$eq', '$gt', '$gte', '$lt', '$lte') AND value::text ~ digits THEN
+            mark := CASE operator WHEN '$eq' THEN '=' WHEN '$gt' THEN '>' WHEN '$gte' THEN '>=' WHEN '$lt' THEN '<' ELSE '<=' END;
+            collected := collected || value::text;
+            predicate := predicate || format(' AND (%I OPERATOR(pg_catalog.%s) ($1 ->> ''$%s'')::%s)', name, mark, cardinality(collected), format_type(type, NULL));
+        ELSIF digits IS NOT NULL AND operator = '$between' AND jsonb_typeof(value) = 'array' AND jsonb_array_length(value) = 2 AND (value -> 0)::text ~ digits AND (value -> 1)::text ~ digits THEN
+            collected := collected || ARRAY[value ->> 0, value ->> 1];
+            predicate := predicate || format(' AND (%1$I OPERATOR(pg_catalog.>=) ($1 ->> ''$%2$s'')::%4$s AND %1$I OPERATOR(pg_catalog.<=) ($1 ->> ''$%3$s'')::%4$s)',
+                                             name, cardinality(collected) - 1, cardinality(collected), format_type(type, NULL));
+        ELSIF (type = 'text'::regtype AND operator = '$in' OR type = 'text[]'::regtype AND operator IN ('$contains', '$overlap')) AND jsonb_typeof(value) = 'array'
+              AND NOT jsonb_path_exists(value, 'strict $[*] ? (@.type() != "string" || @ == "" || @ like_regex "\\x1f")') THEN
+            -- Texts between separators: unlike the text of an array, PostgreSQL reads them once, and not once a row.
+            collected := collected || coalesce((SELECT string_agg(e, E'\x1f') FROM jsonb_array_elements_text(value) AS e), '');
+            predicate := predicate || format(CASE operator WHEN '$in' THEN ' AND (%I OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array($1 ->> ''$%s'', E''\x1f'')))'
+                                                           WHEN '$contains' THEN ' AND (%I OPERATOR(pg_catalog.@>) pg_catalog.string_to_array($1 ->> ''$%s'', E''\x1f''))'
+                                                           ELSE ' AND (%I OPERATOR(pg_catalog.&&) pg_catalog.string_to_array($1 ->> ''$%s'', E''\x1f''))' END, name, cardinality(collected));
+        ELSE
+            RETURN NULL;
+        END IF;
+    END LOOP;
+    RETURN (substr(predicate, 6), collected);
+END
+$$;
 COMMENT ON FUNCTION pgsim._filter_plain IS
-    'One condition of the plainest kinds as a form of predicate (%1 the column, %2 the name of its value, %3 its type) and the value bound; form is NULL for every other, which _filter_column compiles or refuses.';
+    'The conditions on one column where all are of the plainest kinds: a text that it equals, whole numbers that certainly fit, lists of texts. NULL for any other, which _filter_column compiles or refuses.';
 
 CREATE FUNCTION pgsim._filter_related(
     relation regclass, path text, condition jsonb, depth int, INOUT collected text[], inline boolean, negated boolean, led text[], leaf text, column_name text,
@@ -4710,11 +4957,12 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF l.spec ?| '{query,sparse_query}' THEN
-        r.model := l.spec ->> 'model';
-        r.embedding := coalesce(l.spec ->> 'embedding', 'default');
+    IF l.spec ?| '{query,sparse_query,slice}' THEN
+        -- A slice of the search's own query is searched where that is.
+        r.model := coalesce(l.spec ->> 'model', CASE WHEN NOT l.spec ?| '{query,sparse_query}' THEN r.model END);
+        r.embedding := coalesce(l.spec ->> 'embedding', CASE WHEN NOT l.spec ?| '{query,sparse_query}' THEN r.embedding END, 'default');
         r.recall := coalesce((l.spec ->> 'recall')::float8, r.recall);
-        r.mode := coalesce(l.spec ->> 'mode', r.mode);
+        r.mode := coalesce(l.spec ->> 'mode', CASE WHEN l.spec ? 'slice' THEN nullif(r.mode, 'codes') ELSE r.mode END, 'auto');
         r.dims := CASE WHEN jsonb_typeof(l.spec -> 'dims') = 'array' THEN ARRAY(SELECT d.value::int FROM jsonb_array_elements_text(l.spec -> 'dims') AS d) ELSE (l.spec ->> 'dims')::int[] END;
         r.oversample := (l.spec ->> 'oversample')::int;
         r.max_distance := (l.spec ->> 'max_distance')::float8;
@@ -4736,6 +4984,13 @@ BEGIN
     END IF;
     IF t.map_id IS NOT NULL THEN
         query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
+    END IF;
+    IF t.slice IS NOT NULL AND cardinality(query::real[]) <> t.dim THEN
+        IF cardinality(query::real[]) <> (SELECT m.dim FROM pgsim._model AS m WHERE m.name = t.model) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('the query of leg %L has %s dimensions; slice %L of model %L has %s', l.name, cardinality(query::real[]), t.slice_name, t.model, t.dim),
+                HINT = 'Give the slice alone, or a whole vector of the model, of which it is taken.';
+        END IF;
+        query := (query::real[])[lower(t.slice):upper(t.slice) - 1];
     END IF;
     RETURN (query);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
@@ -4933,7 +5188,7 @@ BEGIN
                     leg_request.dims := NULL;
                     leg_request.oversample := NULL;
                 END IF;
-                p := pgsim._plan_search(leg_request, explained);
+                p := pgsim._plan_search(leg_request, explained, l.spec ->> 'slice');
                 t := p.target;
                 executed := pgsim._execute_search(p, pgsim._leg_vector(l, query, t), explained);
                 IF t.record_share > 0 OR t.audit_share > 0 THEN
@@ -4981,7 +5236,7 @@ BEGIN
             lists := lists || list;
             IF explained THEN
                 told := told || jsonb_build_object(l.name, jsonb_strip_nulls(jsonb_build_object(
-                    'kind', l.kind, 'weight', CASE WHEN NOT single THEN l.weight END, 'rows', coalesce(cardinality(list.keys), 0), 'seconds', extract(epoch FROM clock_timestamp() - leg_started),
+                    'kind', l.kind, 'slice', l.spec ->> 'slice', 'weight', CASE WHEN NOT single THEN l.weight END, 'rows', coalesce(cardinality(list.keys), 0), 'seconds', extract(epoch FROM clock_timestamp() - leg_started),
                     'details', CASE WHEN l.kind <> 'prior' THEN executed.details END)));
             END IF;
         END LOOP;
@@ -4990,7 +5245,7 @@ BEGIN
             scores := list.scores;
             row_details := NULL;
             IF l.kind IN ('text', 'sparse') THEN
-                row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_build_object('rank', s.ordinal, 'score', s.score)) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
+                row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_strip_nulls(jsonb_build_object('rank', s.ordinal, 'score', s.score, 'strategy', CASE l.kind WHEN 'sparse' THEN executed.details -> 'strategy' END))) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
             END IF;
         ELSE
             fused := pgsim._fuse(lists, method, weights, rank_constant, CASE WHEN NOT grouped THEN r.k END, whole);
@@ -5043,6 +5298,7 @@ DECLARE
     known text[];
     wrong text;
     kind text;
+    kinds int;
 BEGIN
     IF queried THEN
         found_legs := found_legs || ROW('dense', 'dense', '{}', NULL)::pgsim._search_leg;
@@ -5066,13 +5322,14 @@ BEGIN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' WHEN 'sparse' THEN 'sparse_query' ELSE 'query' END),
                     HINT = 'Give it another name, or leave the argument out.';
             END IF;
-            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'sparse_query')::int + (given.spec ? 'column')::int <> 1 THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, a sparse_query, or a column', given.name, left(given.spec::text, 200)),
+            kinds := (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'sparse_query')::int + (given.spec ? 'column')::int;
+            IF jsonb_typeof(given.spec) <> 'object' OR kinds <> 1 AND NOT (kinds = 0 AND given.spec ? 'slice' AND queried) THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, a sparse_query, or a column; or a slice, of the query of the search', given.name, left(given.spec::text, 200)),
                     HINT = 'For instance: {"query": [0.1, 0.2], "embedding": "title"}, {"text_query": "red boat"} or {"column": "published", "half_life": "30 days"}.';
             END IF;
-            IF given.spec ? 'query' THEN
+            IF given.spec ? 'query' OR kinds = 0 THEN
                 kind := 'dense';
-                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance}';
+                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance,slice}';
             ELSIF given.spec ? 'text_query' THEN
                 kind := 'text';
                 known := '{text_query,text_form}';
@@ -5087,6 +5344,10 @@ BEGIN
             IF wrong IS NOT NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no property %s; such a leg has %s', given.name, quote_literal(left(wrong, 80)), array_to_string(known, ', ')),
                     HINT = 'docs/hybrid.md tells what each is.';
+            END IF;
+            IF given.spec ? 'slice' AND (jsonb_typeof(given.spec -> 'slice') <> 'string' OR given.spec ?| '{dims,oversample}') THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has the slice %s%s', given.name, left((given.spec -> 'slice')::text, 80), CASE WHEN given.spec ?| '{dims,oversample}' THEN ', and dims or oversample' ELSE ', which is no name' END),
+                    HINT = 'A slice is searched whole, by the name that its model gives it: {"slice": "title"}.';
             END IF;
             IF kind <> 'dense' AND jsonb_typeof(given.spec -> known[1]) <> 'string' THEN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', known[1], given.name), HINT = 'Leave a leg out that has nothing to look for.';
@@ -5283,12 +5544,14 @@ Errors: PS001 to PS006, PS010, PS016, PS032.$$;
 CREATE FUNCTION pgsim.search_parents(
     collection text, parent text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, aggregate text = 'max', top int = 3,
     model text = NULL, embedding text = 'default', recall float8 = NULL, fusion text = NULL, weights jsonb = NULL, text_form text = 'any',
-    legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL
+    legs jsonb = NULL, rank_constant float8 = NULL, candidates int = NULL, where_sql text = NULL, where_values jsonb = NULL
 ) RETURNS TABLE (key text, score float8, rank int, details jsonb)
 LANGUAGE plpgsql STABLE ROWS 10
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    -- No SET clause: where_sql is read by the caller's search_path, and pgsim.search asks what that is.
+    pinned CONSTANT jsonb := '{"search_path": "pg_catalog, pg_temp"}';
+    callers CONSTANT jsonb := pgsim._set(pinned);
     c pgsim._collection := pgsim._collection_row(collection);
     dense CONSTANT boolean := query IS NOT NULL OR sparse_query IS NOT NULL OR jsonb_path_exists(legs, '$.*.query') OR jsonb_path_exists(legs, '$.*.sparse_query');
     -- Every chunk of these parents is ranked, so that a sum or a mean misses none.
@@ -5314,22 +5577,28 @@ BEGIN
     END IF;
     given := jsonb_build_object(parent, '{"$exists": true}'::jsonb);
     given := CASE WHEN filter IS NULL OR filter = 'null' THEN given ELSE jsonb_build_object('$and', jsonb_build_array(filter, given)) END;
-    SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
+    PERFORM pgsim._set(callers);
+    SELECT pg_catalog.array_agg(s.key ORDER BY s.rank), pg_catalog.array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
     FROM pgsim.search(
         search_parents.collection, search_parents.query, pool, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding, recall => search_parents.recall,
         fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form, legs => search_parents.legs,
-        rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent) AS s;
+        rank_constant => search_parents.rank_constant, candidates => greatest(search_parents.candidates, CASE WHEN search_parents.candidates IS NOT NULL THEN pool END), distinct_on => search_parents.parent,
+        where_sql => search_parents.where_sql, where_values => search_parents.where_values) AS s;
+    PERFORM pgsim._set(pinned);
     IF aggregate <> 'max' AND chunk_keys IS NOT NULL THEN
         EXECUTE format(
             'SELECT jsonb_build_object(''$and'', jsonb_build_array($2, jsonb_build_object($3::text, jsonb_build_object(''$in'', jsonb_agg(DISTINCT b.%I))))) '
             'FROM (SELECT %s FROM unnest($1) AS g (given)) AS i JOIN %s AS b ON %s',
             parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
         INTO given USING chunk_keys, given, parent;
-        SELECT array_agg(s.key ORDER BY s.rank), array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
+        PERFORM pgsim._set(callers);
+        SELECT pg_catalog.array_agg(s.key ORDER BY s.rank), pg_catalog.array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
         FROM pgsim.search(
             search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding,
             mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
-            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END) AS s;
+            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END,
+            where_sql => search_parents.where_sql, where_values => search_parents.where_values) AS s;
+        PERFORM pgsim._set(pinned);
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT p.parent::text, p.score, (row_number() OVER (ORDER BY p.score DESC, p.parent))::int, jsonb_build_object(''chunks'', p.chunks) '
@@ -5340,6 +5609,7 @@ BEGIN
         '      WHERE n.nth <= $3 GROUP BY n.parent) AS p ORDER BY 3 LIMIT $5',
         parent, parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
     USING chunk_keys, chunk_scores, top, aggregate, k;
+    PERFORM pgsim._set(callers);
 END
 $$;
 COMMENT ON FUNCTION pgsim.search_parents IS
@@ -5348,7 +5618,7 @@ $$Searches a collection of chunks and ranks what they are parts of: the k parent
 parent: the column of the chunks that names the parent, a foreign key as a rule; chunks without one are left out. key is its value as
 text. aggregate: max ranks a parent by its best chunk, mean and sum by its best ones, top of them (3). For mean and sum the parents of the best
 chunks, five times k and at least 50, are ranked by all of their chunks. Fewer than k parents come only when fewer have a chunk that
-matches. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
+matches. where_sql, where_values: a condition over the chunks' table, as pgsim.search takes it. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
 Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim._base_version(c pgsim._collection, e pgsim._embedding, m pgsim._model, column_name text) RETURNS pgsim._version
@@ -5843,7 +6113,7 @@ BEGIN
            m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
            b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
            k.relation::text, k.columns, k.dims, k.element, k.map_id, s.record_share, s.audit_share, s.record_values,
-           m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END
+           m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END, NULL, NULL
     INTO t
     FROM pgsim._collection AS s
     JOIN pgsim._embedding AS n ON n.collection_id = s.id
@@ -6189,7 +6459,7 @@ DECLARE
 BEGIN
     FOR x IN SELECT DISTINCT i.dims, i.element FROM pgsim._index AS i
              JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
-             WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
+             WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
         CONTINUE WHEN x.element = 'halfvec' AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL OR pgsim._prefix_is_zero(query, x.dims);
         statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT ',
             t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.version_sql,
@@ -6251,10 +6521,10 @@ BEGIN
     IF r.dims[1] = t.dim OR r.dims[1] = ANY (t.matryoshka) THEN
         RETURN;
     END IF;
-    IF NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims = r.dims[1] AND i.method <> 'codes') THEN
+    IF NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims = r.dims[1] AND i.method <> 'codes' AND NOT i.options ? 'slice') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',
             MESSAGE = format('dims begins with %s; model %L declares no prefixes, and no index of %L is on one of this length', r.dims[1], t.model, t.collection),
-            DETAIL = coalesce('Indexed: ' || (SELECT string_agg(DISTINCT i.dims::text, ', ') FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims < t.dim AND i.method <> 'codes'), 'No prefix is indexed.'),
+            DETAIL = coalesce('Indexed: ' || (SELECT string_agg(DISTINCT i.dims::text, ', ') FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims < t.dim AND i.method <> 'codes' AND NOT i.options ? 'slice'), 'No prefix is indexed.'),
             HINT = format('Make one with pgsim.create_index(%L, %L, dims => %s), or declare prefixes with the model: create_model(matryoshka => ...).', t.collection, t.model, r.dims[1]);
     END IF;
     SELECT max(f.reached) INTO reached FROM pgsim._calibration AS k CROSS JOIN LATERAL unnest(k.funnels) AS f WHERE k.version_id = t.version_id AND f.dims = r.dims[1];
@@ -6266,6 +6536,39 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._check_reach IS 'Refuses a search by a prefix that a model without declared prefixes has no index on (PS010), or that was measured to be worth too little (PS050).';
+
+CREATE FUNCTION pgsim._check_slices(slices jsonb, dim int, element text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given record;
+    range int4range;
+    checked jsonb := '{}';
+BEGIN
+    IF slices IS NULL OR slices = 'null' THEN
+        RETURN checked;
+    ELSIF jsonb_typeof(slices) <> 'object' OR element = 'sparsevec' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('slices is %s%s', left(slices::text, 200), CASE element WHEN 'sparsevec' THEN '; sparse vectors have none' ELSE ', not an object of ranges by their names' END),
+            HINT = 'For instance: slices => ''{"title": "[1,129)", "body": "[129,385)"}''; dimensions count from 1.';
+    END IF;
+    FOR given IN SELECT s.key AS name, s.value AS range FROM jsonb_each_text(slices) AS s LOOP
+        PERFORM pgsim._check_name('slice', given.name);
+        BEGIN
+            range := given.range::int4range;
+        EXCEPTION WHEN data_exception THEN
+            range := NULL;
+        END;
+        IF range IS NULL OR isempty(range) OR coalesce(lower(range), 0) < 1 OR coalesce(upper(range) - 1, dim + 1) > dim THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('slice %L is %s; it is a range of dimensions within [1,%s)', given.name, coalesce(quote_literal(left(given.range, 80)), 'NULL'), dim + 1),
+                HINT = 'Dimensions count from 1, and [1,129) holds the first 128.';
+        END IF;
+        checked := checked || jsonb_build_object(given.name, range);
+    END LOOP;
+    RETURN checked;
+END
+$$;
+COMMENT ON FUNCTION pgsim._check_slices IS 'The slices of a model, each as PostgreSQL writes its range. Raises PS010 for one that is no range of its dimensions.';
 
 CREATE FUNCTION pgsim._choose_funnel(p pgsim._search_plan, c pgsim._calibration, n float8, reachable float8) RETURNS pgsim._funnel_choice
 LANGUAGE plpgsql STABLE
@@ -6304,7 +6607,7 @@ BEGIN
         END IF;
         -- A search by hand may ask of an index more than it gives at once; then it goes on from there.
         seconds := CASE WHEN r.oversample IS NULL AND (ef > 20000 OR f.reached < p.recall) THEN 'Infinity'
-                        ELSE (f.start + CASE WHEN f.ef_far > 0 THEN 1.3 ELSE 1 END * ef * f.candidate) * p.parts + keep * f.rank_row END;
+                        ELSE (f.start + coalesce(f.ef_looks, 1) * ef * f.candidate) * p.parts + keep * f.rank_row END;
         IF best.seconds IS NULL OR seconds < best.seconds THEN
             best.ladder := coalesce(r.dims, CASE WHEN f.dims < t.dim THEN ARRAY[f.dims, t.dim] ELSE ARRAY[t.dim] END);
             best.element := f.element;
@@ -6388,7 +6691,7 @@ BEGIN
                percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'rank_row')::float8) FILTER (WHERE m ->> 'depth' = '10' AND (m ->> 'ef')::int >= 320 AND m ->> 'rank_row' IS NOT NULL) AS rank_row
         FROM unnest(measured) AS m GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 DESC
     LOOP
-        SELECT x.dims, x.element, x.share, i.ef_intercepts, i.ef_slope, i.ef_far, i.ef_typical, i.ann_start, i.ann_candidate, greatest(x.rank_row, 1e-7), x.reached
+        SELECT x.dims, x.element, x.share, i.ef_intercepts, i.ef_slope, i.ef_far, i.ef_looks, i.ef_typical, i.ann_start, i.ann_candidate, greatest(x.rank_row, 1e-7), x.reached
         INTO f FROM pgsim._fit_index(x.measured) AS i;
         CONTINUE WHEN f.ef_intercepts IS NULL OR f.start IS NULL OR f.rank_row IS NULL;
         fitted := fitted || f;
@@ -6419,7 +6722,7 @@ BEGIN
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
         CROSS JOIN LATERAL (SELECT CASE WHEN k.relkind = 'i' THEN k.reltuples ELSE -1 END AS rows) AS held
-        WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = coalesce(_funnels.dims, i.dims) AND (i.dims < t.dim OR i.element = 'bit')
+        WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND t.slice IS NULL AND NOT i.options ? 'slice' AND i.dims = coalesce(_funnels.dims, i.dims) AND (i.dims < t.dim OR i.element = 'bit')
           AND (i.where_filter IS NULL OR pgsim._filter_covers(_funnels.filter, i.where_filter))
         ORDER BY i.id
     LOOP
@@ -6448,7 +6751,7 @@ COMMENT ON FUNCTION pgsim._funnels IS 'The indexes on a prefix or on bits that s
 CREATE FUNCTION pgsim._has_funnel(version_id int) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN EXISTS (SELECT FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id JOIN pgsim._model AS m ON m.id = v.model_id
-               WHERE i.version_id = _has_funnel.version_id AND i.method = 'hnsw' AND (i.dims < m.dim OR i.element = 'bit'));
+               WHERE i.version_id = _has_funnel.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND (i.dims < m.dim OR i.element = 'bit'));
 COMMENT ON FUNCTION pgsim._has_funnel IS 'Whether a version has an index on a prefix or on bits.';
 
 CREATE FUNCTION pgsim._no_prefix(v vector, dims int) RETURNS vector
@@ -6461,6 +6764,41 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._no_prefix IS 'Raises PS010 for a prefix that a vector does not have.';
+
+CREATE FUNCTION pgsim._slice_target(t pgsim._target, slice text) RETURNS pgsim._target
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    slices jsonb := (SELECT m.slices FROM pgsim._model AS m WHERE m.name = t.model);
+BEGIN
+    IF slice IS NULL OR NOT slices ? slice THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('model %L has no slice %s', t.model, coalesce(quote_literal(left(slice, 80)), 'NULL')),
+            DETAIL = CASE WHEN slices = '{}' THEN 'It declares none.' ELSE 'It has: ' || (SELECT string_agg(format('%L %s', s.key, s.value), ', ' ORDER BY s.key) FROM jsonb_each_text(slices) AS s) END,
+            HINT = 'Slices are declared with the model: create_model(..., slices => ''{"title": "[1,129)"}'').';
+    END IF;
+    t.slice := slices ->> slice;
+    t.slice_name := slice;
+    t.dim := upper(t.slice) - lower(t.slice);
+    t.matryoshka := '{}';
+    -- What was made of whole vectors, or is told of them, is not the slice's.
+    t.codes_sql := NULL;
+    t.codes_columns := NULL;
+    t.codes_dims := NULL;
+    t.codes_element := NULL;
+    t.codes_map := NULL;
+    t.record_share := 0;
+    t.audit_share := 0;
+    RETURN t;
+END
+$$;
+COMMENT ON FUNCTION pgsim._slice_target IS 'A version as seen through one slice of its vectors, which are as wide as the slice. Raises PS010 for one that the model does not declare.';
+
+CREATE FUNCTION pgsim._stored_vector(t pgsim._target, operand text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN t.slice IS NULL THEN operand
+            ELSE pg_catalog.format('(%1$s.subvector(%2$s, %3$s, %4$s))::%1$s.%5$I(%4$s)', t.vector_schema, operand, pg_catalog.lower(t.slice), t.dim, t.element) END;
+COMMENT ON FUNCTION pgsim._stored_vector IS 'A stored vector, or the slice of it that is searched. The index of a slice is on this expression, to the letter.';
 
 CREATE FUNCTION pgsim.prefix(v vector, dims int) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6506,7 +6844,7 @@ BEGIN
     -- Without dims the shortest that an index is on, else the shortest of the layer's own.
     SELECT i.dims, i.element INTO width, element
     FROM pgsim._index AS i JOIN pg_class AS c ON c.relname = i.name AND c.relnamespace = s.version_schema JOIN pg_index AS x ON x.indexrelid = c.oid AND x.indrelid = s.version AND x.indisvalid
-    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
+    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
     ORDER BY i.dims, i.element <> 'halfvec', i.id LIMIT 1;
     width := coalesce(shallow_dims, width, s.matryoshka[1], s.dim);
     PERFORM pgsim._check_dims(s, width, 'shallow_dims is');
@@ -6573,7 +6911,13 @@ DECLARE
     watched text[];
     key text;
     stale boolean;
+    unseen boolean := false;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- A version that was made, or taken up again, after this transaction's snapshot is not seen here.
+        unseen := (SELECT s.last_value > (SELECT coalesce(max(v.id), 0) FROM pgsim._version AS v) FROM pgsim._version_id_seq AS s WHERE s.is_called)
+               OR EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = TG_ARGV[0]::int AND v.state = 'retired');
+    END IF;
     FOR live IN
         SELECT v.id, v.column_name, v.adopted, e.source_columns, c.relation, c.key_columns,
                -- A virtual column has no value here, and a renamed one is not found by its old name.
@@ -6587,6 +6931,7 @@ BEGIN
         IF NOT live.key_columns <@ live.readable OR live.adopted AND live.column_name <> ALL (live.readable) THEN
             RAISE WARNING USING MESSAGE = format('pgsim does not see changes of %s: a column of its key or of its vectors was renamed or dropped', live.relation),
                 HINT = 'Run SELECT * FROM pgsim.check().';
+            unseen := true;
             CONTINUE;
         END IF;
         key_sql := coalesce(key_sql, pgsim._key_text(live.relation, CASE TG_OP WHEN 'UPDATE' THEN '($2).' ELSE 'r.' END, live.key_columns));
@@ -6615,6 +6960,10 @@ BEGIN
             USING live.id, CASE TG_OP WHEN 'INSERT' THEN 'upsert' ELSE 'delete' END;
         END IF;
     END LOOP;
+    IF unseen THEN
+        -- Whoever asks next whether rows lack vectors has to compare the tables.
+        INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (-TG_ARGV[0]::int, 'removed', '{}');
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -6646,10 +6995,10 @@ BEGIN
         FROM (
             -- A row trigger with a condition costs an update of other columns next to nothing, and partitions inherit it.
             SELECT c.relation, 'pgsim_capture_update', 'AFTER UPDATE',
-                   'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched || c.key_columns), watched || c.key_columns
+                   'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched || c.key_columns, c.relation), watched || c.key_columns
             UNION ALL
             -- A row that moves to another partition is deleted and inserted, and no trigger AFTER UPDATE sees it.
-            SELECT c.relation, 'pgsim_capture_move', 'BEFORE UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(fixed), fixed
+            SELECT c.relation, 'pgsim_capture_move', 'BEFORE UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(fixed, c.relation), fixed
             FROM pg_partitioned_table AS p WHERE p.partrelid = c.relation
             UNION ALL
             -- A statement trigger costs a bulk insert one call, but fires only on the table that a statement names.
@@ -6664,15 +7013,36 @@ $$;
 COMMENT ON FUNCTION pgsim._capture_triggers IS
     'The triggers that a collection''s base table and its partitions should have now, and the arguments by which each is known: the collection, and the columns it watches.';
 
-CREATE FUNCTION pgsim._changed_condition(columns text[]) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION pgsim._changed_condition(columns text[], relation regclass = NULL) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
     -- Images of the values are compared, so types without an equality (json, xml) do as well. The function and not its operator
-    -- *<>, which pg_dump writes in a form that cannot be read back.
-    SELECT pg_catalog.format('(pg_catalog.record_image_ne(ROW(%s), ROW(%s)))',
-                             pg_catalog.string_agg(pg_catalog.format('OLD.%I', c.name), ', ' ORDER BY c.ordinal),
-                             pg_catalog.string_agg(pg_catalog.format('NEW.%I', c.name), ', ' ORDER BY c.ordinal))
-    FROM pg_catalog.unnest(columns) WITH ORDINALITY AS c (name, ordinal)
+    -- *<>, which pg_dump writes in a form that cannot be read back. Making rows of the values costs every update of any column, so types
+    -- whose equal values have equal images (of the relation, where that is given) are compared as they are, the cheapest first.
+    SELECT '(' || pg_catalog.string_agg(
+        CASE s.kind
+            WHEN 1 THEN pg_catalog.format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', s.name)
+            -- A text that is stored out of line and in the same place is the same, and is not read: of long texts that is most of the time.
+            WHEN 2 THEN pg_catalog.format(CASE WHEN pg_catalog.current_setting('server_version_num')::int >= 170000
+                            THEN '(pg_catalog.pg_column_toast_chunk_id(OLD.%1$I) OPERATOR(pg_catalog.=) pg_catalog.pg_column_toast_chunk_id(NEW.%1$I)) IS NOT TRUE AND ' ELSE '' END
+                            || 'OLD.%1$I COLLATE pg_catalog."C" IS DISTINCT FROM NEW.%1$I COLLATE pg_catalog."C"', s.name)
+            ELSE s.images END, ' OR ' ORDER BY s.kind, s.ordinal) || ')'
+    FROM (
+        SELECT k.kind, k.name, k.ordinal,
+               pg_catalog.format('pg_catalog.record_image_ne(ROW(%s), ROW(%s))',
+                                 pg_catalog.string_agg(pg_catalog.format('OLD.%I', k.name), ', ') OVER same,
+                                 pg_catalog.string_agg(pg_catalog.format('NEW.%I', k.name), ', ') OVER same) AS images,
+               pg_catalog.row_number() OVER same AS place
+        FROM (
+            SELECT c.name, c.ordinal, CASE WHEN a.atttypid IN ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'uuid'::regtype,
+                                                               'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) THEN 1
+                                           WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN 2 ELSE 3 END AS kind
+            FROM pg_catalog.unnest(columns) WITH ORDINALITY AS c (name, ordinal)
+            LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
+        ) AS k
+        WINDOW same AS (PARTITION BY k.kind ORDER BY k.ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    ) AS s
+    WHERE s.kind < 3 OR s.place = 1
 );
 COMMENT ON FUNCTION pgsim._changed_condition IS 'A trigger''s condition: one of the columns has changed, byte for byte.';
 
@@ -6937,7 +7307,7 @@ BEGIN
         END IF;
     END IF;
     EXECUTE format(
-        'WITH known AS MATERIALIZED (SELECT k.key FROM pgsim._queue AS q CROSS JOIN LATERAL unnest(q.keys) AS k (key) WHERE q.version_id = $1 AND q.operation OPERATOR(pg_catalog.=) ''upsert'' '
+        'WITH known AS MATERIALIZED (SELECT k.key FROM pgsim._queue AS q CROSS JOIN LATERAL unnest(q.keys) AS k (key) WHERE q.version_id = $1 AND q.operation OPERATOR(pg_catalog.<>) ''delete'' '
         '  UNION ALL SELECT k.key FROM pgsim._batch AS t CROSS JOIN LATERAL unnest(t.keys) AS k (key) WHERE t.version_id = $1), '
         'missing AS MATERIALIZED (SELECT array_agg(m.pgsim_key) AS keys FROM ('
         '  SELECT %1$s AS pgsim_key FROM %2$s AS b %5$s WHERE %3$s AND %4$s IS NOT NULL '
@@ -6959,6 +7329,24 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._enqueue_missing IS 'pgsim.enqueue_missing, which gives it the caller''s search_path: order_by is SQL of the caller''s.';
+
+CREATE FUNCTION pgsim._give_up_keeping(index_id int, text_of int, message text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    BEGIN
+        UPDATE pgsim._index AS i SET complete = false WHERE i.id = index_id;
+        UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = text_of;
+    EXCEPTION WHEN serialization_failure THEN
+        -- Another writer was first.
+        RETURN;
+    END;
+    RAISE WARNING USING MESSAGE = message, HINT = 'Run SELECT * FROM pgsim.check().';
+END
+$$;
+COMMENT ON FUNCTION pgsim._give_up_keeping IS
+    'Marks an index of pgsim''s own, or the text index of a collection, as one that no longer agrees with its table, and warns. Triggers call it, which must not fail the writer.';
 
 CREATE FUNCTION pgsim._index_comment(version_id int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6995,6 +7383,14 @@ BEGIN
     IF method = 'ivfflat' AND t.metric = 'l1' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'ivfflat has no operator class for metric l1', HINT = 'Use method => ''hnsw''.';
     END IF;
+    IF jsonb_typeof(given_options) = 'object' AND given_options ? 'slice' THEN
+        t := pgsim._slice_target(t, given_options ->> 'slice');
+        given_options := given_options - 'slice';
+        IF dims IS NOT NULL OR element = 'bit' THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option slice is given, and %s', CASE WHEN dims IS NOT NULL THEN format('dims %s', dims) ELSE 'element bit' END),
+                HINT = 'The index of a slice is on all of it, as vector or halfvec.';
+        END IF;
+    END IF;
     full_element := coalesce(element, t.element);
     IF t.element = 'sparsevec' THEN
         kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
@@ -7026,7 +7422,7 @@ BEGIN
     LOOP
         IF setting.lowest IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option %L is not known to %s', left(setting.key, 80), method),
-                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction, and of sparse vectors top_weights.' ELSE 'Known is lists.' END;
+                HINT = CASE method WHEN 'hnsw' THEN 'Known are m, ef_construction and slice, and of sparse vectors top_weights.' ELSE 'Known are lists and slice.' END;
         END IF;
         IF jsonb_typeof(setting.value) <> 'number' OR (setting.value #>> '{}')::numeric NOT BETWEEN setting.lowest AND setting.highest
            OR (setting.value #>> '{}')::numeric % 1 <> 0 THEN
@@ -7053,10 +7449,10 @@ BEGIN
         predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
-    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
+    stored := pgsim._vector_expression(pgsim._stored_vector(t, format('%I', t.column_name)), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
     SELECT n.nspname INTO schema_name FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = t.version;
     SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END || '_' || method
-           || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
+           || coalesce('_' || left(t.slice_name, 12), '') || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
     INTO stem FROM pg_class AS r WHERE r.oid = t.version;
     -- A name is cut by bytes; characters of several bytes leave room for fewer of them.
     WHILE octet_length(stem) > 58 LOOP
@@ -7130,6 +7526,20 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._model_row IS 'The registered model of that name, or PS002.';
+
+CREATE FUNCTION pgsim._own_key_text(version regclass, prefix text, key_columns text[]) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT CASE WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
+                ELSE 'pg_catalog.jsonb_build_object(' || pg_catalog.string_agg(pg_catalog.format('%L, %s', c.name, c.value), ', ' ORDER BY c.ordinal) || ')::text' END
+    FROM (
+        SELECT k.name, k.ordinal, pg_catalog.format(CASE t.typtype WHEN 'e' THEN 'pg_catalog.concat(%s%I)' ELSE '%s%I' END, prefix, a.attname) AS value
+        FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = version AND a.attname = pgsim._key_column(k.ordinal, cardinality(key_columns)) AND NOT a.attisdropped
+        JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    ) AS c
+);
+COMMENT ON FUNCTION pgsim._own_key_text IS 'The expression that gives the key of a row of a version table as _key_text gives it of the base table''s.';
 
 CREATE FUNCTION pgsim._privilege_drift(base regclass, version regclass, privileges text[] = '{SELECT,INSERT,UPDATE,DELETE}')
 RETURNS TABLE (privilege text, grantee text, missing boolean)
@@ -7302,6 +7712,10 @@ BEGIN
         END IF;
         IF drift.definition IS NOT NULL THEN
             EXECUTE format('CREATE TRIGGER %I %s', drift.name, drift.definition);
+            -- In sessions of replication, too, which other triggers pass by: a row that came unseen would lack its vector.
+            IF starts_with(drift.name, 'pgsim_capture') THEN
+                EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', drift.relation, drift.name);
+            END IF;
         END IF;
     END LOOP;
 END
@@ -7647,7 +8061,7 @@ BEGIN
     SELECT * INTO s FROM pgsim._index_statement(collection, model, embedding, dims, element, method, where_filter, options);
     EXECUTE s.statement;
     built := pgsim._register_index(s.version_id, s.name, s.full_dims, s.full_element, method, where_filter, options);
-    IF pgsim._wants_codes(t, dims, where_filter) THEN
+    IF NOT coalesce(options, '{}') ? 'slice' AND pgsim._wants_codes(t, dims, where_filter) THEN
         PERFORM pgsim._create_codes(t, true);
     END IF;
     RETURN built;
@@ -7661,13 +8075,14 @@ after the rows are in) or codes: a narrow table of key, filter columns and one b
 element halfvec, of the first dimensions themselves, after a map of the model (option map, its name).
 inverted, of sparse vectors under ip or cosine, is exact for any number of them.
 The first index of the full width on a collection that declares filter columns makes codes as well. element: vector (up to 2000 dimensions), halfvec (up to 4000, half the bytes) or bit (one bit for each sign, up to 64000); default the
-model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). where_filter: index only rows that match, for an adopted column.
+model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). Option slice of hnsw and ivfflat, a name: index that slice of the vectors.
+where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
 Errors: PS001 to PS006, PS010, PS012, PS014, PS015, PS020, PS032, PS035, PS054.$$;
 
 CREATE FUNCTION pgsim.create_model(
     name text, dim int, metric text = 'cosine', element text = 'vector', matryoshka int[] = NULL, layer int = NULL,
-    query_prefix text = NULL, document_prefix text = NULL, properties jsonb = '{}'
+    query_prefix text = NULL, document_prefix text = NULL, properties jsonb = '{}', slices jsonb = NULL
 ) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -7697,6 +8112,7 @@ BEGIN
     IF element = 'sparsevec' AND matryoshka <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; sparse vectors have no prefixes', matryoshka), HINT = 'Leave it out.';
     END IF;
+    slices := pgsim._check_slices(slices, dim, element);
     IF layer < 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('layer is %s; it is 0 or more', layer), HINT = 'Leave it out for the last layer.';
     END IF;
@@ -7704,9 +8120,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'properties is not a JSON object', HINT = 'Anything you want to keep with the model: properties => ''{"revision": "2024-05"}''.';
     END IF;
     BEGIN
-        INSERT INTO pgsim._model (name, dim, metric, element, matryoshka, layer, query_prefix, document_prefix, properties)
+        INSERT INTO pgsim._model (name, dim, metric, element, matryoshka, layer, query_prefix, document_prefix, properties, slices)
         VALUES (create_model.name, create_model.dim, create_model.metric, create_model.element, create_model.matryoshka, create_model.layer,
-                coalesce(create_model.query_prefix, ''), coalesce(create_model.document_prefix, ''), create_model.properties);
+                coalesce(create_model.query_prefix, ''), coalesce(create_model.document_prefix, ''), create_model.properties, create_model.slices);
     EXCEPTION WHEN unique_violation THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('model %L exists already', name),
             HINT = 'A model is one model at one revision and never changes: register another revision under another name.';
@@ -7720,6 +8136,7 @@ $$Registers an embedding model, at one revision, and returns its name.
 dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector,
 halfvec or sparsevec: of a sparse model (SPLADE, uniCOIL) dim is the size of its vocabulary, up to 1000000000. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
 query_prefix, document_prefix: text set before what is embedded. properties: anything you want to keep with it.
+slices: parts of the vector by their names, as ranges of dimensions, which count from 1: {"title": "[1,129)"} are the first 128; each can be indexed and searched by itself.
 Errors: PS010, PS011, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.create_version(collection text, model text, embedding text = 'default', column_name text = NULL) RETURNS int
@@ -7824,6 +8241,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
     END IF;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = -c.id;
     DELETE FROM pgsim._collection AS d WHERE d.id = c.id;
 END
 $$;
@@ -8102,7 +8520,7 @@ BEGIN
             statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
-                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s FOR KEY SHARE OF b '
+                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s ORDER BY %3$s FOR KEY SHARE OF b '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),
@@ -8183,8 +8601,8 @@ AS $$
 DECLARE
     ef float8 := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
 BEGIN
-    -- pgvector takes no more than 1000. A fifth or so of the queries lie far off, and look again.
-    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + CASE WHEN c.ef_far > 0 THEN 1.3 ELSE 1 END * ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
+    -- pgvector takes no more than 1000. Those that lie far off look again.
+    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + coalesce(c.ef_looks, 1) * ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
 END
 $$;
 COMMENT ON FUNCTION pgsim._ann_seconds IS 'What a search by an HNSW index is expected to cost when n rows match; infinite where it cannot find the recall asked for.';
@@ -8367,6 +8785,8 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_dense(t, 'calibration is',
+        'Nothing of it is needed: exact searches and the inverted index find everything. What an hnsw index finds pgsim.recall measures, and a higher recall => ... looks further.');
     PERFORM pgsim._require_all_rows(t);
     given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0));
     IF given < 10 THEN
@@ -8605,6 +9025,10 @@ BEGIN
         END IF;
         p.covering := covering;
     END IF;
+    IF p.far > 0 AND p.ef < 40 THEN
+        -- More than was needed reaches farther.
+        p.typical := p.typical + ln(40.0 / greatest(p.ef, 1)) / p.far;
+    END IF;
     p.ef := greatest(40, least(p.ef, 1000));
     -- Fewer matches among the nearest than a third of the expected ones say that the filter and the query disagree.
     p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND least(ann_seconds, funnel_seconds) < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);
@@ -8774,12 +9198,6 @@ BEGIN
         IF settings <> '{}' THEN
             PERFORM pgsim._set(previous);
         END IF;
-        -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition in the
-        -- statement would read each row's vector before the filter has seen the row.)
-        WHILE coalesce(distances[cardinality(distances)], 'NaN') = 'NaN' AND cardinality(distances) > 0 LOOP
-            keys := trim_array(keys, 1);
-            distances := trim_array(distances, 1);
-        END LOOP;
         complete := coalesce(cardinality(keys), 0) >= r.k
             -- Rows beyond the distance asked for are there, so none within it is missing for want of rows.
             OR coalesce(distances[cardinality(distances)] > r.max_distance, false)
@@ -8795,14 +9213,14 @@ BEGIN
             WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
             WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
         END;
-        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND p.far * (distances[cardinality(distances)] - p.typical) > .3;
+        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND distances[cardinality(distances)] > p.typical;
         IF explained THEN
             stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt,
-                'farther', CASE WHEN farther THEN format('the last row lies at %s, where %s is typical', distances[cardinality(distances)]::real, p.typical::real) END));
+                'farther', CASE WHEN farther THEN format('the last row lies at %s, which is beyond %s', distances[cardinality(distances)]::real, p.typical::real) END));
         END IF;
         IF farther THEN
             -- The neighbours of a query that lies far from all are harder to find. How far it lies is known only now, and most need no second look.
-            needed := p.ef * exp(least(10, p.far * (distances[cardinality(distances)] - p.typical)));
+            needed := p.ef * exp(least(10, .6 + p.far * (distances[cardinality(distances)] - p.typical)));
             p.far := NULL;
             p.keep := least(100000, p.keep * needed / p.ef);
             p.ef := least(1000, needed);
@@ -8881,7 +9299,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._expected_ef IS
-    'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match, where the last of them lies no farther than is typical.';
+    'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match, where queries whose last row lies beyond ef_typical look again.';
 
 CREATE FUNCTION pgsim._explain_stage(p pgsim._search_plan, statement text, settings jsonb, query vector) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -8905,8 +9323,22 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._explain_stage IS 'What one stage of a search read, for explain_search.';
 
+CREATE FUNCTION pgsim._explained(statement text, given jsonb, query vector, counted boolean) RETURNS json
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    plan json;
+BEGIN
+    -- A loop, and not EXECUTE ... INTO: a cursor takes one statement and no more.
+    FOR plan IN EXECUTE pg_catalog.concat('EXPLAIN (FORMAT JSON', CASE WHEN counted THEN ', ANALYZE, TIMING off, SUMMARY off' END, ') ', statement) USING given, query LOOP
+        RETURN plan;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pgsim._explained IS 'What EXPLAIN tells of a statement over $1, the values, and $2, the query vector; counted: it runs, and the plan tells the rows read. It has the caller''s search_path, as the statement has.';
+
 CREATE FUNCTION pgsim._fit_index(
-    measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
+    measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_looks float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
 )
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -8923,6 +9355,10 @@ DECLARE
     growth float8 := 0;
     h record;
     det float8;
+    share float8;
+    reach float8;
+    best_share float8;
+    best_cost float8;
 BEGIN
     queries := coalesce((SELECT count(*) FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' AND m ->> 'ef' = '40'), 0);
     IF queries = 0 THEN
@@ -8951,18 +9387,29 @@ BEGIN
         slope := least(2.5, greatest(.2, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
     END LOOP;
 
-    -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries
-    -- together at a given cost. Between the two lies what has most questions, the near ones, answered soon, and asks of the far ones no more than they can bear.
+    -- Queries whose last row lies beyond the reach of the first look have a second one, by an ef that grows by growth / slope: so much misses as much of a far query as of
+    -- a near one. A second look is by .6 more in the logarithm at least, else it is not worth its start. How many queries the first one is to serve, most of them or all, is
+    -- what costs least for the same rows missed.
+    FOREACH share IN ARRAY '{0.6,0.75,0.9,1}'::float8[] LOOP
+        SELECT percentile_cont(share) WITHIN GROUP (ORDER BY u.d) INTO reach FROM unnest(depths, places, asked) AS u (depth, d, asked) WHERE u.depth = 10 AND u.asked;
+        SELECT avg(CASE WHEN u.d <= reach THEN 1 ELSE 1 + exp(least(3, .6 + growth / slope * (u.d - reach))) END) AS looks, avg(exp(growth * least(u.d, reach) - CASE WHEN u.d <= reach THEN 0 ELSE .6 * slope END)) AS missed
+        INTO h FROM unnest(depths, places, asked) AS u (depth, d, asked) WHERE u.depth = 10 AND u.asked;
+        IF best_share IS NULL OR h.looks * power(h.missed, 1 / slope) < best_cost THEN
+            best_cost := h.looks * power(h.missed, 1 / slope);
+            best_share := share;
+            ef_looks := h.looks;
+        END IF;
+    END LOOP;
     ef_slope := slope;
-    ef_far := .7 * growth / slope / spread;
+    ef_far := CASE WHEN best_share < 1 THEN growth / slope / spread ELSE 0 END;
     WITH taken AS (
-        SELECT u.depth, percentile_cont(.5) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
+        SELECT u.depth, percentile_cont(best_share) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
                array_agg(u.d) FILTER (WHERE u.asked) AS ds
         FROM unnest(depths, places, efs, missed, asked) AS u (depth, d, x, y, asked) GROUP BY u.depth
     ), line AS (
         -- What was never missed is taken for half a row missed.
         SELECT t.depth, middle + spread * t.typical AS typical,
-               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(.3 * growth * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
+               ln(greatest(t.y, .5 / t.depth) / t.w) + ln((SELECT avg(exp(CASE WHEN d <= t.typical THEN growth * d ELSE growth * t.typical - .6 * slope END)) FROM unnest(t.ds) AS d)) AS intercept
         FROM taken AS t
     )
     SELECT array_agg(l.intercept ORDER BY d.ordinal), array_agg(l.typical ORDER BY d.ordinal) INTO ef_intercepts, ef_typical
@@ -9002,25 +9449,16 @@ RETURN CASE WHEN seconds < 'Infinity' THEN pg_catalog.round((seconds * 1e3)::num
 COMMENT ON FUNCTION pgsim._milliseconds IS 'A time as explain_search words it.';
 
 CREATE FUNCTION pgsim._plan(statement text, given jsonb, query vector, counted boolean = false) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
-AS $$
-DECLARE
-    plan json;
-BEGIN
-    -- A loop, and not EXECUTE ... INTO: a cursor takes one statement and no more.
-    FOR plan IN EXECUTE concat('EXPLAIN (FORMAT JSON', CASE WHEN counted THEN ', ANALYZE, TIMING off, SUMMARY off' END, ') ', statement) USING given, query LOOP
-        RETURN plan::jsonb -> 0 -> 'Plan';
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement over $1, the values, and $2, the query vector; counted: it runs, and the plan tells the rows read. It has the caller''s search_path, as the statement has.';
+LANGUAGE sql VOLATILE
+RETURN pgsim._explained(statement, given, query, counted)::jsonb -> 0 -> 'Plan';
+COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement, from what pgsim._explained gives.';
 
 CREATE FUNCTION pgsim._plan_indexes(plan jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT i.name), '[]') FROM pg_catalog.jsonb_path_query(plan, '$.**."Index Name"') AS i (name));
 COMMENT ON FUNCTION pgsim._plan_indexes IS 'The indexes that a plan reads.';
 
-CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true) RETURNS pgsim._search_plan
+CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true, slice text = NULL) RETURNS pgsim._search_plan
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -9028,13 +9466,16 @@ DECLARE
     p pgsim._search_plan;
     t pgsim._target := pgsim._target(r.collection, r.model, r.embedding);
     compiled record;
-    estimate jsonb;
+    estimate json;
     -- Compiling a scan of some thousand rows takes longer than the scan.
     settings jsonb := CASE WHEN current_setting('jit') = 'on' THEN '{"jit": "off"}' ELSE '{}' END;
     previous jsonb;
 BEGIN
     IF t.element = 'sparsevec' THEN
         PERFORM pgsim._require_dense(t, 'query is');
+    END IF;
+    IF slice IS NOT NULL THEN
+        t := pgsim._slice_target(t, slice);
     END IF;
     IF t.state = 'retired' THEN
         PERFORM pgsim._refuse_retired(t);
@@ -9079,24 +9520,25 @@ BEGIN
         IF settings <> '{}' THEN
             previous := pgsim._set(settings);
         END IF;
-        estimate := pgsim._plan(concat('SELECT FROM ', t.base_sql, E' WHERE ' || p.predicate), p.given, NULL);
+        estimate := pgsim._explained(concat('SELECT FROM ', t.base_sql, E' WHERE ' || p.predicate), p.given, NULL, false);
         IF previous IS NOT NULL THEN
             PERFORM pgsim._set(previous);
         END IF;
-        p.expected := (estimate ->> 'Plan Rows')::float8;
+        p.expected := (estimate #>> '{0,Plan,Plan Rows}')::float8;
         IF t.partitioned THEN
             SELECT coalesce(sum(greatest(k.reltuples, 0)), 0), greatest(count(*), 1), count(*) = 1 INTO p.reachable, p.parts, p.pruned
             FROM pg_partition_tree(t.base) AS l JOIN pg_class AS k ON k.oid = l.relid
-            WHERE l.isleaf AND to_jsonb(k.relname) IN (SELECT e FROM jsonb_path_query(estimate, '$.**."Relation Name"') AS e);
+            WHERE l.isleaf AND to_jsonb(k.relname) IN (SELECT e FROM jsonb_path_query(estimate::jsonb, '$.**."Relation Name"') AS e);
         END IF;
         p.reachable := greatest(p.reachable, p.expected, 1);
-        p.scanned := CASE WHEN jsonb_path_exists(estimate, '$.**."Node Type" ? (@ == "Seq Scan")') THEN p.reachable ELSE p.expected END;
+        -- No name looks like this: JSON escapes the quotes in it.
+        p.scanned := CASE WHEN strpos(estimate::text, '"Node Type": "Seq Scan"') > 0 THEN p.reachable ELSE p.expected END;
     END IF;
     p.estimated := p.expected;
     -- Whoever is bound by row-level security gets every answer through the base table: the version table's policies may lag behind.
     p.through_base := t.adopted OR p.predicate IS NOT NULL OR r.distinct_on IS NOT NULL OR row_security_active(t.base);
     -- So few rows are ranked before anything else has begun. (Should there be more, it stops, and looks again.)
-    p.few := p.scanned < 400 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND num_nonnulls(r.distinct_on, r.after) = 0 AND p.depth <= 100;
+    p.few := p.scanned < 400 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND p.depth <= 100 AND settings = '{}' AND num_nonnulls(r.dims, r.max_distance, r.after, r.distinct_on, r.where_sql) = 0;
     IF p.few AND NOT thorough THEN
         p.strategy := 'exact';
         p.bound := 1000;
@@ -9157,12 +9599,27 @@ DECLARE
     executed record;
     p pgsim._search_plan;
     t pgsim._target;
+    statement text;
+    found bigint;
 BEGIN
     IF r.k > 10000 THEN
         PERFORM pgsim._check_k(r.k);
     END IF;
+    IF cardinality(h.texts) = 1 AND h.texts[1] IS NOT NULL AND coalesce(cardinality(queries), 1) = 1 AND h.text_form = 'any' AND h.per_group = 1 AND r.k >= 1 AND r.mode = 'auto' AND NOT explained
+       AND num_nonnulls(queries[1], h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates, r.filter, r.model, r.recall, r.dims, r.oversample, r.max_distance, r.after, r.distinct_on,
+                        r.where_sql, r.where_values, r.where_columns) = 0 THEN
+        executed := pgsim._search_plain_text(r.collection, h.texts[1], r.k);
+        IF executed.keys IS NOT NULL THEN
+            query := 1;
+            keys := executed.keys;
+            scores := executed.scores;
+            row_details := executed.row_details;
+            RETURN NEXT;
+            RETURN;
+        END IF;
+    END IF;
     IF num_nonnulls(h.texts, h.sparse, h.legs, h.fusion, h.weights, h.rank_constant, h.candidates) > 0 OR h.text_form IS DISTINCT FROM 'any' OR h.per_group IS DISTINCT FROM 1 THEN
-        IF EXISTS (SELECT FROM unnest(ARRAY[cardinality(queries), cardinality(h.texts), cardinality(h.sparse)]) AS n HAVING min(n) <> max(n)) THEN
+        IF least(cardinality(queries), cardinality(h.texts), cardinality(h.sparse)) <> greatest(cardinality(queries), cardinality(h.texts), cardinality(h.sparse)) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = concat_ws(' and ', format('there are %s queries', cardinality(queries)), cardinality(h.texts) || ' text_queries', cardinality(h.sparse) || ' sparse_queries'),
                 HINT = 'Give one of each for every search, or leave a kind out.';
         END IF;
@@ -9188,8 +9645,26 @@ BEGIN
     IF t.map_id IS NOT NULL THEN
         queries := pgsim._mapped_queries(t, queries);
     END IF;
+    IF p.few THEN
+        statement := pgsim._search_statement(p);
+    END IF;
     FOR i IN 1 .. cardinality(queries) LOOP
         query := i;
+        IF p.few AND NOT explained THEN
+            -- Whatever happens around a statement that ranks so few rows takes as long as the statement.
+            IF pgsim._vector_problem(queries[i], t.dim, metric, t.element) IS NULL THEN
+                EXECUTE statement INTO keys, distances, found USING p.given, queries[i];
+            END IF;
+            IF found <= p.bound THEN
+                details := jsonb_build_object('strategy', 'exact', 'model', t.model);
+                IF t.record_share > 0 OR t.audit_share > 0 THEN
+                    PERFORM pgsim._record_some(p, queries[i], keys, distances, details, started);
+                    started := clock_timestamp();
+                END IF;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+        END IF;
         executed := pgsim._execute_search(p, queries[i], explained);
         keys := executed.keys;
         distances := executed.distances;
@@ -9286,7 +9761,7 @@ DECLARE
     distinct_on text := (p.request).distinct_on;
     rungs int := coalesce(cardinality(r.dims), 1);
     key_count int := cardinality(t.key_columns);
-    stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
+    stored text := pgsim._stored_vector(t, format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name));
     sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
     shallow pgsim._target;
@@ -9366,7 +9841,7 @@ BEGIN
             kept := format('WITH pgsim_matches AS MATERIALIZED (%s LIMIT %s) ', statement, p.bound + 1);
             statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
-            statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
+            statement := format('SELECT *, %s AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', CASE WHEN p.predicate IS NULL THEN 'NULL::bigint' ELSE 'pg_catalog.count(*) OVER ()' END, statement, first_order, greatest(p.wanted, r.keep[1]));
         END IF;
         FOR i IN 2 .. rungs LOOP
             statement := format('SELECT * FROM (%s) AS r_%s ORDER BY d_%s LIMIT %s', statement, i - 1, i || key_order, r.keep[i]);
@@ -9380,7 +9855,9 @@ BEGIN
         -- OFFSET 0 keeps the condition from computing the distance a second time.
         statement := format('SELECT * FROM (%s OFFSET 0) AS f WHERE %s', statement, pgsim._after_condition(t, 'd_' || rungs));
     END IF;
-    RETURN kept || format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
+    -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition further in
+    -- would read each row's vector before the filter has seen the row.)
+    RETURN kept || format('SELECT pg_catalog.array_agg(%1$s) FILTER (WHERE d_%2$s OPERATOR(pg_catalog.<) ''NaN''), pg_catalog.array_agg(d_%2$s) FILTER (WHERE d_%2$s OPERATOR(pg_catalog.<) ''NaN''), %3$s FROM (%4$s ORDER BY d_%5$s LIMIT %6$s) AS n', key_text, rungs,
                   CASE WHEN kept <> '' THEN '(SELECT pg_catalog.count(*) FROM pgsim_matches), NULL::bigint'
                        WHEN exact THEN 'NULL::bigint, NULL::bigint'
                        WHEN p.strategy = 'codes' THEN 'pg_catalog.max(found), pg_catalog.max(listed)' ELSE 'pg_catalog.max(found), NULL::bigint' END,
@@ -9434,8 +9911,8 @@ BEGIN
     c.exact_row := (costs ->> 'exact_row')::float8;
     c.keep_row := (costs ->> 'keep_row')::float8;
     c.code_row := (costs ->> 'code_row')::float8;
-    SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
-    INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
+    SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_looks, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
+    INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_looks, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
     FROM pgsim._fit_index((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'index') AS m)) AS f;
     c.funnels := pgsim._fit_funnels((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'funnels') AS m));
     DELETE FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
@@ -9460,7 +9937,7 @@ BEGIN
     RETURN c.ef_typical[i] + (c.ef_typical[i + 1] - c.ef_typical[i]) * ln(greatest(among, depths[1]) / depths[i]) / ln(depths[i + 1]::float8 / depths[i]);
 END
 $$;
-COMMENT ON FUNCTION pgsim._typical_distance IS 'How far the last of so many nearest rows lies for a typical query of the calibration; NULL where that was not measured.';
+COMMENT ON FUNCTION pgsim._typical_distance IS 'Up to which distance of the last of so many nearest rows the first look suffices; NULL where that was not measured.';
 
 CREATE FUNCTION pgsim.explain_search(
     collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
@@ -9571,7 +10048,7 @@ text_query: words, ranked by BM25 (pgsim.enable_text first); text_form: how they
 legs, each gives candidates rows (200, or twice k where that is more), and these are fused. fusion: minmax (default), relative_score,
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
 one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
-"recent": {"column": "published", "half_life": "30 days"}}; docs/hybrid.md tells all.
+"recent": {"column": "published", "half_life": "30 days"}, "part": {"slice": "title"}}; docs/hybrid.md tells all.
 Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.search_batch(
@@ -9876,14 +10353,7 @@ BEGIN
     END IF;
     IF NOT x.usable THEN
         IF x.complete THEN
-            BEGIN
-                UPDATE pgsim._index AS i SET complete = false WHERE i.id = x.id;
-            EXCEPTION WHEN serialization_failure THEN
-                -- Another writer was first.
-                RETURN NULL;
-            END;
-            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the inverted index of %s: the column of its vectors was renamed or dropped', TG_RELID::regclass),
-                HINT = 'Run SELECT * FROM pgsim.check().';
+            PERFORM pgsim._give_up_keeping(x.id, NULL, format('pgsim no longer uses the inverted index of %s: the column of its vectors was renamed or dropped', TG_RELID::regclass));
         END IF;
         RETURN NULL;
     END IF;
@@ -9945,14 +10415,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN pg_catalog.format(CASE metric WHEN 'cosine' THEN '%2$s.l2_normalize(r.%1$I)' ELSE 'r.%1$I' END, column_name, vector_schema);
 COMMENT ON FUNCTION pgsim._inverted_vector IS 'The vector whose weights bound what a term can add to a score: under cosine that of length 1.';
 
-CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text) RETURNS void
+CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text, instead text = NULL) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF t.element = 'sparsevec' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('%s for dense vectors; model %L is sparse', what, t.model),
-            HINT = 'Name a dense model or its embedding. Sparse vectors are stored by pgsim.upsert(..., sparse_vectors => ...) and searched by pgsim.search(..., sparse_query => ...).';
+            HINT = coalesce(instead, 'Name a dense model or its embedding. Sparse vectors are stored by pgsim.upsert(..., sparse_vectors => ...) and searched by pgsim.search(..., sparse_query => ...).');
     END IF;
 END
 $$;
@@ -10709,14 +11179,7 @@ BEGIN
     END IF;
     SELECT c.key_columns, pgsim._text_usable(x, TG_RELID, c.key_columns) INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
     IF NOT usable THEN
-        BEGIN
-            UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = x.collection_id;
-        EXCEPTION WHEN serialization_failure THEN
-            -- Another writer was first.
-            RETURN NULL;
-        END;
-        RAISE WARNING USING MESSAGE = format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass),
-            HINT = 'Run SELECT * FROM pgsim.check().';
+        PERFORM pgsim._give_up_keeping(NULL, x.collection_id, format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass));
         RETURN NULL;
     END IF;
     matched := pgsim._key_join('r.', 'd.', key_columns, true);
@@ -10808,16 +11271,20 @@ DECLARE
     reader text;
 BEGIN
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[]) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[], '
+        'OUT weights float8[], OUT units text[], OUT vector text) '
         'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
     -- Rarest first. A word that two writers met at once has two ids.
-    SELECT array_agg(g.lexeme), array_agg(g.ids), array_agg(g.docs), array_agg(g.top) INTO lexemes, ids, docs, tops
-    FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
-          FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
-          CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
-          GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g;
+    SELECT array_agg(m.lexeme), array_agg(m.ids), array_agg(m.docs), array_agg(m.top), array_agg(m.weight), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
+    INTO lexemes, ids, docs, tops, weights, units, vector
+    FROM (SELECT g.*, ln(1 + (total - least(g.docs, total) + 0.5) / (least(g.docs, total) + 0.5)) AS weight
+          FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
+                FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+                CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
+                GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g) AS m;
 END
 $body$, x.vocabulary, x.changes));
 
@@ -10829,7 +11296,7 @@ $body$, x.vocabulary, x.changes));
     INTO keys, scores, proven
     FROM (
         SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
-               (SELECT sum(%5$s) FROM unnest(units, weights) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact) AS i) AS score
+               (SELECT sum(%5$s) FROM (SELECT w.weight, -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact FROM unnest(units, weights) AS w (unit, weight) OFFSET 0) AS i) AS score
         FROM (
             SELECT m.*, min(m.l) FILTER (WHERE m.place <= depth) OVER () AS floor, min(m.u) OVER () AS lowest, count(*) OVER () AS passed
             FROM (
@@ -10880,7 +11347,7 @@ DECLARE
     least_score float8 := 0;
     firsts tid[];
     first_lowest float8;
-    rest float8;
+    rest float8 := 0;
     clauses text[];
     parts_1 int[];
     parts_2 int[];
@@ -10892,14 +11359,15 @@ BEGIN
     known := %4$s(asked);
     mean := known.average;
     spread := greatest(1, known.inverse * mean);
-    SELECT array_agg(m.weight), array_agg(m.weight * least(%5$s, m.top * spread)), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
-           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
-    INTO weights, bounds, units, vector
-    FROM (SELECT k.*, ln(1 + (known.total - least(k.docs, known.total) + 0.5) / (least(k.docs, known.total) + 0.5)) AS weight
-          FROM unnest(known.ids, known.docs, known.tops) AS k (ids, docs, top)) AS m;
     ids := known.ids;
     docs := known.docs;
+    weights := known.weights;
+    units := known.units;
+    vector := known.vector;
     n := coalesce(cardinality(ids), 0);
+    FOR i IN 1 .. n LOOP
+        bounds[i] := weights[i] * least(%5$s, known.tops[i] * spread);
+    END LOOP;
     words := n;
     slack := 2e-7 * (8 + n);
     -- The further the mean length has moved, the more rows may be among the best.
@@ -10929,7 +11397,9 @@ BEGIN
         -- All rows with these words are known now. A row that has none of them needs as much from the others.
         least_score := least_score * (1 - 1e-6);
         cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
-        rest := (SELECT sum(b) FROM unnest(bounds[reach + 1 :]) AS b);
+        FOR i IN reach + 1 .. n LOOP
+            rest := rest + bounds[i];
+        END LOOP;
         clauses := CASE WHEN rest < least_score THEN '{}' ELSE pgsim._text_clauses(ids[reach + 1 :], docs[reach + 1 :], weights[reach + 1 :], bounds[reach + 1 :], least_score) END;
         IF rest >= least_score AND clauses = '{}' THEN
             clauses := ARRAY[array_to_string(ids[reach + 1 :], ',')];
@@ -11346,24 +11816,46 @@ $$;
 COMMENT ON FUNCTION pgsim._run_text_backend IS
     'Runs a text search by another extension''s index. Either the index gives rows in order, of which the filter admits some, until there are enough; or, where few match or the index gives up, all that match are scored by their text.';
 
-CREATE FUNCTION pgsim._search_text(
-    c pgsim._collection, query text, depth int, predicate text, given jsonb, explained boolean, form text = 'any',
-    OUT keys text[], OUT scores float8[], OUT details jsonb
-)
+CREATE FUNCTION pgsim._search_plain_text(collection text, query text, k int, OUT keys text[], OUT scores float8[], OUT row_details jsonb[])
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    r record;
+    best_function text;
+    config_name text;
+    config regconfig;
+    proven boolean;
 BEGIN
-    -- It sets no search_path: the predicate is read by the caller's. In SQL it would be planned anew by each call.
-    r := pgsim._run_text(c, query, depth, predicate, given, explained, form, pg_catalog.current_setting('search_path'));
-    keys := r.keys;
-    scores := r.scores;
-    details := r.details;
+    IF octet_length(query) >= 2000 THEN
+        RETURN;
+    END IF;
+    -- All that the long way asks one after another, in one statement whose plan is kept.
+    SELECT x.best_function, x.text_config INTO best_function, config_name
+    FROM pgsim._collection AS c JOIN pgsim._text AS x ON x.collection_id = c.id JOIN pg_class AS r ON r.oid = c.relation
+    WHERE c.name = _search_plain_text.collection AND x.complete AND x.built AND x.base_name = c.relation::text
+      AND c.key_columns || x.columns <@ ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = c.relation AND NOT a.attisdropped)
+      AND has_table_privilege(c.relation, 'SELECT') AND has_table_privilege(x.documents, 'SELECT') AND has_schema_privilege(r.relnamespace, 'USAGE') AND NOT row_security_active(c.relation);
+    IF best_function IS NULL THEN
+        RETURN;
+    END IF;
+    BEGIN
+        config := config_name;
+    EXCEPTION WHEN undefined_object OR invalid_schema_name THEN
+        RETURN;
+    END;
+    EXECUTE format('SELECT r.keys, r.scores, r.proven FROM %s($1, $2, false) AS r', best_function) INTO keys, scores, proven USING tsvector_to_array(to_tsvector(config, query)), k;
+    IF NOT proven THEN
+        keys := NULL;
+        RETURN;
+    END IF;
+    keys := coalesce(keys, '{}');
+    FOR i IN 1 .. cardinality(keys) LOOP
+        row_details[i] := jsonb_build_object('strategy', 'text', 'legs', jsonb_build_object('text', jsonb_build_object('rank', i, 'score', scores[i])));
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._search_text IS
-    'The best rows of a collection by BM25, of those that a predicate over the base table admits, ties in the order of their keys: fewer than depth only where fewer match.';
+COMMENT ON FUNCTION pgsim._search_plain_text IS
+    'The k best rows for words alone, without a filter, by the short way; keys is NULL where only pgsim._search_fused can tell: what is wrong, another backend''s index, row-level security, bounds that proved nothing.';
 
 CREATE FUNCTION pgsim._sync_text_privileges(c pgsim._collection) RETURNS void
 LANGUAGE plpgsql
@@ -11546,16 +12038,22 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     n int := cardinality(ids);
-    total float8 := (SELECT sum(u) FROM unnest(bounds) AS u);
+    total float8 := 0;
     clauses text[] := '{}';
     clause text;
     reads float8[] := '{}';
     read float8;
     rest float8;
+    last int := 0;
+    place int;
 BEGIN
+    FOR i IN 1 .. n LOOP
+        total := total + bounds[i];
+    END LOOP;
     -- The words that are left out of a clause cannot make the score together, so a row must have one of those in it. Rarest first; then each
-    -- time without one of the rarest, which asks for another beside it. (Measured: four rows of five need not be read then.)
-    FOR skipped IN 0 .. CASE WHEN n <= 24 THEN n - 1 ELSE 0 END LOOP
+    -- time without one of these, which asks for others beside it. (Measured: four rows of five need not be read then.)
+    FOR skipped IN 0 .. CASE WHEN n <= 24 THEN n ELSE 0 END LOOP
+        EXIT WHEN skipped > last AND skipped > 0;
         rest := total;
         clause := '';
         read := 0;
@@ -11565,15 +12063,23 @@ BEGIN
                 clause := clause || ',' || ids[i];
                 rest := rest - bounds[i];
                 read := read + docs[i];
+                last := CASE skipped WHEN 0 THEN i ELSE last END;
             END IF;
         END LOOP;
         IF rest < least_score AND clause <> ALL (clauses) THEN
-            clauses := clauses || clause;
-            reads := reads || read;
+            -- The index goes through the rows of the first, and looks these up in the next.
+            place := 1;
+            WHILE reads[place] <= read LOOP
+                place := place + 1;
+            END LOOP;
+            clauses := clauses[: place - 1] || clause || clauses[place :];
+            reads := reads[: place - 1] || read || reads[place :];
         END IF;
     END LOOP;
-    -- The index goes through the rows of the first, and looks these up in the next.
-    RETURN ARRAY(SELECT substr(u.clause, 2) FROM unnest(clauses, reads) AS u (clause, read) ORDER BY u.read, u.clause);
+    FOR i IN 1 .. cardinality(clauses) LOOP
+        clauses[i] := substr(clauses[i], 2);
+    END LOOP;
+    RETURN clauses;
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_clauses IS 'Lists of ids, of each of which a row must have one to reach a score. None: every row that has a word of the query may reach it.';
@@ -11898,12 +12404,12 @@ DECLARE
     norm text := format('(%s * (%s + %s * %slength / %%s))', x.k1, 1 - x.b, x.b, prefix);
     frequency text := format('(pg_catalog.round(i.impact * %s / greatest(%s - i.impact, 1e-9) / %s) * %s)', format(norm, prefix || 'average'), x.k1 + 1, unit, unit);
 BEGIN
-    RETURN CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN w.weight ELSE 0 END'
-                ELSE format('CASE WHEN i.impact > 0 THEN w.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, average)) END;
+    RETURN CASE WHEN x.k1 = 0 THEN 'CASE WHEN i.impact > 0 THEN i.weight ELSE 0 END'
+                ELSE format('CASE WHEN i.impact > 0 THEN i.weight * (%1$s * %2$s / (%1$s + %3$s)) ELSE 0 END', frequency, x.k1 + 1, format(norm, average)) END;
 END
 $$;
 COMMENT ON FUNCTION pgsim._text_score IS
-    'The expression of what a word adds to a row''s score, over i.impact and w.weight: the impact is stored for a mean length that has moved since, so it is reckoned anew from the frequency that it was made of.';
+    'The expression of what a word adds to a row''s score, over i.impact and i.weight: the impact is stored for a mean length that has moved since, so it is reckoned anew from the frequency that it was made of.';
 
 CREATE FUNCTION pgsim._text_security_drift(c pgsim._collection, x pgsim._text) RETURNS boolean
 LANGUAGE sql STABLE
@@ -11981,7 +12487,7 @@ BEGIN
         || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) < %s THEN NULL ELSE pg_catalog.min(l) END AS l, pg_catalog.max(place) AS place FROM pgsim_first), ', depth)
         || format('pgsim_best AS (SELECT %1$s place FROM pgsim_first UNION ALL SELECT %1$s place FROM %2$s), ', named,
                   format(admits, '(SELECT c.* FROM pgsim_c AS c CROSS JOIN pgsim_bound AS o WHERE c.place > o.place AND c.u >= o.l) AS pgsim_c'))
-        || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM unnest($2, $4) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact) AS i) AS score '
+        || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM (SELECT w.weight, -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact FROM unnest($2, $4) AS w (unit, weight) OFFSET 0) AS i) AS score '
                   'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, pgsim._text_score(x, 'd.', '$5'), vectors, x.documents, left(of_documents, -5))
         || format('SELECT pg_catalog.array_agg(%s ORDER BY score DESC%s), pg_catalog.array_agg(score ORDER BY score DESC%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c), %3$s FROM (SELECT * FROM pgsim_scored ORDER BY score DESC%2$s LIMIT %4$s) AS n',
                   key_text, key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, depth);
@@ -12031,7 +12537,7 @@ BEGIN
             ('truncate', 'TRUNCATE', 'FOR EACH STATEMENT', NULL),
             -- A row trigger with a condition costs an update of other columns next to nothing, where one of a statement copies every row. But it is told
             -- nothing of rows that move to another partition.
-            ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched), false),
+            ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched, c.relation), false),
             ('update', 'UPDATE', 'REFERENCING OLD TABLE AS pgsim_before NEW TABLE AS pgsim_rows FOR EACH STATEMENT', true)
         ) AS t (name, event, condition, parted)
         WHERE t.parted IS NULL OR t.parted = is_parted;
@@ -12363,8 +12869,6 @@ AS $$
 DECLARE
     compared record;
     quality record;
-    waiting bigint;
-    -- Counting on beyond this would tell nothing more.
     most CONSTANT int := 100001;
 BEGIN
     reasons := '{}';
@@ -12376,18 +12880,40 @@ BEGIN
     IF compared.missing > 0 THEN
         reasons := reasons || format('%s rows have no vector%s', compared.missing, CASE WHEN t.source_columns = '{}' THEN ', which the active version has' ELSE ' of their text' END)::text;
     END IF;
-    waiting := pgsim._waiting_rows(t, most);
-    IF waiting > 0 THEN
-        reasons := reasons || format('%s rows wait to be embedded: in the queue, with a worker or set aside', CASE WHEN waiting = most THEN 'more than ' || most - 1 ELSE waiting::text END)::text;
+    IF compared.waiting > 0 THEN
+        reasons := reasons || format('%s rows wait to be embedded: in the queue, with a worker or set aside', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
     END IF;
     reasons := reasons || pgsim._index_reasons(t);
     quality := pgsim._gate_reasons(t);
     reasons := reasons || quality.reasons;
-    gates := jsonb_strip_nulls(jsonb_build_object('missing', compared.missing, 'compared', compared.compared, 'waiting', waiting, 'quality', nullif(quality.results, '{}'),
+    gates := jsonb_strip_nulls(jsonb_build_object('missing', compared.missing, 'compared', compared.compared, 'waiting', compared.waiting, 'quality', nullif(quality.results, '{}'),
                                'refused', CASE WHEN reasons <> '{}' THEN to_jsonb(reasons) END));
 END
 $$;
 COMMENT ON FUNCTION pgsim._activation_reasons IS 'Every reason why a version should not become the active one, and what was found, for the record.';
+
+CREATE FUNCTION pgsim._analyze_stale() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    analyzed text[] := '{}';
+    stale regclass;
+BEGIN
+    FOR stale IN
+        SELECT r.oid FROM pg_class AS r LEFT JOIN pg_stat_all_tables AS s ON s.relid = r.oid
+        WHERE r.relnamespace IN ('pgsim'::regnamespace, 'pgsim_data'::regnamespace) AND r.relkind = 'r' AND pg_has_role(current_user, r.relowner, 'USAGE')
+          AND (r.reltuples < 0 AND pg_relation_size(r.oid) > 0 OR s.n_mod_since_analyze > 50 + 0.1 * greatest(r.reltuples, 0))
+        ORDER BY r.oid::regclass::text
+    LOOP
+        -- What somebody is building or cleaning is left for the next time.
+        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', stale);
+        analyzed := analyzed || stale::text;
+    END LOOP;
+    RETURN analyzed;
+END
+$$;
+COMMENT ON FUNCTION pgsim._analyze_stale IS 'Has PostgreSQL''s statistics of pgsim''s tables taken anew where a tenth has changed since, and returns which.';
 
 CREATE FUNCTION pgsim._backfill_problems(c pgsim._collection, version_id int, model text, embedding text, object text)
 RETURNS TABLE (severity text, object_named text, problem text, hint text)
@@ -12465,28 +12991,53 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._begin_work IS 'Registers a worker of a version, which lives as long as this session or until pgsim._end_work, and returns its number.';
 
-CREATE FUNCTION pgsim._change_marks(t pgsim._target) RETURNS jsonb
+CREATE FUNCTION pgsim._change_counts(t pgsim._target) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     noted bigint;
-    base jsonb;
+    inserted bigint;
+    updated bigint;
 BEGIN
-    -- An adopted column is written by the application, which nothing here sees. And under an older snapshot what is seen and what is counted are of two times.
-    IF t.adopted OR current_setting('track_counts') <> 'on' OR current_setting('transaction_isolation') <> 'read committed' THEN
-        RETURN NULL;
-    END IF;
     -- Moved by capture whenever rows of a base table are queued, and whenever vectors are deleted.
     SELECT s.last_value + s.is_called::int INTO noted FROM pgsim._queue_id_seq AS s;
-    -- What passes triggers by (replication, disabled triggers) is counted, some seconds late.
-    SELECT jsonb_build_array(count(*), sum(pg_stat_get_tuples_inserted(p.relid)), sum(pg_stat_get_tuples_updated(p.relid))) INTO base
+    -- What passes triggers by (replication, a session that turned them off) is counted, some seconds late.
+    SELECT sum(pg_stat_get_tuples_inserted(p.relid)), sum(pg_stat_get_tuples_updated(p.relid)) INTO inserted, updated
     FROM (SELECT s.relid FROM pg_partition_tree(t.base) AS s UNION SELECT t.base) AS p (relid);
-    RETURN jsonb_build_object('noted', noted, 'base', base, 'file', pg_relation_filenode(t.version));
+    RETURN CASE WHEN current_setting('track_counts') = 'on' OR t.follows IS NULL THEN jsonb_build_object('noted', noted, 'inserted', inserted, 'updated', updated) END;
+END
+$$;
+COMMENT ON FUNCTION pgsim._change_counts IS 'Counts that move when rows of a base table are written, or vectors deleted; NULL where they cannot be trusted.';
+
+CREATE FUNCTION pgsim._change_marks(t pgsim._target) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parts regclass[] := ARRAY(SELECT p.relid FROM pg_partition_tree(t.base) AS p UNION SELECT t.base);
+    marks jsonb;
+BEGIN
+    -- An adopted column is written by the application, which nothing here sees. What a subscription brings passes statement triggers by. And
+    -- under an older snapshot what is seen and what is counted are of two times.
+    IF t.adopted OR current_setting('transaction_isolation') <> 'read committed'
+       OR EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = -t.collection_id)
+       OR EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = ANY (parts))
+       OR EXISTS (SELECT FROM pgsim._capture_triggers(pgsim._collection_row(t.collection)) AS w
+                  WHERE NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = w.relation AND g.tgname = w.name AND g.tgargs = w.arguments
+                                    AND g.tgfoid = 'pgsim._capture'::regproc AND g.tgenabled IN ('O', 'A'))) THEN
+        RETURN NULL;
+    END IF;
+    -- A trigger that was disabled and enabled again is another version of its row in the catalogue.
+    SELECT jsonb_build_object('triggers', md5(string_agg(format('%s %s %s', g.oid, g.xmin, g.tgenabled), ',' ORDER BY g.oid))) INTO marks
+    FROM pg_trigger AS g WHERE g.tgrelid = ANY (parts || t.version) AND g.tgfoid IN ('pgsim._capture'::regproc, 'pgsim._note_removal'::regproc);
+    RETURN marks || jsonb_build_object(
+        'parts', to_jsonb(parts::oid[]), 'file', pg_relation_filenode(t.version), 'queue', pg_relation_filenode('pgsim._queue'),
+        'truncated', (SELECT s.last_value + s.is_called::int FROM pgsim._truncation AS s));
 END
 $$;
 COMMENT ON FUNCTION pgsim._change_marks IS
-    'Marks that stay as they are as long as no row of the base table was written and no vector deleted; NULL where there are none that can be trusted.';
+    'Marks that stay as they are as long as a row that lacks its vector is in the queue, with a worker or set aside; NULL where there are none that can be trusted.';
 
 CREATE FUNCTION pgsim._check_backfill(t pgsim._target, embedding text) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -12555,71 +13106,117 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS010, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
 
-CREATE FUNCTION pgsim.chores(grace interval = '30 days') RETURNS jsonb
+CREATE FUNCTION pgsim.chores(grace interval = '30 days', audit int = 20) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     expired jsonb;
+    analyzed text[];
+    calibrated jsonb := '[]';
+    audited jsonb := '{}';
     ready jsonb := '{}';
     failed jsonb := '{}';
+    shown text;
+    problems bigint;
     v record;
 BEGIN
-    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
-    -- Versions that were filled by hand are found ready, and then are activated without comparing them again.
+    PERFORM pgsim._require_registrar();
+    IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
+    END IF;
+    IF grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 to 1000 years', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    END IF;
     FOR v IN
-        SELECT s.collection, s.embedding, s.model FROM pgsim.versions AS s JOIN pgsim.collections AS c ON c.name = s.collection
+        SELECT s.id, s.collection, s.embedding, s.model, s.state,
+               EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = s.id AND i.method IN ('hnsw', 'ivfflat')) AS indexed
+        FROM pgsim.versions AS s JOIN pgsim.collections AS c ON c.name = s.collection
         JOIN pg_class AS b ON b.oid = c.relation JOIN pg_class AS r ON r.oid = s.relation
-        WHERE s.state IN ('building', 'ready') AND NOT row_security_active(b.oid::regclass) AND pg_has_role(current_user, b.relowner, 'USAGE') ORDER BY s.id
+        WHERE s.state <> 'retired' AND NOT row_security_active(b.oid::regclass) AND pg_has_role(current_user, b.relowner, 'USAGE') ORDER BY s.id
     LOOP
+        shown := format('%s, %s, %s', v.collection, v.embedding, v.model);
+        -- What one version comes to does not keep the others from theirs.
         BEGIN
-            ready := ready || jsonb_build_object(format('%s, %s, %s', v.collection, v.embedding, v.model), pgsim.mark_ready(v.collection, v.model, v.embedding));
+            IF v.state <> 'active' THEN
+                -- Versions that were filled by hand are found ready, and then are activated without comparing them again.
+                ready := ready || jsonb_build_object(shown, pgsim.mark_ready(v.collection, v.model, v.embedding));
+            END IF;
+            -- One that nobody calibrated is left at its defaults: that is for whoever owns it to begin.
+            IF pgsim._calibration_state(pgsim._target(v.collection, v.model, v.embedding)) LIKE 'stale%' THEN
+                PERFORM pgsim.calibrate(v.collection, model => v.model, embedding => v.embedding);
+                calibrated := calibrated || to_jsonb(shown);
+            END IF;
+            IF v.state = 'active' AND v.indexed AND audit > 0 THEN
+                audited := audited || jsonb_build_object(shown, pgsim.measure_quality(v.collection, v.model, embedding => v.embedding, sample => audit));
+            END IF;
         EXCEPTION WHEN OTHERS THEN
-            failed := failed || jsonb_build_object(format('%s, %s, %s', v.collection, v.embedding, v.model), SQLERRM);
+            failed := failed || jsonb_build_object(shown, SQLERRM);
+            RAISE WARNING USING MESSAGE = format('%s: %s', shown, SQLERRM);
         END;
     END LOOP;
-    RETURN jsonb_build_object('expired', expired, 'missing', ready, 'failed', failed);
+    analyzed := pgsim._analyze_stale();
+    problems := (SELECT count(*) FROM pgsim."check"());
+    -- Last: a table that goes takes a lock on its base table, which is held until this transaction ends.
+    SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
+    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'failed', failed, 'problems', problems);
 END
 $$;
 COMMENT ON FUNCTION pgsim.chores IS
-$$Does what should be done now and then: drops versions retired longer than the grace, and compares those that are being built or ready with their tables.
+$$Does what should be done now and then: expiry of versions retired longer than the grace, statistics, and an audit.
 
-Returns what was dropped, how many rows each of the others lacks, and of what failed why: what one comes to does not keep the others from theirs. Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it.
-Errors: PS010, PS032.$$;
+Statistics: PostgreSQL's of what pgsim keeps, where a tenth of a table has changed since (ANALYZE), and pgsim's own where a version was calibrated and has doubled
+or halved since (pgsim.calibrate). Audit: versions that are being built or ready are compared with their tables; the recall of each active version's index is
+measured by audit searches for its own rows, and recorded as pgsim.measure_quality does (0: not); problems counts what pgsim.check tells; failed says of each version that
+something failed for why: it keeps no other from its chores.
+Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it. Errors: PS010, PS032.$$;
 
-CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval) RETURNS text
+CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval, audit int) RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-RETURN pg_catalog.format('SELECT cron.schedule(%L, %L, %L)', 'pgsim chores', schedule, pg_catalog.format('SELECT pgsim.chores(grace => %L)', grace));
+RETURN pg_catalog.format('SELECT cron.schedule(%L, %L, %L)', 'pgsim chores', schedule, pg_catalog.format('SELECT pgsim.chores(grace => %L, audit => %s)', grace, audit));
 COMMENT ON FUNCTION pgsim._chores_statement IS 'The statement that has pg_cron do the chores; one of that name is replaced.';
 
-CREATE FUNCTION pgsim._compare_version(t pgsim._target, OUT missing bigint, OUT compared boolean)
+CREATE FUNCTION pgsim._compare_version(t pgsim._target, OUT missing bigint, OUT waiting bigint, OUT compared boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v pgsim._version;
     marks jsonb;
+    counts jsonb;
     running jsonb;
+    noted record;
+    -- Looking rows up one by one takes longer than comparing whole tables, beyond so many.
+    few CONSTANT int := 20000;
 BEGIN
     SELECT * INTO v FROM pgsim._version AS s WHERE s.id = t.version_id;
     compared := v.lapsed OR NOT pgsim._is_verified(t, v.verified);
-    missing := 0;
-    IF NOT compared THEN
+    IF NOT compared AND pgsim._noted_keys(coalesce(t.follows, t.version_id)) <= few THEN
+        noted := pgsim._noted_rows(t);
+        missing := noted.missing;
+        waiting := noted.waiting;
         RETURN;
     END IF;
-    -- In this order: what is written from here on moves the marks.
+    compared := true;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = -t.collection_id;
+    IF FOUND THEN
+        UPDATE pgsim._version AS s SET verified = NULL FROM pgsim._embedding AS e WHERE e.id = s.embedding_id AND e.collection_id = t.collection_id AND s.verified IS NOT NULL;
+    END IF;
+    -- In this order: what is written from here on moves the marks, or is noted.
     marks := pgsim._change_marks(t);
-    running := pgsim._running_transactions();
+    counts := pgsim._change_counts(t);
+    running := CASE WHEN t.follows IS NOT NULL THEN pgsim._running_transactions() ELSE '[]' END;
     missing := pgsim._missing_vectors(t, v.lapsed);
     UPDATE pgsim._version AS s
-    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'running', running) END,
+    SET verified = CASE WHEN missing = 0 AND marks IS NOT NULL AND t.source_columns <> '{}' THEN jsonb_build_object('marks', marks, 'counts', counts, 'running', running) END,
         lapsed = s.lapsed AND missing > 0
     WHERE s.id = t.version_id;
+    waiting := pgsim._waiting_rows(t, 100001);
 END
 $$;
 COMMENT ON FUNCTION pgsim._compare_version IS
-    'How many rows of a version lack their vector. Compares base table and version table, unless they were compared before and nothing was written since.';
+    'How many rows of a version lack their vector, and how many wait for a new one (up to 100001). Compares base table and version table, unless every row had a vector once and changes since were noted: then only what was noted is looked up.';
 
 CREATE FUNCTION pgsim._detach_version(t pgsim._target) RETURNS void
 LANGUAGE plpgsql
@@ -12757,15 +13354,27 @@ CREATE FUNCTION pgsim._is_verified(t pgsim._target, verified jsonb) RETURNS bool
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    counts jsonb;
 BEGIN
-    RETURN coalesce(verified -> 'marks' = pgsim._change_marks(t), false)
-       -- What was under way when it was compared, and was not seen, may have been of these tables.
-       AND NOT EXISTS (
-           SELECT FROM jsonb_array_elements_text(verified -> 'running') AS r (id)
-           WHERE CASE WHEN r.id::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN coalesce(pg_xact_status(r.id::xid8), 'committed') = 'committed' ELSE true END);
+    IF verified IS NULL OR (verified -> 'marks' = pgsim._change_marks(t)) IS NOT TRUE THEN
+        RETURN false;
+    END IF;
+    counts := pgsim._change_counts(t);
+    -- Nobody queues what a derived version lacks.
+    IF t.follows IS NOT NULL THEN
+        RETURN coalesce(counts = verified -> 'counts', false)
+           -- What was under way when it was compared, and was not seen, may have been of these tables.
+           AND NOT EXISTS (
+               SELECT FROM jsonb_array_elements_text(verified -> 'running') AS r (id)
+               WHERE CASE WHEN r.id::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN coalesce(pg_xact_status(r.id::xid8), 'committed') = 'committed' ELSE true END);
+    END IF;
+    -- Rows came, and no trigger has noted any.
+    RETURN counts -> 'inserted' = verified #> '{counts,inserted}' OR counts -> 'noted' <> verified #> '{counts,noted}';
 END
 $$;
-COMMENT ON FUNCTION pgsim._is_verified IS 'Whether nothing was written since every row of a version was found to have a vector. In doubt it is false, and the tables are compared again.';
+COMMENT ON FUNCTION pgsim._is_verified IS
+    'Whether rows of a version that lack a vector are all known: every row had one once, and what changed since was noted. In doubt it is false, and the tables are compared again.';
 
 CREATE FUNCTION pgsim._lock_embedding(collection text, embedding text) RETURNS int
 LANGUAGE plpgsql
@@ -12843,16 +13452,86 @@ COMMENT ON FUNCTION pgsim._not_moved IS 'The condition over the base table, unde
 CREATE FUNCTION pgsim._note_removal() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 1
 AS $$
+DECLARE
+    live record;
 BEGIN
     -- A sequence waits for nobody, and whoever looks sees it move at once.
-    PERFORM nextval('pgsim._queue_id_seq');
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM nextval('pgsim._truncation');
+        RETURN NULL;
+    END IF;
+    SELECT v.id, v.follows, c.key_columns INTO live
+    FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS c ON c.id = e.collection_id
+    WHERE v.relation = TG_RELID AND v.state <> 'retired' AND e.source_columns <> '{}';
+    IF NOT FOUND THEN
+        RETURN NULL;
+    ELSIF live.follows IS NOT NULL THEN
+        PERFORM nextval('pgsim._queue_id_seq');
+        RETURN NULL;
+    END IF;
+    -- Most vectors go with their rows. Whether these are there still is not looked up: that would plan a query over a table of the user's as the owner of pgsim.
+    EXECUTE format(
+        'INSERT INTO pgsim._queue (version_id, operation, keys) '
+        'SELECT $1, ''removed'', s.keys[i : i + 1999] '
+        'FROM (SELECT array_agg(%s) AS keys FROM pgsim_rows AS r) AS s, generate_series(1, cardinality(s.keys), 2000) AS i',
+        pgsim._own_key_text(TG_RELID, 'r.', live.key_columns))
+    USING live.id;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION pgsim._note_removal IS
-    'Trigger: lets it be seen that vectors went from a version table, so that it is not taken for whole because it once was. Of a cascade it fires once a statement.';
+    'Trigger: notes in the queue whose vectors went from a version table, so that it is not taken for whole because it once was, and that rows which are there still get others. Of a cascade it fires once a statement.';
 REVOKE ALL ON FUNCTION pgsim._note_removal FROM PUBLIC;
+
+CREATE FUNCTION pgsim._noted_keys(version_id int) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT (SELECT coalesce(sum(cardinality(q.keys)), 0) FROM pgsim._queue AS q WHERE q.version_id = _noted_keys.version_id AND q.operation <> 'delete')
+         + (SELECT coalesce(sum(cardinality(b.keys)), 0) FROM pgsim._batch AS b WHERE b.version_id = _noted_keys.version_id)
+         + (SELECT count(*) FROM pgsim._poison AS p WHERE p.version_id = _noted_keys.version_id);
+END;
+COMMENT ON FUNCTION pgsim._noted_keys IS 'How many keys of a version are queued, with a worker, or set aside; some may be there twice.';
+
+CREATE FUNCTION pgsim._noted_rows(t pgsim._target, OUT missing bigint, OUT waiting bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+-- Nothing is known of how many there are, and a plan for many rows would read the whole base table.
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    source text := pgsim._source_text('b.', t.source_columns);
+BEGIN
+    IF t.follows IS NOT NULL THEN
+        -- What it follows is embedded, and mapped on the way.
+        missing := 0;
+        waiting := (pgsim._noted_rows(pgsim._followed(t))).waiting;
+        RETURN;
+    END IF;
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    -- What is queued may have been settled since, by vectors that came another way; a column does not tell, so of one every change of a text counts.
+    EXECUTE format(
+        'SELECT count(*) FILTER (WHERE %1$s), count(*) FILTER (WHERE n.changed AND %2$s) FROM ('
+        '  SELECT k.given, bool_or(k.changed) AS changed, bool_or(k.changed AND k.hash IS NULL) AS queued, array_agg(k.hash) AS hashes FROM ('
+        '    SELECT unnest(q.keys), q.operation = ''upsert'', NULL::bytea FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation <> ''delete'' '
+        '    UNION ALL SELECT x.key, true, x.hash FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $1 '
+        '    UNION ALL SELECT p.key, true, p.source_hash FROM pgsim._poison AS p WHERE p.version_id = $1) AS k (given, changed, hash) GROUP BY 1 OFFSET 0) AS n '
+        'CROSS JOIN LATERAL (SELECT %3$s OFFSET 0) AS i JOIN %4$s AS b ON %5$s %6$s WHERE %7$s IS NOT NULL',
+        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE 'v.embedding IS NULL' END,
+        CASE WHEN t.adopted THEN format('(b.%I IS NULL OR n.queued OR pgsim._source_hash(%s) = ANY (n.hashes))', t.column_name, source) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', source) END,
+        pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+        CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END, source)
+    INTO missing, waiting USING t.version_id;
+END
+$$;
+COMMENT ON FUNCTION pgsim._noted_rows IS
+    'Of the rows that are queued for a version, with a worker or set aside: how many have no vector, and how many wait for one of their text of now. Of a derived version those of the one that it follows.';
 
 CREATE FUNCTION pgsim._plain_indexes(collection text, embedding text, column_name text) RETURNS TABLE (name text, definition text)
 LANGUAGE plpgsql STABLE
@@ -12870,7 +13549,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS r ON r.oid = t.base
         CROSS JOIN LATERAL (SELECT pgsim._vector_expression(quote_ident(_plain_indexes.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, i.dims, i.element) AS expression) AS x
-        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ? 'top_weights' ORDER BY i.id;
+        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ?| '{top_weights,slice}' ORDER BY i.id;
 END
 $$;
 COMMENT ON FUNCTION pgsim._plain_indexes IS 'The indexes of the active version as a plain column of the base table would have them: a name, and what comes after ON in CREATE INDEX. Those that need a function of pgsim''s are left out.';
@@ -13093,18 +13772,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgsim._set_aside IS 'Sets a row aside that cannot be embedded, with the hash of its text and what went wrong.';
 
-CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint)
+CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint, OUT busy text[])
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 -- Nothing is known of the temporary table, and a plan for many rows would read the whole base table.
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET jit = off
+-- Of two that wait for each other it is the worker who gives way, before PostgreSQL looks whom to refuse (deadlock_timeout).
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
     t pgsim._target;
     of_version int;
     bad record;
+    offered text[];
+    free text[];
 BEGIN
     -- A batch that is locked is taken back by nobody. One that is gone is another worker's by now, and nothing of it is stored.
     UPDATE pgsim._batch AS b SET expires_at = clock_timestamp() + lease WHERE b.id = batch RETURNING b.version_id INTO of_version;
@@ -13118,6 +13801,8 @@ BEGIN
         PERFORM pgsim._set_aside(of_version, bad.key, bad.source_hash, 'its vector ' || bad.problem);
         refused := refused + 1;
     END LOOP;
+    EXECUTE 'SELECT coalesce(array_agg(k.key), ''{}'') FROM pg_temp.pgsim_vectors AS k' INTO offered;
+    busy := '{}';
     BEGIN
         IF t.adopted THEN
             -- Rows that somebody is writing are passed over, so that no writer and no worker waits for the other: they come again.
@@ -13138,19 +13823,25 @@ BEGIN
                                   WHERE NOT EXISTS (SELECT FROM pg_temp.pgsim_vectors AS i WHERE i.key = x.key))
             WHERE b.id = batch;
         ELSE
+            -- Nothing below waits for a writer of rows: who is passed over comes again.
+            free := pgsim._lock_codes(of_version, offered);
+            busy := ARRAY(SELECT unnest(offered) EXCEPT SELECT unnest(free));
             EXECUTE format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
-                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k) AS i JOIN %7$s AS b ON %8$s '
-                'WHERE pgsim._source_hash(%9$s) = i.source_hash FOR KEY SHARE OF b SKIP LOCKED '
+                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k WHERE k.key = ANY ($1)) AS i JOIN %7$s AS b ON %8$s '
+                'WHERE pgsim._source_hash(%9$s) = i.source_hash ORDER BY %3$s FOR KEY SHARE OF b SKIP LOCKED '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.vector_schema, t.element,
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-                pgsim._source_text('b.', t.source_columns));
+                pgsim._source_text('b.', t.source_columns)) USING free;
             GET DIAGNOSTICS stored = ROW_COUNT;
         END IF;
     EXCEPTION
+        WHEN lock_not_available THEN
+            stored := 0;
+            busy := offered;
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
                 HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column).', t.base_sql);
@@ -13164,7 +13855,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._store_batch IS
-    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside.';
+    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside. busy: rows that somebody else is writing.';
 
 CREATE FUNCTION pgsim._switch(embedding_id int, version_id int) RETURNS void
 LANGUAGE plpgsql
@@ -13183,20 +13874,24 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    enabled boolean := (SELECT g.tgenabled IN ('O', 'A') FROM pg_trigger AS g WHERE g.tgrelid = version AND g.tgfoid = 'pgsim._note_removal'::regproc);
+    wanted record;
 BEGIN
-    IF enabled IS NULL THEN
-        EXECUTE format('CREATE TRIGGER note_removal AFTER DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', version);
-    ELSIF NOT enabled THEN
-        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER note_removal', version);
-    END IF;
-    IF enabled IS NOT TRUE THEN
+    FOR wanted IN
+        SELECT w.name, w.event, g.tgenabled IN ('O', 'A') AS enabled
+        FROM (VALUES ('note_removal', 'DELETE ON %s REFERENCING OLD TABLE AS pgsim_rows'), ('note_truncation', 'TRUNCATE ON %s')) AS w (name, event)
+        LEFT JOIN pg_trigger AS g ON g.tgrelid = version AND g.tgname = w.name AND g.tgfoid = 'pgsim._note_removal'::regproc
+        WHERE g.tgenabled IN ('O', 'A') IS NOT TRUE
+    LOOP
+        IF wanted.enabled IS NULL THEN
+            EXECUTE format('CREATE TRIGGER %I AFTER ' || wanted.event || ' FOR EACH STATEMENT EXECUTE FUNCTION pgsim._note_removal()', wanted.name, version);
+        END IF;
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', version, wanted.name);
         -- Vectors may have gone meanwhile.
-        PERFORM nextval('pgsim._queue_id_seq');
-    END IF;
+        PERFORM nextval('pgsim._truncation');
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._sync_removal_trigger IS 'Makes or enables the trigger of a version table that lets it be seen that vectors went from it.';
+COMMENT ON FUNCTION pgsim._sync_removal_trigger IS 'Makes or enables the triggers of a version table that let it be seen that vectors went from it.';
 
 CREATE FUNCTION pgsim._take_batch(t pgsim._target, size int, lease interval, worker int) RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
 LANGUAGE plpgsql
@@ -13236,16 +13931,20 @@ BEGIN
             given := size - cardinality(claimed);
             IF entry.operation = 'delete' THEN
                 removed := removed || entry.keys;
+            ELSIF entry.operation = 'removed' THEN
+                -- A vector that went by hand; its row is embedded again, unless it has another one by now.
+                SELECT claimed || coalesce(array_agg(k.key), '{}') INTO claimed
+                FROM unnest(entry.keys[1 : given], pgsim._have_vectors(t, entry.keys[1 : given])) AS k (key, has_vector) WHERE NOT k.has_vector;
             ELSE
                 claimed := claimed || entry.keys[1 : given];
             END IF;
-            IF entry.operation = 'upsert' AND given < cardinality(entry.keys) THEN
+            IF entry.operation <> 'delete' AND given < cardinality(entry.keys) THEN
                 UPDATE pgsim._queue AS q SET keys = entry.keys[given + 1 :] WHERE q.id = entry.id;
             ELSE
                 DELETE FROM pgsim._queue AS q WHERE q.id = entry.id;
             END IF;
         END LOOP;
-        EXIT WHEN claimed = '{}' AND removed = '{}';
+        EXIT WHEN last_id = 0;
         PERFORM pgsim._forget_vectors(t, claimed || removed);
         DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND p.key = ANY (removed);
         -- What another worker embeds now, from the same text, comes back into the queue when that one does not store it.
@@ -13361,8 +14060,8 @@ BEGIN
     IF v.state <> 'retired' AND NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.embedding_id = (SELECT o.embedding_id FROM pgsim._version AS o WHERE o.id = v.id) AND (s.state = 'active' OR s.state <> 'retired' AND s.id < v.id)) THEN
         RETURN QUERY SELECT 'error', _version_problems.shown, 'no version of this embedding is active: searches that name no model fail', format('SELECT pgsim.activate(%L, %L, %L)', v.collection, v.model, v.embedding);
     END IF;
-    IF NOT v.adopted AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) THEN
-        RETURN QUERY SELECT 'error', _version_problems.shown, format('the trigger note_removal of %s is missing or disabled: that vectors were deleted would not be noticed', v.relation),
+    IF NOT v.adopted AND (SELECT count(*) FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) < 2 THEN
+        RETURN QUERY SELECT 'error', _version_problems.shown, format('a trigger of %s, note_removal or note_truncation, is missing or disabled: that vectors were deleted would not be noticed', v.relation),
             format('SELECT pgsim.sync_privileges(%L)', v.collection);
     END IF;
     -- Where policies hide rows, a sample of the others tells nothing.
@@ -13649,7 +14348,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('there is a relation %s already', place), HINT = 'Name the table for the vectors: table_name => ''...''.';
         END IF;
         PERFORM pgsim._detach_version(t);
-        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %s', t.version_sql);
+        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %1$s; DROP TRIGGER IF EXISTS note_truncation ON %1$s', t.version_sql);
         EXECUTE format('ALTER TABLE %s DROP COLUMN provisional, DROP COLUMN source_hash', t.version_sql);
         BEGIN
             EXECUTE format('ALTER TABLE %s RENAME TO %I', t.version_sql, given_name);
@@ -14089,7 +14788,8 @@ DECLARE
     current_version record;
     step record;
     earlier record;
-    waiting bigint;
+    waiting bigint := 0;
+    few CONSTANT int := 5000;
 BEGIN
     SELECT v.id, m.name INTO current_version FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
     WHERE v.embedding_id = of_embedding AND v.state = 'active';
@@ -14111,10 +14811,14 @@ BEGIN
     t := pgsim._target(collection, step.previous_model, embedding);
     -- The way back is open whatever the gates say; but nobody should find out later.
     IF NOT row_security_active(t.base) THEN
-        waiting := pgsim._waiting_rows(t, 100001);
+        -- Counted one by one only where that is a matter of milliseconds.
+        waiting := pgsim._noted_keys(coalesce(t.follows, t.version_id));
+        IF waiting BETWEEN 1 AND few AND t.source_columns <> '{}' THEN
+            waiting := (pgsim._noted_rows(t)).waiting;
+        END IF;
     END IF;
     IF waiting > 0 THEN
-        RAISE WARNING USING MESSAGE = format('%s rows wait to be embedded under model %L, and are found late or by their old text until they are', waiting, step.previous_model),
+        RAISE WARNING USING MESSAGE = format('%s%s rows wait to be embedded under model %L, and are found late or by their old text until they are', CASE WHEN waiting > few THEN 'up to ' END, waiting, step.previous_model),
             HINT = format('Run a worker for it: pgsim embed %s --model %s.', collection, step.previous_model);
     END IF;
     PERFORM pgsim._switch(of_embedding, t.version_id);
@@ -14129,7 +14833,7 @@ No gate stands in the way. That version was kept up with changes since, as long 
 still wait. Called again it goes back one further. Refused when that version was retired or dropped since. reason stands in pgsim.history.
 Errors: PS001, PS003, PS006, PS032, PS035.$$;
 
-CREATE FUNCTION pgsim.schedule_chores(schedule text = '17 3 * * *', grace interval = '30 days') RETURNS bigint
+CREATE FUNCTION pgsim.schedule_chores(schedule text = '17 3 * * *', grace interval = '30 days', audit int = 20) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14141,18 +14845,21 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 to 1000 years', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
             HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
     END IF;
+    IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('database %I has no extension pg_cron, which runs jobs inside the database', current_database()),
             HINT = 'Run "pgsim chores" from the cron of any machine that reaches the database; or have an administrator create pg_cron.';
     END IF;
-    EXECUTE pgsim._chores_statement(schedule, grace) INTO job;
+    EXECUTE pgsim._chores_statement(schedule, grace, audit) INTO job;
     RETURN job;
 END
 $$;
 COMMENT ON FUNCTION pgsim.schedule_chores IS
 $$Has pg_cron run pgsim.chores on a schedule, as the calling role, and returns the job's id; a schedule made before is replaced.
 
-schedule: as cron has it, minute hour day month weekday; the default is every night. Without pg_cron run "pgsim chores" from outside.
+schedule: as cron has it, minute hour day month weekday; the default is every night. grace, audit: as pgsim.chores has them. Without pg_cron run "pgsim chores" from outside.
 Errors: PS010, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.search_versions(

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from fixtures.server import FAST
 
 import pgsim
+from pgsim import embedded, install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,3 +55,22 @@ def connection(dsn: str) -> Iterator[psycopg.Connection]:
 def db(dsn: str) -> Iterator[pgsim.Database]:
     with pgsim.Database(dsn) as database:
         yield database
+
+
+@pytest.fixture(scope="module")
+def mortal_server(server: Server, built_sql: Path) -> Iterator[embedded.EmbeddedServer]:
+    """A server that may be killed, with pgsim. It syncs to disk, as it must to survive."""
+    if server.embedded is None:
+        pytest.skip("a server that is not this session's own is not to be killed")
+    home = Path(tempfile.mkdtemp(prefix="pgsim-mortal-", dir=Path(server.embedded.data_dir).parent.parent))
+    settings = {name: value for name, value in FAST.items() if name in {"autovacuum", "shared_buffers"}}
+    try:
+        with embedded.start(
+            home / "data", postgres=server.embedded.postgres, settings=settings, cleanup="delete"
+        ) as running:
+            with psycopg.connect(running.dsn(), autocommit=True) as connection:
+                connection.execute("CREATE EXTENSION vector")
+                install.install(connection, root=built_sql)
+            yield running
+    finally:
+        shutil.rmtree(home, ignore_errors=True)

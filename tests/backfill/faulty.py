@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import psycopg
 
 from pgsim.database import Database
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from pgsim.embedded import EmbeddedServer
 
 ROWS = 600
 DIM = 16
@@ -50,9 +54,9 @@ def version_table(connection: psycopg.Connection) -> str:
     return str(name)
 
 
-def vector_of(text: str) -> NDArray[np.float32]:
-    """The vector of a text: another one for each."""
-    return np.random.default_rng([ord(letter) for letter in text]).normal(size=DIM).astype(np.float32)
+def vector_of(text: str, model: str = "model") -> NDArray[np.float32]:
+    """The vector of a text under a model: another one for each, of one width."""
+    return np.random.default_rng([ord(letter) for letter in f"{model}: {text}"]).normal(size=DIM).astype(np.float32)
 
 
 @dataclass
@@ -62,24 +66,27 @@ class Model:
     random: random.Random
     fault: float = 0.0
     slow: float = 0.04
+    name: str = "model"
 
     def embed_documents(self, texts: list[str]) -> NDArray[np.float32]:
         time.sleep(self.random.random() * self.slow)
-        vectors = np.stack([vector_of(text) for text in texts])
+        vectors = np.stack([vector_of(text, self.name) for text in texts])
         if self.random.random() < self.fault:
-            match self.random.randrange(4):
+            match self.random.randrange(5):
                 case 0:
                     raise RuntimeError("the model fell over")
                 case 1:
                     return vectors[:-1]
                 case 2:
                     return np.full_like(vectors, np.nan)
+                case 3:
+                    return vectors[:, :-1]
                 case _:
                     time.sleep(0.3)
         return vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
-        return vector_of(text)
+        return vector_of(text, self.name)
 
 
 def work(dsn: str, seed: int) -> None:
@@ -180,6 +187,31 @@ def full_disk(round_: Round) -> None:
         connection.execute("UPDATE disk SET is_full = true")
         time.sleep(0.1)
         connection.execute("UPDATE disk SET is_full = false")
+
+
+def kill_server(server: EmbeddedServer) -> None:
+    """Kill -9 of the postmaster and of all its backends."""
+    postmaster = psutil.Process(int((server.data_dir / "postmaster.pid").read_text().splitlines()[0]))
+    for process in [postmaster, *postmaster.children()]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def start_again(server: EmbeddedServer) -> None:
+    """Start a server that was killed."""
+    data = server.data_dir
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    options = f"-k {data} -h '' -p 5432"
+    user = data.owner()
+    for _ in range(50):
+        started = subprocess.run(
+            [server.bin_dir / "pg_ctl", "-D", data, "-w", "-o", options, "-l", data / "log", "start"],
+            capture_output=True, text=True, check=False, user=user if os.geteuid() == 0 else None, cwd=data,
+        )  # fmt: skip
+        if started.returncode == 0:
+            return
+        time.sleep(0.1)
+    raise AssertionError(started.stdout + started.stderr)
 
 
 def verify(dsn: str) -> None:

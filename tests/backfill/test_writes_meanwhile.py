@@ -150,3 +150,75 @@ def test_a_row_that_somebody_is_deleting_is_passed_over_and_comes_again(
         writer.rollback()
     worker.join(30)
     assert wrong(connection) == []
+
+
+def test_a_writer_of_filter_columns_and_a_worker_that_stores_the_same_rows_do_not_wait_for_each_other_for_ever(
+    dsn: str, connection: psycopg.Connection
+) -> None:
+    connection.execute(
+        "DELETE FROM articles WHERE id > 2; UPDATE pgsim._collection SET filter_columns = '{views}';"
+        "SELECT pgsim.create_index('articles', 'letters', method => 'codes')"
+    )
+    with psycopg.connect(dsn) as writer:
+        writer.execute("UPDATE articles SET views = 1 WHERE id = 2")
+        worker = threading.Thread(
+            target=backfill, args=(dsn, "articles", Letters()), kwargs={"model": "letters", "index": "none"}
+        )
+        worker.start()
+        stored = "SELECT FROM pgsim.search('articles', %s::text::vector, model => 'letters') WHERE key = '1'"
+        for _ in range(500):
+            if connection.execute(stored, [str(counts("b").tolist())]).rowcount:
+                break
+            threading.Event().wait(0.01)
+        else:
+            pytest.fail("the worker waits for the writer")
+        writer.execute("UPDATE articles SET views = 1 WHERE id = 1")
+        writer.commit()
+    worker.join(30)
+    assert not worker.is_alive()
+    assert wrong(connection) == []
+    found = connection.execute(
+        "SELECT key FROM pgsim.search('articles', %s::text::vector, filter => '{\"views\": 1}', model => 'letters', "
+        "mode => 'codes')",
+        [str(counts("b").tolist())],
+    )
+    assert {key for (key,) in found.fetchall()} == {"1", "2"}
+
+
+@pytest.mark.slow
+def test_writers_of_filter_columns_and_workers_never_deadlock(dsn: str, connection: psycopg.Connection) -> None:
+    connection.execute(
+        "INSERT INTO articles SELECT i, 'article ' || repeat(chr(97 + i % 26), i % 90) "
+        "FROM generate_series(41, 2000) AS i;"
+        "UPDATE pgsim._collection SET filter_columns = '{views}';"
+        "SELECT pgsim.create_index('articles', 'letters', method => 'codes')"
+    )
+    over = threading.Event()
+    refused: list[psycopg.Error] = []
+
+    def write(order: str) -> None:
+        with psycopg.connect(dsn, autocommit=True) as writer:
+            while not over.is_set():
+                try:
+                    writer.execute(
+                        "WITH these AS MATERIALIZED (SELECT id FROM articles WHERE id % 7 = 0 "
+                        f"ORDER BY id {order} FOR NO KEY UPDATE) "
+                        "UPDATE articles AS a SET views = views + 1 FROM these AS t WHERE a.id = t.id".encode()
+                    )
+                except psycopg.Error as error:
+                    refused.append(error)
+                    return
+
+    # Writers that lock their rows in one order, the other way round than workers come to them.
+    writer = threading.Thread(target=write, args=("DESC",))
+    writer.start()
+    try:
+        for number in range(5):
+            for key in range(1 + number, 2000, 9):
+                connection.execute("UPDATE articles SET body = body || 'x' WHERE id = %s", [key])
+            backfill(dsn, "articles", Letters(), model="letters", workers=2, index="none")
+    finally:
+        over.set()
+        writer.join()
+    assert refused == []
+    assert wrong(connection) == []

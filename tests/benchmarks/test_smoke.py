@@ -29,7 +29,7 @@ ROUNDS = {
     "pairs": ["--rows", "12", "--dims", "2", "4"],
     "maps": ["--queries", "5", "--batch", "20"],
     "matryoshka": ["--widths", "256", "300", "--queries", "4", "--dims", "32", "--calibrated", "10"],
-    "versions": ["--rounds", "1", "--seconds", "0.3"],
+    "versions": ["--rounds", "1", "--seconds", "0.3", "--switch-rows", "2000"],
     "codes": ["--rows", "4000", "--queries", "3", "--exact", "2", "--shapes", "asyncio"],
     "scale": ["--rows", "4000", "--queries", "3", "--exact", "2", "--shapes", *SHAPES],
 }

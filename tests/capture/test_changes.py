@@ -212,12 +212,19 @@ def test_a_row_that_brings_its_vector_is_not_queued_for_the_adopted_column(
 
 
 def test_a_restore_without_triggers_is_made_up_for(documents: psycopg.Connection, queued: Queued) -> None:
-    documents.execute("SET LOCAL session_replication_role = replica")
+    documents.execute("ALTER TABLE documents DISABLE TRIGGER USER")
     documents.execute("INSERT INTO documents VALUES (6, 'x')")
-    documents.execute("SET LOCAL session_replication_role = origin")
+    documents.execute("ALTER TABLE documents ENABLE TRIGGER USER")
     assert queued() == []
     assert documents.execute("SELECT pgsim.enqueue_missing('documents')").fetchone() == (6,)
     assert len(queued()) == 6
+
+
+def test_what_replication_writes_is_captured(documents: psycopg.Connection, queued: Queued) -> None:
+    documents.execute("SET LOCAL session_replication_role = replica")
+    documents.execute("INSERT INTO documents VALUES (6, 'x')")
+    documents.execute("UPDATE documents SET title = 'y' WHERE id = 1")
+    assert queued() == [("upsert", "6"), ("upsert", "1")]
 
 
 def test_the_last_version_takes_the_triggers_with_it(documents: psycopg.Connection) -> None:
@@ -254,3 +261,15 @@ def test_an_adopted_column_that_must_not_be_null_blocks_no_worker(connection: ps
     assert [row[:2] for row in connection.execute("SELECT * FROM pgsim.next_batch('kept')")] == [("2", "new")]
     assert connection.execute("SELECT embedding::text FROM kept WHERE id = 1").fetchall() == [("[1,0]",)]
     assert connection.execute("SELECT count(*) FROM pgsim._queue").fetchall() == [(0,)]
+
+
+def test_long_texts_that_are_stored_out_of_line_are_compared_too(documents: psycopg.Connection, queued: Queued) -> None:
+    long = "(SELECT string_agg(md5(i || %s), '') FROM generate_series(1, 200) AS i)"
+    documents.execute(f"UPDATE documents SET body = {long} WHERE id < 3", ["one"])  # type: ignore[arg-type]
+    assert len(queued()) == 2
+    documents.execute("UPDATE documents SET size = size + 1")
+    documents.execute(f"UPDATE documents SET body = {long} WHERE id = 1", ["one"])  # type: ignore[arg-type]
+    assert queued() == [], "the same text, stored anew, is the same"
+    documents.execute(f"UPDATE documents SET body = {long} WHERE id = 1", ["two"])  # type: ignore[arg-type]
+    documents.execute("UPDATE documents SET body = (SELECT body FROM documents WHERE id = 1) WHERE id = 2")
+    assert queued() == [("upsert", "1"), ("upsert", "2")]

@@ -72,6 +72,21 @@ def test_parents_are_ranked_by_their_best_chunks(chunks: Connection, aggregate: 
     assert [row[1] for row in found] == pytest.approx(list(expected.values())[:10], abs=1e-5)
 
 
+@pytest.mark.parametrize("aggregate", ["max", "mean", "sum"])
+def test_a_condition_in_sql_is_read_by_the_callers_search_path(chunks: Connection, aggregate: str) -> None:
+    chunks.execute("CREATE SCHEMA shop")
+    chunks.execute("CREATE FUNCTION shop.wanted(page int, first int) RETURNS boolean RETURN page >= first")
+    chunks.execute("SET LOCAL search_path = shop, public")
+    condition = "wanted(page, ($1 ->> 'least')::int) -- and no more"
+    found = search(chunks, aggregate=aggregate, where_sql=condition, where_values={"least": 3}, k=10)
+    expected = by_hand(aggregate, 3, {3, 4})
+    assert [row[0] for row in found] == list(expected)[:10]
+    assert chunks.execute("SHOW search_path").fetchall() == [("shop, public",)]
+    with pytest.raises(psycopg.DatabaseError, match="where_values"), chunks.transaction():
+        search(chunks, aggregate=aggregate, where_values={"least": 3})
+    assert chunks.execute("SHOW search_path").fetchall() == [("shop, public",)]
+
+
 def test_every_parent_comes_when_as_many_are_asked_for_and_chunks_without_one_do_not(chunks: Connection) -> None:
     for aggregate in ("max", "sum"):
         found = search(chunks, k=100, aggregate=aggregate)

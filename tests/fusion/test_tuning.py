@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import psycopg
 import pytest
 from formulas import fused
+from pgvector import SparseVector
 
 import pgsim
 from pgsim.cli.app import run
@@ -23,13 +26,13 @@ if TYPE_CHECKING:
 MINIMA: dict[str, float | None] = {"dense": -1.0, "text": 0.0}
 
 
-def judged(rng: np.random.Generator, dense: float, text: float, queries: int = 200) -> list[Judged]:
+def judged(rng: np.random.Generator, dense: float, text: float, queries: int = 200, **more: float) -> list[Judged]:
     """Queries whose relevant row stands out by so many standard deviations in each leg, of 50 rows."""
     made = []
     for _ in range(queries):
         legs = {}
         relevant = int(rng.integers(50))
-        for name, signal in (("dense", dense), ("text", text)):
+        for name, signal in {"dense": dense, "text": text, **more}.items():
             scores = rng.normal(size=50)
             scores[relevant] += signal
             order = np.argsort(-scores)[:30]
@@ -54,6 +57,16 @@ def test_a_leg_that_only_disturbs_is_left_out() -> None:
     assert report.best_leg == "dense"
     assert report.kept.weights == {"dense": 1, "text": 0}
     assert report.default.value < report.legs["dense"].value
+
+
+def test_of_many_legs_those_that_help_are_fused_and_the_others_left_out() -> None:
+    legs = dict.fromkeys(["dense", "text", "title", "noise"])
+    report = tune(judged(np.random.default_rng(8), 1.5, 1.5, queries=120, title=1.5, noise=0), legs)
+    assert report.helps
+    assert list(report.legs) == list(legs)
+    assert report.kept.weights["noise"] <= 0.125
+    assert all(report.kept.weights[name] > 0 for name in ("dense", "text", "title"))
+    assert sum(report.kept.weights.values()) == pytest.approx(1)
 
 
 def test_what_is_reported_was_not_fitted_on() -> None:
@@ -220,6 +233,148 @@ def test_tuning_needs_a_text_index(fruit_dsn: str) -> None:
         queries = db.sample_queries("note", "title")
         with pytest.raises(WrongState, match="no text index"):
             db.tune_fusion("note", queries, fruits.Letters())
+
+
+SPARSE = '''
+class SparseLetters:
+    """Counts letters, and says nothing of those that are not there."""
+    def embed_query(self, text):
+        return {i: 1.0 * text.lower().count(chr(97 + i)) for i in range(26) if chr(97 + i) in text.lower()}
+    def embed_documents(self, texts):
+        return [self.embed_query(text) for text in texts]
+'''
+
+
+@pytest.fixture
+def more_legs(fruit_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The collection ``note`` with vectors of its titles too, ``title``, and sparse ones, ``sparse``, of ``counts``."""
+    (tmp_path / "sparse_fruits.py").write_text(SPARSE)
+    monkeypatch.delitem(sys.modules, "sparse_fruits", raising=False)
+    import fruits  # type: ignore[import-not-found]  # noqa: PLC0415
+    import sparse_fruits  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    with pgsim.Database(fruit_dsn) as db:
+        with db.connection() as connection:
+            connection.execute("SELECT pgsim.create_embedding('note', 'title', '{title}')")
+            connection.execute("SELECT pgsim.create_version('note', 'letters', embedding => 'title')")
+            connection.execute("SELECT pgsim.create_model('counts', 26, metric => 'ip', element => 'sparsevec')")
+            connection.execute("SELECT pgsim.create_embedding('note', 'sparse', '{body}')")
+            connection.execute("SELECT pgsim.create_version('note', 'counts', embedding => 'sparse')")
+            texts = connection.execute("SELECT id::text, body FROM note ORDER BY id").fetchall()
+        db.embed("note", fruits.Letters(), embedding="title")
+        keys, bodies = [str(row[0]) for row in texts], [str(row[1]) for row in texts]
+        vectors = sparse_fruits.SparseLetters().embed_documents(bodies)
+        db.upsert("note", "counts", keys, sparse_vectors=vectors, embedding="sparse")
+    return fruit_dsn
+
+
+def test_any_legs_are_fitted_together_and_searches_use_what_is_kept(more_legs: str) -> None:
+    import fruits  # type: ignore[import-not-found]  # noqa: PLC0415
+    import sparse_fruits  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    legs: dict[str, dict[str, object]] = {
+        "dense": {},
+        "title": {},
+        "text": {},
+        "phrase": {"text_form": "phrase"},
+        "sparse": {},
+    }
+    with pgsim.Database(more_legs) as db:
+        queries = db.sample_queries("note", "title", sample=24)
+        report = db.tune_fusion(
+            "note",
+            queries,
+            fruits.Letters(),
+            name="all",
+            legs=legs,
+            embedders={"counts": sparse_fruits.SparseLetters()},
+        )
+        assert list(report.legs) == list(legs)
+        assert all(leg.low <= leg.value <= leg.high for leg in report.legs.values())
+        best = max(report.legs[name].value for name in legs)
+        assert report.legs[report.best_leg].value == pytest.approx(best, abs=0.2)
+        weights = report.kept.weights
+        assert set(weights) == set(legs)
+        assert report.helps or sorted(weights.values()) == [0, 0, 0, 0, 1]
+        # A search gives those legs by their names, and what weighs nothing is not searched.
+        vector = fruits.Letters().embed_query("fig 13")
+        told = db.explain_search(
+            "note",
+            vector,
+            text_query="fig 13",
+            sparse_query=sparse_fruits.SparseLetters().embed_query("fig 13"),
+            legs={
+                "title": {"query": vector, "embedding": "title"},
+                "phrase": {"text_query": "fig 13", "text_form": "phrase"},
+            },
+            fusion="all",
+        )
+        assert set(told["legs"]) == {name for name, weight in weights.items() if weight}  # type: ignore[call-overload]
+
+
+def test_a_query_may_bring_its_vectors(more_legs: str) -> None:
+    import fruits  # type: ignore[import-not-found]  # noqa: PLC0415
+    import sparse_fruits  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    with pgsim.Database(more_legs) as db:
+        queries = db.sample_queries("note", "title", sample=24)
+        dense, sparse = fruits.Letters(), sparse_fruits.SparseLetters()
+        legs: dict[str, dict[str, object]] = {"dense": {}, "sparse": {}}
+        made = db.tune_fusion("note", queries, dense, legs=legs, embedders={"counts": sparse})
+        brought = [
+            replace(
+                query,
+                legs={
+                    "dense": {"query": dense.embed_query(query.text)},
+                    "sparse": {"sparse_query": SparseVector(sparse.embed_query(query.text), 26)},
+                },
+            )
+            for query in queries
+        ]
+        assert db.tune_fusion("note", brought, legs=legs) == made
+
+
+def test_the_shell_fits_the_legs_that_are_named(more_legs: str, tmp_path: Path, command: Pgsim) -> None:
+    named = ("--leg", "dense", "--leg", "title", "--leg", 'phrase={"text_form": "phrase"}')
+    printed = command("tune", "fusion", "note", "--column", "title", "--sample", "20", "--dry-run", *named, *EMBEDDER)
+    for leg in ("dense alone", "title alone", "phrase alone"):
+        assert leg in printed
+    encoder = ("--embedder-of", "counts=sparse_fruits:SparseLetters")
+    printed = command(
+        "tune", "fusion", "note", "--column", "title", "--sample", "20", "--leg", "text", "--leg", "sparse", *encoder
+    )
+    assert "sparse alone" in printed
+    (tmp_path / "q.jsonl").write_text(
+        "\n".join(
+            json.dumps({"query": f"n{i}", "relevant": [i], "legs": {"sparse": {"sparse_query": "{14:1}/26"}}})
+            for i in range(20)
+        )
+    )
+    printed = command("tune", "fusion", "note", "--queries", "q.jsonl", "--leg", "text", "--leg", "sparse", "--dry-run")
+    assert "text alone, since fusion is not better" in printed
+    for wrong, says in (
+        ("=", "neither a name nor NAME=JSON"),
+        ("x=[", "neither a name nor NAME=JSON"),
+        ('recent={"column": "id"}', "ranks by a column"),
+        ('far={"query": [1]}', "says what it looks for"),
+        ("nowhere", "nowhere"),
+    ):
+        assert says in command(
+            "tune", "fusion", "note", "--column", "title", "--leg", "text", "--leg", wrong, *EMBEDDER, status=1
+        )
+    assert "not of the form" in command(
+        "tune", "fusion", "note", "--column", "title", "--embedder-of", "fruits:Letters", *EMBEDDER, status=1
+    )
+
+
+def test_a_leg_whose_vectors_nothing_makes_is_told(more_legs: str) -> None:
+    with pgsim.Database(more_legs) as db:
+        queries = db.sample_queries("note", "title", sample=24)
+        with pytest.raises(InvalidArgument, match="leg 'sparse' searches vectors of model 'counts'") as raised:
+            db.tune_fusion("note", queries, legs={"text": {}, "sparse": {}})
+        assert "sparse_query" in str(raised.value.hint)
+        with pytest.raises(InvalidArgument, match="there are 7 legs"):
+            db.tune_fusion("note", queries, legs={f"text{i}": {"text_form": "any"} for i in range(7)})
 
 
 def test_keys_of_several_columns_are_known_as_searches_write_them(tmp_path: Path) -> None:

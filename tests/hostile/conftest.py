@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from fixtures.server import Server
 
 
+@pytest.fixture(
+    params=[slice(0, None, 4), pytest.param(slice(None), marks=pytest.mark.slow)], ids=["every fourth", "all"]
+)
+def share(request: pytest.FixtureRequest) -> slice:
+    """Which of the strings a test takes, of those that are tried in all."""
+    taken: slice = request.param
+    return taken
+
+
 @pytest.fixture(scope="session")
 def built_fortress(server: Server, template: str) -> Iterator[Fortress]:
     """The database of all attacks: each leaves it as it was, or fails."""

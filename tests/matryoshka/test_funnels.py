@@ -112,7 +112,7 @@ def test_a_prefix_measured_to_tell_too_little_is_refused_unless_forced(shelf: Sh
     shelf.cost()
     shelf.connection.execute(
         "UPDATE pgsim._calibration SET funnels = ARRAY["
-        "ROW(2, 'vector', 1, '{1,1,1,1,1}', 1, 0, NULL, 1e-4, 1e-6, 1e-6, 0.4)::pgsim._funnel]"
+        "ROW(2, 'vector', 1, '{1,1,1,1,1}', 1, 0, NULL, NULL, 1e-4, 1e-6, 1e-6, 0.4)::pgsim._funnel]"
     )
     with pytest.raises(psycopg.Error, match=r"first 2 of 64 .* hold 40.0%") as raised, shelf.connection.transaction():
         shelf.search(query, dims=[2, DIM])

@@ -105,6 +105,7 @@ def test_what_runs_as_its_owner_is_pinned_and_only_notes_things_down(connection:
         ("_keep_inverted", pinned, "trigger", False),
         ("_keep_mapped", pinned, "trigger", False),
         ("_keep_text", pinned, "trigger", False),
+        ("_lock_codes", pinned, "text[]", False),
         ("_note_removal", pinned, "trigger", False),
         ("_record_search", pinned, "void", True),
     ]

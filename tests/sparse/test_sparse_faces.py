@@ -52,6 +52,12 @@ def test_vectors_are_stored_and_searched_as_pgvector_has_them_or_as_mappings(db:
     assert hits == db.search("recipe", sparse_query=sparse(QUERY), k=2, model="terms", embedding="sparse")
 
 
+def test_recall_is_measured_with_queries_of_either_kind(db: pgsim.Database) -> None:
+    got = db.recall("recipe", sparse_queries=[mapping(QUERY), sparse(QUERY)], embedding="sparse", k=3)
+    assert (got.searches, got.mean_recall, got.strategies) == (2, 1, {"exact": 2})
+    assert db.recall("recipe", embedding="sparse", sample=4, k=3).searches == 4
+
+
 def test_it_is_a_leg_of_every_call(db: pgsim.Database) -> None:
     fused = db.search(
         "recipe", DENSE, sparse_query=mapping(QUERY), weights={"dense": 0.1, "sparse": 0.9}, model="small"

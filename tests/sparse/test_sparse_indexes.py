@@ -99,6 +99,31 @@ def test_hnsw_finds_the_nearest(connection: Connection, metric: str, options: st
     assert found >= 0.6 * right
 
 
+def test_recall_is_measured_of_each_way_to_search(recipes: Recipes, refused: Callable[..., str]) -> None:
+    measure = (
+        "SELECT searches, mean_recall, worst, short, strategies FROM pgsim.recall('recipe', embedding => 'sparse', {})"
+    )
+    index(recipes)
+    recipes.connection.execute(INVERTED.encode())
+    for mode, by in (("exact", "exact"), ("auto", "exact"), ("ann", "ann")):
+        asked = measure.format(f"mode => '{mode}', sample => 20, k => 5")
+        searches, mean, worst, short, strategies = recipes.connection.execute(asked.encode()).fetchall()[0]
+        assert (searches, short) == (20, 0)
+        # An index that gives too few rows is followed by an exact way.
+        assert strategies[by] >= 15
+        assert mean == 1 if mode != "ann" else 0.5 < mean <= 1
+        assert worst <= mean
+    given = recipes.connection.execute(
+        measure.format("sparse_queries => %s, filter => %s").encode(),
+        [[sparse(query).to_text() for query in QUERIES], '{"kind": "cake"}'],
+    )
+    assert given.fetchall()[0][:2] == (len(QUERIES), 1)
+    for wrong in ("sample => 0", "seed => NULL", "sparse_queries => '{}'"):
+        assert refused("PS010", measure.format(wrong))
+    assert "model 'terms' is sparse" in refused("PS012", measure.format("queries => '{\"[1,2]\"}'"))
+    assert "has 2" in refused("PS012", measure.format("sparse_queries => '{\"{1:1}/2\"}'"))
+
+
 def test_hnsw_that_gives_too_few_is_followed_by_an_exact_search(recipes: Recipes) -> None:
     index(recipes)
     for query in QUERIES:

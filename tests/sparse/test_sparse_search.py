@@ -38,7 +38,7 @@ def test_a_row_that_shares_nothing_with_the_query_does_not_match(recipes: Recipe
 def test_a_row_tells_its_rank_and_score(recipes: Recipes) -> None:
     row = recipes.search(QUERIES[1], k=1)[0]
     assert row[1] == -row[2]
-    assert row[4] == {"strategy": "sparse", "legs": {"sparse": {"rank": 1, "score": row[1]}}}
+    assert row[4] == {"strategy": "sparse", "legs": {"sparse": {"rank": 1, "score": row[1], "strategy": "exact"}}}
 
 
 def test_negative_weights_count_against_a_row(connection: Connection) -> None:

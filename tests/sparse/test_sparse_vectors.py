@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psycopg
 import pytest
 from cookbook import DIM, make, sparse, upsert
 from pgvector import SparseVector
@@ -61,10 +62,20 @@ def test_changed_rows_are_queued_for_a_worker_as_those_of_dense_models_are(recip
     assert waiting == [("3", "other")]
 
 
-def test_health_and_recall_speak_of_dense_vectors_alone(recipes: Recipes, refused: Callable[..., str]) -> None:
+def test_what_speaks_of_dense_vectors_alone_says_what_to_do_instead(connection: Connection) -> None:
+    recipes = make(connection)
     of = "('recipe', model => 'terms', embedding => 'sparse')"
-    for call in (f"pgsim.health{of}", f"pgsim.recall{of}", f"pgsim.advise{of}", f"pgsim.calibrate{of}"):
-        assert "model 'terms' is sparse" in refused("PS012", f"SELECT * FROM {call}")
+    for call, instead in (
+        (f"pgsim.health{of}", "Name a dense model"),
+        (f"pgsim.calibrate{of}", "Nothing of it is needed"),
+        (f"pgsim.advise{of}", "method => 'inverted'"),
+    ):
+        with pytest.raises(psycopg.DatabaseError, match="model 'terms' is sparse") as raised, connection.transaction():
+            connection.execute(f"SELECT * FROM {call}".encode())
+        assert raised.value.sqlstate == "PS012"
+        assert instead in str(raised.value.diag.message_hint)
+    connection.execute(b"SELECT pgsim.create_index('recipe', 'terms', embedding => 'sparse', method => 'inverted')")
+    assert recipes.is_right(recipes.vectors[0])
 
 
 def test_rows_are_made_unlike_one_another_by_their_sparse_vectors(recipes: Recipes) -> None:

@@ -55,6 +55,24 @@ def test_each_form_finds_its_rows(books: psycopg.Connection, form: str, query: s
     assert set(search(books, query, form=form).keys) == found
 
 
+@pytest.mark.parametrize(
+    "query", ["server", "the python web server", "the", "", "zebra", "\U0001f98a", "server " * 600]
+)
+def test_words_alone_are_answered_as_with_a_filter_that_admits_all(books: psycopg.Connection, query: str) -> None:
+    short, long = (
+        books.execute(
+            f"SELECT * FROM pgsim.search('book', text_query => %s, k => 3{more})".encode(), [query]
+        ).fetchall()
+        for more in ("", ", filter => '{}'")
+    )
+    assert short == long
+    batch = books.execute(
+        "SELECT key, score, distance, rank, details FROM pgsim.search_batch('book', text_queries => %s, k => 3)",
+        [[query]],
+    )
+    assert batch.fetchall() == long
+
+
 def test_a_phrase_does_not_run_from_one_column_into_the_next(books: psycopg.Connection) -> None:
     assert search(books, "data base", form="phrase").keys == []
     assert search(books, "base data", form="phrase").keys == []

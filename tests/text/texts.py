@@ -56,7 +56,8 @@ def search(
     """The text leg of a search; ``predicate`` over the table reads its values from $1."""
     statement = """
         SELECT r.keys, r.scores, r.details FROM pgsim._collection AS c
-        CROSS JOIN LATERAL pgsim._search_text(c, %s, %s, %s, %s, %s, %s) AS r WHERE c.name = %s
+        CROSS JOIN LATERAL pgsim._run_text(c, %s, %s, %s, %s, %s, %s, current_setting('search_path'))
+        AS r WHERE c.name = %s
     """
     given = [query, k, predicate, json.dumps(values or {}), explained, form, collection]
     ((keys, scores, details),) = connection.execute(statement, given).fetchall()

@@ -115,3 +115,15 @@ def test_forcing_a_retired_version_waits_for_writers_who_do_not_know_of_it(docum
         assert operator.execute(force).fetchone() == ("old",)
         gates = "SELECT gates ->> 'missing' FROM pgsim.history ORDER BY id DESC LIMIT 1"
         assert operator.execute(gates).fetchone() == ("1",), "it is on record, and found by enqueue_missing"
+
+
+def test_a_version_that_was_found_whole_before_waits_for_what_was_set_aside_since(
+    derived: psycopg.Connection, refused: Refused
+) -> None:
+    derived.execute("SELECT pgsim.fill_version('documents', 'swapped')")
+    derived.execute("SELECT pgsim.mark_ready('documents', 'new'), pgsim.mark_ready('documents', 'swapped')")
+    derived.execute(CHANGE)
+    batch = one(derived, "SELECT DISTINCT batch FROM pgsim.next_batch('documents', 'new')")
+    derived.execute('SELECT pgsim.finish_batch(%s, \'{"2": "too long", "5": "too long"}\')', [batch])
+    assert refused("PS043", ACTIVATE).detail == WAIT
+    assert refused("PS043", ACTIVATE.replace("'new'", "'swapped'")).detail == WAIT

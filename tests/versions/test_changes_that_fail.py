@@ -7,6 +7,7 @@ import random
 import threading
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -200,3 +201,32 @@ def test_rows_of_partitions_are_compared_too(connection: psycopg.Connection) -> 
     assert database.activate("events", "new") == "old"
     connection.execute("DELETE FROM loose")
     assert len(database.search("events", [1, 0])) == 1
+
+
+def test_a_writer_whose_snapshot_is_older_than_a_version_is_missed_by_nobody(documents_dsn: str) -> None:
+    with Database(documents_dsn) as database, psycopg.connect(documents_dsn) as writer:
+        writer.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        writer.execute("SELECT FROM pgsim.versions")
+        database.create_version("documents", "other")
+        database.upsert("documents", "other", list(range(1, 7)), [[1, 1, 1]] * 6)
+        assert database.mark_ready("documents", "other") == 0
+        assert database.mark_ready("documents", "new") == 0
+        writer.execute("INSERT INTO documents VALUES (7, 'seven')")
+        assert database.mark_ready("documents", "other") == 0, "as it stands committed"
+        writer.commit()
+        for model in ("other", "new"):
+            with pytest.raises(errors.NotReady) as refused:
+                database.activate("documents", model)
+            assert "1 rows have no vector of their text" in str(refused.value.detail)
+        database.embed("documents", Constant(), model="other")
+        assert database.activate("documents", "other") == "old"
+
+
+class Constant:
+    """The same vector for every text."""
+
+    def embed_documents(self, texts: list[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        return np.ones((len(texts), 3), np.float32)
+
+    def embed_query(self, _text: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        return np.ones(3, np.float32)

@@ -11,12 +11,14 @@ import psycopg
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
 import pgsim.alembic
 from pgsim import AsyncDatabase, Database, errors
 from pgsim.cli.screen import output
+from pgsim.sqlalchemy import on_key, search_versions, version_hits
 
 if TYPE_CHECKING:
     from fixtures.command_line import CommandLine
@@ -82,6 +84,23 @@ def test_the_shell_does_it_too(documents_dsn: str, command_line: CommandLine, mo
     assert command_line("history", "none").status == 1
 
 
+def test_the_shell_makes_lists_and_drops_versions(
+    documents_dsn: str, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSIM_DSN", documents_dsn)
+    monkeypatch.setattr(output, "width", 250)
+    assert "short is building" in command_line("version", "create", "documents", "short", "--dim", "2").out
+    shown = command_line("version", "list", "documents").out
+    assert [line.split()[2:6] for line in shown.splitlines() if line.lstrip().startswith("documents")] == [
+        ["old", "2", "cosine", "active"],
+        ["new", "3", "cosine", "building"],
+        ["short", "2", "cosine", "building"],
+    ], shown
+    assert "is dropped" in command_line("version", "drop", "documents", "short").out
+    assert command_line("version", "drop", "documents", "old").status == 1
+    assert command_line("version", "list", "none").status == 1
+
+
 def test_a_migration_and_its_downgrade(documents_dsn: str) -> None:
     pgsim.alembic.register()
     engine = create_engine(documents_dsn.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
@@ -100,3 +119,55 @@ def test_a_migration_and_its_downgrade(documents_dsn: str) -> None:
         steps = database.history()
     assert [step.action for step in steps[2:]] == ["activate", "rollback", "retire", "revive"]
     assert steps[2].reason == "it's 100% better"
+
+
+def test_a_migration_sets_a_gate_and_its_downgrade_takes_it_away(documents_dsn: str) -> None:
+    pgsim.alembic.register()
+    engine = create_engine(documents_dsn.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+    with engine.begin() as connection:
+        op = Operations(MigrationContext.configure(connection))
+        op.set_version_gate("documents", "it's 100%", 0.5, max_age="1 day")  # type: ignore[attr-defined]
+        with pytest.raises(errors.NotReady) as refused, connection.begin_nested():
+            op.activate_version("documents", "new")  # type: ignore[attr-defined]
+        assert "it was not measured" in str(refused.value.detail)
+        op.record_version_quality("documents", "new", "it's 100%", 1, details={"by": "us"})  # type: ignore[attr-defined]
+        op.activate_version("documents", "new")  # type: ignore[attr-defined]
+        op.drop_version_gate("documents", "it's 100%")  # type: ignore[attr-defined]
+    with psycopg.connect(documents_dsn) as connection:
+        assert connection.execute("SELECT FROM pgsim.gates").rowcount == 0
+        assert connection.execute("SELECT value, details FROM pgsim._quality").fetchall() == [(1, {"by": "us"})]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Document(Base):
+    __tablename__ = "documents"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str | None]
+    size: Mapped[int | None]
+
+
+def test_the_orm_searches_both_versions_while_rows_move(documents_dsn: str) -> None:
+    with psycopg.connect(documents_dsn, autocommit=True) as connection:
+        ((table,),) = connection.execute("SELECT relation::text FROM pgsim.versions WHERE model = 'new'").fetchall()
+        connection.execute(f"DELETE FROM {table} WHERE key > 3".encode())
+        expected = connection.execute(
+            "SELECT key::int, score "
+            "FROM pgsim.search_versions('documents', '{\"old\": [1, 1], \"new\": [1, 2, 1]}', 4, "
+            'filter => \'{"size": {"$gt": 1}}\')'
+        ).fetchall()
+    engine = create_engine(documents_dsn.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+    queries = {"old": [1, 1], "new": [1, 2, 1]}
+    with Session(engine) as session:
+        statement = search_versions(Document, queries, where=Document.size > 1, k=4)
+        found = session.execute(statement).all()
+        assert [(document.id, score) for document, score in found] == expected
+        assert {document.id for document, _ in found} <= {2, 3, 4, 5, 6}
+        hits = version_hits(Document, queries, filter={"size": {"$gt": 1}}, target="new", k=9)
+        ranked = session.execute(
+            select(Document.id, hits.c.details["model"].astext).join(hits, on_key(Document, hits)).order_by(hits.c.rank)
+        ).all()
+    assert dict(map(tuple, ranked)) == {2: "new", 3: "new", 4: "old", 5: "old", 6: "old"}

@@ -138,11 +138,8 @@ def test_retired_versions_go_when_their_grace_is_over(filled: psycopg.Connection
     database.retire("documents", "new")
     assert filled.execute("SELECT * FROM pgsim.expire()").fetchall() == []
     done = database.chores(grace=datetime.timedelta(0))
-    assert done == {
-        "expired": [{"collection": "documents", "embedding": "default", "model": "new"}],
-        "missing": {},
-        "failed": {},
-    }
+    assert done["expired"] == [{"collection": "documents", "embedding": "default", "model": "new"}]
+    assert (done["missing"], done["failed"]) == ({}, {})
     assert [step.action for step in database.history()] == ["create", "create", "retire", "drop"]
 
 
@@ -239,8 +236,33 @@ def test_chores_are_scheduled_by_pg_cron_where_it_is(connection: psycopg.Connect
     assert "pgsim chores" in str(raised.value.hint)
     refused("PS010", "SELECT pgsim.schedule_chores(grace => '-1 day')")
     refused("PS010", "SELECT * FROM pgsim.expire(NULL)")
-    sent = connection.execute("SELECT pgsim._chores_statement('5 4 * * *', '10 days')").fetchone()
-    assert sent == ("SELECT cron.schedule('pgsim chores', '5 4 * * *', 'SELECT pgsim.chores(grace => ''10 days'')')",)
+    refused("PS010", "SELECT pgsim.schedule_chores(audit => -1)")
+    sent = connection.execute("SELECT pgsim._chores_statement('5 4 * * *', '10 days', 7)").fetchone()
+    assert sent == (
+        "SELECT cron.schedule('pgsim chores', '5 4 * * *', 'SELECT pgsim.chores(grace => ''10 days'', audit => 7)')",
+    )
+    statement = "SELECT pgsim.chores(grace => '10 days', audit => 7)"
+    assert connection.execute(statement).fetchall()[0][0]["expired"] == []
+
+
+def test_chores_take_statistics_and_audit_what_answers(filled: psycopg.Connection) -> None:
+    more = (
+        "INSERT INTO documents SELECT i, 'late ' || i FROM generate_series({}, {}) AS i; ANALYZE documents;"
+        "SELECT pgsim.upsert('documents', 'old', array_agg(id::text), array_agg(ARRAY[id, 1]::vector)) FROM documents"
+    )
+    filled.execute(more.format(7, 20))  # type: ignore[arg-type]
+    filled.execute("SELECT pgsim.create_index('documents', 'old'), pgsim.calibrate('documents')")
+    filled.execute(more.format(21, 90))  # type: ignore[arg-type]
+    ((table,),) = filled.execute("SELECT relation::text FROM pgsim.versions WHERE model = 'old'").fetchall()
+    filled.execute(f"UPDATE pg_class SET reltuples = -1 WHERE oid = '{table}'::regclass".encode())
+    done = Database(filled).chores(audit=5)
+    assert table in done["analyzed"]  # type: ignore[operator]
+    assert done["calibrated"] == ["documents, default, old"]
+    assert done["audited"] == {"documents, default, old": 1}
+    recorded = filled.execute("SELECT name, value, details ->> 'sample' FROM pgsim._quality").fetchall()
+    assert recorded == [("recall", 1, "5")]
+    again = Database(filled).chores(audit=0)
+    assert (again["calibrated"], again["audited"]) == ([], {})
 
 
 def test_the_shell_does_the_chores(

@@ -110,14 +110,72 @@ def test_a_version_that_was_ready_and_lost_vectors_is_refused(
     assert filled.execute(STATES).fetchall() == [("old", "active"), ("new", "building")]
 
 
-def test_what_was_compared_is_not_compared_again_while_nothing_is_written(filled: psycopg.Connection) -> None:
-    compared = "SELECT (gates ->> 'compared')::boolean FROM pgsim.history WHERE action = 'activate' ORDER BY id DESC"
+COMPARED = "SELECT (gates ->> 'compared')::boolean FROM pgsim.history WHERE action = 'activate' ORDER BY id DESC"
+
+
+def test_a_version_that_was_compared_is_not_compared_again_though_rows_are_written(
+    filled: psycopg.Connection, refused: Refused
+) -> None:
     filled.execute("SELECT pgsim.mark_ready('documents', 'new')")
     filled.execute(ACTIVATE)
-    assert one(filled, compared) is False
-    filled.execute("SELECT pgsim.rollback('documents'); DELETE FROM documents WHERE id = 6")
+    assert one(filled, COMPARED) is False
+    filled.execute("SELECT pgsim.rollback('documents')")
+    filled.execute("INSERT INTO documents VALUES (7, 'seven'); UPDATE documents SET body = 'other' WHERE id = 1")
+    told = refused("PS043", ACTIVATE)
+    assert (
+        told.detail
+        == "1 rows have no vector of their text\n2 rows wait to be embedded: in the queue, with a worker or set aside"
+    )
+    filled.execute("SELECT pgsim.upsert('documents', 'new', '{7,1}', ARRAY['[1,7,1]', '[1,1,1]']::vector[])")
+    filled.execute("DELETE FROM documents WHERE id = 6")
     filled.execute(ACTIVATE)
-    assert one(filled, compared) is True
+    assert one(filled, COMPARED) is False
+
+
+def test_a_row_that_a_worker_has_or_that_is_set_aside_is_missing_still(
+    filled: psycopg.Connection, refused: Refused
+) -> None:
+    filled.execute("SELECT pgsim.mark_ready('documents', 'new')")
+    filled.execute("INSERT INTO documents VALUES (7, 'seven'), (8, 'eight')")
+    batches = filled.execute("SELECT batch FROM pgsim.next_batch('documents', 'new')").fetchall()
+    assert len(batches) == 2
+    assert refused("PS043", ACTIVATE).detail == (
+        "2 rows have no vector of their text\n2 rows wait to be embedded: in the queue, with a worker or set aside"
+    )
+    filled.execute("SELECT pgsim.upsert('documents', 'new', '{7}', ARRAY['[1,7,1]']::vector[])")
+    filled.execute('SELECT pgsim.finish_batch(%s, \'{"8": "too odd"}\')', batches[0])
+    assert refused("PS043", ACTIVATE).detail == (
+        "1 rows have no vector of their text\n1 rows wait to be embedded: in the queue, with a worker or set aside"
+    )
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        "ALTER TABLE documents DISABLE TRIGGER USER; INSERT INTO documents VALUES (7, 'seven');"
+        "ALTER TABLE documents ENABLE TRIGGER USER",
+        "SET LOCAL session_replication_role = replica; INSERT INTO documents VALUES (7, 'seven');"
+        "SET LOCAL session_replication_role = origin",
+        "DROP TRIGGER pgsim_capture_insert ON documents; INSERT INTO documents VALUES (7, 'seven')",
+    ],
+)
+def test_rows_that_come_past_the_triggers_are_missed_all_the_same(
+    filled: psycopg.Connection, refused: Refused, unseen: str
+) -> None:
+    filled.execute("SELECT pgsim.mark_ready('documents', 'new')")
+    filled.execute(unseen.encode())
+    assert "1 rows have no vector of their text" in str(refused("PS043", ACTIVATE).detail)
+
+
+def test_a_vector_that_was_deleted_by_hand_is_embedded_again_and_one_that_was_replaced_is_not(
+    filled: psycopg.Connection, refused: Refused
+) -> None:
+    filled.execute("SELECT pgsim.mark_ready('documents', 'new')")
+    ((table,),) = filled.execute("SELECT relation::text FROM pgsim.versions WHERE model = 'new'").fetchall()
+    filled.execute(f"DELETE FROM {table} WHERE key IN (3, 4)".encode())
+    filled.execute(f"INSERT INTO {table} (key, embedding) VALUES (4, '[1,4,1]')".encode())
+    assert refused("PS043", ACTIVATE).detail == "1 rows have no vector of their text"
+    assert filled.execute("SELECT key FROM pgsim.next_batch('documents', 'new')").fetchall() == [("3",)]
 
 
 def test_rows_without_text_need_no_vector(documents: psycopg.Connection) -> None:

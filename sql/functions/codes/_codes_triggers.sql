@@ -5,7 +5,7 @@ AS $$
 DECLARE
     codes record;
     mirrored text[] := pgsim._codes_columns(c.key_columns, c.filter_columns);
-    filtered text := pgsim._changed_condition(mirrored);
+    filtered text := pgsim._changed_condition(mirrored, c.relation);
 BEGIN
     FOR codes IN
         SELECT i.id, v.relation, v.adopted, v.column_name, pgsim._changed_condition(ARRAY[v.column_name]) AS moved,

@@ -32,14 +32,7 @@ BEGIN
     taken := CASE WHEN own THEN pgsim._key_names(codes.key_columns, true) ELSE pgsim._codes_columns(codes.key_columns, codes.filter_columns) END;
     IF NOT taken <@ codes.readable OR (own OR codes.adopted) AND codes.column_name <> ALL (codes.readable) THEN
         IF codes.complete THEN
-            BEGIN
-                UPDATE pgsim._index AS i SET complete = false WHERE i.id = codes.id;
-            EXCEPTION WHEN serialization_failure THEN
-                -- Another writer was first.
-                RETURN NULL;
-            END;
-            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the codes of %s: a column that they mirror was renamed or dropped', TG_RELID::regclass),
-                HINT = 'Run SELECT * FROM pgsim.check().';
+            PERFORM pgsim._give_up_keeping(codes.id, NULL, format('pgsim no longer uses the codes of %s: a column that they mirror was renamed or dropped', TG_RELID::regclass));
         END IF;
         RETURN NULL;
     END IF;

@@ -25,7 +25,9 @@ BEGIN
             HINT = 'For instance pg_size_bytes(''2GB''). Leave it out for all that is worth its bytes.';
     END IF;
     t := pgsim._target(_advise.collection, _advise.model, _advise.embedding);
-    PERFORM pgsim._require_dense(t, 'advice is');
+    PERFORM pgsim._require_dense(t, 'advice is', CASE WHEN t.metric IN ('ip', 'cosine')
+        THEN format('Of sparse vectors the inverted index is the one to have, exact and small: SELECT pgsim.create_index(%L, %L, embedding => %L, method => ''inverted''). pgsim.recall(%1$L, embedding => %3$L) tells what it gains.', t.collection, t.model, _advise.embedding)
+        ELSE format('Under %s an hnsw index is what there is; pgsim.recall(%L, embedding => %L) tells what it finds, and mode => ''exact'' needs none.', t.metric, t.collection, _advise.embedding) END);
     PERFORM pgsim._require_select(t.base, t.version);
     PERFORM pgsim._require_all_rows(t);
     rank := 1;

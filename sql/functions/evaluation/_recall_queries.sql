@@ -5,7 +5,7 @@ AS $$
 DECLARE
     t pgsim._target := pgsim._target(collection, model, embedding);
 BEGIN
-    PERFORM pgsim._require_dense(t, 'recall is measured');
+    PERFORM pgsim._require_dense(t, 'queries is', 'Give sparse_queries, or neither: rows of the collection are queries then.');
     PERFORM pgsim._require_select(t.base, t.version);
     IF seed IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';

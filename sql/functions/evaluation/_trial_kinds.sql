@@ -23,7 +23,7 @@ BEGIN
           AND (e <> 'vector' OR (d = t.dim OR _trial_kinds.elements IS NOT NULL) AND t.element = 'vector')
         ORDER BY 1, 2
     LOOP
-        existing := (SELECT i.name FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = prefix AND i.element = element AND i.where_filter IS NULL LIMIT 1);
+        existing := (SELECT i.name FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.dims = prefix AND i.element = element AND i.where_filter IS NULL LIMIT 1);
         refusal := NULL;
         BEGIN
             PERFORM pgsim._index_statement(t.collection, t.model, _trial_kinds.embedding, prefix, element, 'hnsw', NULL, '{}');

@@ -4,7 +4,7 @@ CREATE FUNCTION pgsim._vector_indexes(t pgsim._target) RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT x.indexrelid::pg_catalog.regclass, m.amname::text,
-           coalesce(i.dims, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.dim END), coalesce(i.element, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.element END),
+           CASE WHEN NOT coalesce(i.options ? 'slice', false) THEN coalesce(i.dims, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.dim END) END, coalesce(i.element, CASE WHEN x.indkey[0] <> 0 THEN _vector_indexes.t.element END),
            x.indpred IS NOT NULL, x.indisvalid, s.bytes, s.tuples, i.created_at
     FROM pg_catalog.pg_index AS x
     JOIN pg_catalog.pg_class AS k ON k.oid = x.indexrelid
@@ -23,4 +23,4 @@ BEGIN ATOMIC
     ORDER BY k.relname;
 END;
 COMMENT ON FUNCTION pgsim._vector_indexes IS
-    'The vector indexes of a version, those made by hand included. dims and element are NULL of an expression made by hand, created_at of every index made by hand, tuples where PostgreSQL has not counted yet.';
+    'The vector indexes of a version, those made by hand included. dims and element are NULL of an expression made by hand, dims of a slice, created_at of every index made by hand, tuples where PostgreSQL has not counted yet.';

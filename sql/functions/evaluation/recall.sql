@@ -1,6 +1,7 @@
 CREATE FUNCTION pgsim.recall(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', recall float8 = NULL,
-    mode text = 'auto', sample int = 100, seed int = 0, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL
+    mode text = 'auto', sample int = 100, seed int = 0, where_sql text = NULL, where_values jsonb = NULL, where_columns text[] = NULL,
+    sparse_queries sparsevec[] = NULL
 ) RETURNS TABLE (
     searches int, mean_recall float8, low float8, high float8, worst float8, short int, seconds float8, exact_seconds float8, strategies jsonb
 )
@@ -8,10 +9,9 @@ LANGUAGE sql VOLATILE ROWS 1
 BEGIN ATOMIC
     WITH c AS MATERIALIZED (
         SELECT m.tie_recall, m.short, m.strategy, m.seconds, m.exact_seconds, q.ordinal
-        FROM unnest(pgsim._recall_queries(recall.collection, recall.queries, recall.model, recall.embedding, recall.sample, recall.seed))
-             WITH ORDINALITY AS q (query, ordinal)
+        FROM pgsim._recall_searches(recall.collection, recall.queries, recall.sparse_queries, recall.model, recall.embedding, recall.sample, recall.seed) AS q
         CROSS JOIN LATERAL pgsim._compare_search(
-            recall.collection, q.query, recall.k, recall.filter, recall.model, recall.embedding, recall.recall, recall.mode,
+            recall.collection, q.query, q.sparse_query, recall.k, recall.filter, recall.model, recall.embedding, recall.recall, recall.mode,
             recall.where_sql, recall.where_values, recall.where_columns, q.ordinal % 2 = 0) AS m
     ),
     a AS MATERIALIZED (
@@ -28,7 +28,8 @@ COMMENT ON FUNCTION pgsim.recall IS
 $$Measures the recall that searches get: runs each query, and the exact search beside it, and compares.
 
 queries: vectors as your users send; without them, the vectors of sampled rows (sample, 1 to 10000; the same seed takes the same
-rows), which are easier to find than real queries. The other arguments are those of pgsim.search. A row counts as found when it is
+rows), which are easier to find than real queries. Of an embedding of
+sparse vectors these are sparse_queries. The other arguments are those of pgsim.search. A row counts as found when it is
 as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_recall with low and high, its 95% bootstrap interval
 over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
 strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032, PS035.$$;

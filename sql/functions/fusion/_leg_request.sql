@@ -3,11 +3,12 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF l.spec ?| '{query,sparse_query}' THEN
-        r.model := l.spec ->> 'model';
-        r.embedding := coalesce(l.spec ->> 'embedding', 'default');
+    IF l.spec ?| '{query,sparse_query,slice}' THEN
+        -- A slice of the search's own query is searched where that is.
+        r.model := coalesce(l.spec ->> 'model', CASE WHEN NOT l.spec ?| '{query,sparse_query}' THEN r.model END);
+        r.embedding := coalesce(l.spec ->> 'embedding', CASE WHEN NOT l.spec ?| '{query,sparse_query}' THEN r.embedding END, 'default');
         r.recall := coalesce((l.spec ->> 'recall')::float8, r.recall);
-        r.mode := coalesce(l.spec ->> 'mode', r.mode);
+        r.mode := coalesce(l.spec ->> 'mode', CASE WHEN l.spec ? 'slice' THEN nullif(r.mode, 'codes') ELSE r.mode END, 'auto');
         r.dims := CASE WHEN jsonb_typeof(l.spec -> 'dims') = 'array' THEN ARRAY(SELECT d.value::int FROM jsonb_array_elements_text(l.spec -> 'dims') AS d) ELSE (l.spec ->> 'dims')::int[] END;
         r.oversample := (l.spec ->> 'oversample')::int;
         r.max_distance := (l.spec ->> 'max_distance')::float8;

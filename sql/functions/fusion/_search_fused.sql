@@ -91,7 +91,7 @@ BEGIN
                     leg_request.dims := NULL;
                     leg_request.oversample := NULL;
                 END IF;
-                p := pgsim._plan_search(leg_request, explained);
+                p := pgsim._plan_search(leg_request, explained, l.spec ->> 'slice');
                 t := p.target;
                 executed := pgsim._execute_search(p, pgsim._leg_vector(l, query, t), explained);
                 IF t.record_share > 0 OR t.audit_share > 0 THEN
@@ -139,7 +139,7 @@ BEGIN
             lists := lists || list;
             IF explained THEN
                 told := told || jsonb_build_object(l.name, jsonb_strip_nulls(jsonb_build_object(
-                    'kind', l.kind, 'weight', CASE WHEN NOT single THEN l.weight END, 'rows', coalesce(cardinality(list.keys), 0), 'seconds', extract(epoch FROM clock_timestamp() - leg_started),
+                    'kind', l.kind, 'slice', l.spec ->> 'slice', 'weight', CASE WHEN NOT single THEN l.weight END, 'rows', coalesce(cardinality(list.keys), 0), 'seconds', extract(epoch FROM clock_timestamp() - leg_started),
                     'details', CASE WHEN l.kind <> 'prior' THEN executed.details END)));
             END IF;
         END LOOP;
@@ -148,7 +148,7 @@ BEGIN
             scores := list.scores;
             row_details := NULL;
             IF l.kind IN ('text', 'sparse') THEN
-                row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_build_object('rank', s.ordinal, 'score', s.score)) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
+                row_details := ARRAY(SELECT jsonb_build_object(l.name, jsonb_strip_nulls(jsonb_build_object('rank', s.ordinal, 'score', s.score, 'strategy', CASE l.kind WHEN 'sparse' THEN executed.details -> 'strategy' END))) FROM unnest(list.scores) WITH ORDINALITY AS s (score, ordinal) ORDER BY s.ordinal);
             END IF;
         ELSE
             fused := pgsim._fuse(lists, method, weights, rank_constant, CASE WHEN NOT grouped THEN r.k END, whole);

@@ -8,6 +8,7 @@ DECLARE
     known text[];
     wrong text;
     kind text;
+    kinds int;
 BEGIN
     IF queried THEN
         found_legs := found_legs || ROW('dense', 'dense', '{}', NULL)::pgsim._search_leg;
@@ -31,13 +32,14 @@ BEGIN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('legs names a leg %L, and so is that of the argument %s called', given.name, CASE given.name WHEN 'text' THEN 'text_query' WHEN 'sparse' THEN 'sparse_query' ELSE 'query' END),
                     HINT = 'Give it another name, or leave the argument out.';
             END IF;
-            IF jsonb_typeof(given.spec) <> 'object' OR (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'sparse_query')::int + (given.spec ? 'column')::int <> 1 THEN
-                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, a sparse_query, or a column', given.name, left(given.spec::text, 200)),
+            kinds := (given.spec ? 'query')::int + (given.spec ? 'text_query')::int + (given.spec ? 'sparse_query')::int + (given.spec ? 'column')::int;
+            IF jsonb_typeof(given.spec) <> 'object' OR kinds <> 1 AND NOT (kinds = 0 AND given.spec ? 'slice' AND queried) THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L is %s; it is an object that has a query (a vector), a text_query, a sparse_query, or a column; or a slice, of the query of the search', given.name, left(given.spec::text, 200)),
                     HINT = 'For instance: {"query": [0.1, 0.2], "embedding": "title"}, {"text_query": "red boat"} or {"column": "published", "half_life": "30 days"}.';
             END IF;
-            IF given.spec ? 'query' THEN
+            IF given.spec ? 'query' OR kinds = 0 THEN
                 kind := 'dense';
-                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance}';
+                known := '{query,model,embedding,recall,mode,dims,oversample,max_distance,slice}';
             ELSIF given.spec ? 'text_query' THEN
                 kind := 'text';
                 known := '{text_query,text_form}';
@@ -52,6 +54,10 @@ BEGIN
             IF wrong IS NOT NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has no property %s; such a leg has %s', given.name, quote_literal(left(wrong, 80)), array_to_string(known, ', ')),
                     HINT = 'docs/hybrid.md tells what each is.';
+            END IF;
+            IF given.spec ? 'slice' AND (jsonb_typeof(given.spec -> 'slice') <> 'string' OR given.spec ?| '{dims,oversample}') THEN
+                RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('leg %L has the slice %s%s', given.name, left((given.spec -> 'slice')::text, 80), CASE WHEN given.spec ?| '{dims,oversample}' THEN ', and dims or oversample' ELSE ', which is no name' END),
+                    HINT = 'A slice is searched whole, by the name that its model gives it: {"slice": "title"}.';
             END IF;
             IF kind <> 'dense' AND jsonb_typeof(given.spec -> known[1]) <> 'string' THEN
                 RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('the %s of leg %L is no text', known[1], given.name), HINT = 'Leave a leg out that has nothing to look for.';

@@ -16,7 +16,7 @@ DECLARE
 BEGIN
     FOR x IN SELECT DISTINCT i.dims, i.element FROM pgsim._index AS i
              JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
-             WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
+             WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.where_filter IS NULL AND (i.dims < t.dim OR i.element = 'bit') ORDER BY 1, 2 LOOP
         CONTINUE WHEN x.element = 'halfvec' AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL OR pgsim._prefix_is_zero(query, x.dims);
         statement := format('SELECT array_agg(n.d) FROM (SELECT v.%1$I OPERATOR(%2$s.%3$s) $1 AS d FROM %4$s AS v ORDER BY %5$s OPERATOR(%2$s.%6$s) %7$s LIMIT ',
             t.column_name, t.vector_schema, pgsim._distance_operator(t.metric), t.version_sql,

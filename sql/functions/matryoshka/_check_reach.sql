@@ -9,10 +9,10 @@ BEGIN
     IF r.dims[1] = t.dim OR r.dims[1] = ANY (t.matryoshka) THEN
         RETURN;
     END IF;
-    IF NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims = r.dims[1] AND i.method <> 'codes') THEN
+    IF NOT EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims = r.dims[1] AND i.method <> 'codes' AND NOT i.options ? 'slice') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',
             MESSAGE = format('dims begins with %s; model %L declares no prefixes, and no index of %L is on one of this length', r.dims[1], t.model, t.collection),
-            DETAIL = coalesce('Indexed: ' || (SELECT string_agg(DISTINCT i.dims::text, ', ') FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims < t.dim AND i.method <> 'codes'), 'No prefix is indexed.'),
+            DETAIL = coalesce('Indexed: ' || (SELECT string_agg(DISTINCT i.dims::text, ', ') FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.dims < t.dim AND i.method <> 'codes' AND NOT i.options ? 'slice'), 'No prefix is indexed.'),
             HINT = format('Make one with pgsim.create_index(%L, %L, dims => %s), or declare prefixes with the model: create_model(matryoshka => ...).', t.collection, t.model, r.dims[1]);
     END IF;
     SELECT max(f.reached) INTO reached FROM pgsim._calibration AS k CROSS JOIN LATERAL unnest(k.funnels) AS f WHERE k.version_id = t.version_id AND f.dims = r.dims[1];

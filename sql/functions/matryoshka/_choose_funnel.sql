@@ -35,7 +35,7 @@ BEGIN
         END IF;
         -- A search by hand may ask of an index more than it gives at once; then it goes on from there.
         seconds := CASE WHEN r.oversample IS NULL AND (ef > 20000 OR f.reached < p.recall) THEN 'Infinity'
-                        ELSE (f.start + CASE WHEN f.ef_far > 0 THEN 1.3 ELSE 1 END * ef * f.candidate) * p.parts + keep * f.rank_row END;
+                        ELSE (f.start + coalesce(f.ef_looks, 1) * ef * f.candidate) * p.parts + keep * f.rank_row END;
         IF best.seconds IS NULL OR seconds < best.seconds THEN
             best.ladder := coalesce(r.dims, CASE WHEN f.dims < t.dim THEN ARRAY[f.dims, t.dim] ELSE ARRAY[t.dim] END);
             best.element := f.element;

@@ -13,7 +13,7 @@ BEGIN
                percentile_cont(.5) WITHIN GROUP (ORDER BY (m ->> 'rank_row')::float8) FILTER (WHERE m ->> 'depth' = '10' AND (m ->> 'ef')::int >= 320 AND m ->> 'rank_row' IS NOT NULL) AS rank_row
         FROM unnest(measured) AS m GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 DESC
     LOOP
-        SELECT x.dims, x.element, x.share, i.ef_intercepts, i.ef_slope, i.ef_far, i.ef_typical, i.ann_start, i.ann_candidate, greatest(x.rank_row, 1e-7), x.reached
+        SELECT x.dims, x.element, x.share, i.ef_intercepts, i.ef_slope, i.ef_far, i.ef_looks, i.ef_typical, i.ann_start, i.ann_candidate, greatest(x.rank_row, 1e-7), x.reached
         INTO f FROM pgsim._fit_index(x.measured) AS i;
         CONTINUE WHEN f.ef_intercepts IS NULL OR f.start IS NULL OR f.rank_row IS NULL;
         fitted := fitted || f;

@@ -13,7 +13,7 @@ BEGIN
         JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
         JOIN pg_index AS p ON p.indexrelid = k.oid AND p.indrelid = t.version AND p.indisvalid
         CROSS JOIN LATERAL (SELECT CASE WHEN k.relkind = 'i' THEN k.reltuples ELSE -1 END AS rows) AS held
-        WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND i.dims = coalesce(_funnels.dims, i.dims) AND (i.dims < t.dim OR i.element = 'bit')
+        WHERE i.version_id = t.version_id AND i.method = 'hnsw' AND t.slice IS NULL AND NOT i.options ? 'slice' AND i.dims = coalesce(_funnels.dims, i.dims) AND (i.dims < t.dim OR i.element = 'bit')
           AND (i.where_filter IS NULL OR pgsim._filter_covers(_funnels.filter, i.where_filter))
         ORDER BY i.id
     LOOP

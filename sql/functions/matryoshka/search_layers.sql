@@ -33,7 +33,7 @@ BEGIN
     -- Without dims the shortest that an index is on, else the shortest of the layer's own.
     SELECT i.dims, i.element INTO width, element
     FROM pgsim._index AS i JOIN pg_class AS c ON c.relname = i.name AND c.relnamespace = s.version_schema JOIN pg_index AS x ON x.indexrelid = c.oid AND x.indrelid = s.version AND x.indisvalid
-    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
+    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
     ORDER BY i.dims, i.element <> 'halfvec', i.id LIMIT 1;
     width := coalesce(shallow_dims, width, s.matryoshka[1], s.dim);
     PERFORM pgsim._check_dims(s, width, 'shallow_dims is');

@@ -12,7 +12,13 @@ DECLARE
     watched text[];
     key text;
     stale boolean;
+    unseen boolean := false;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- A version that was made, or taken up again, after this transaction's snapshot is not seen here.
+        unseen := (SELECT s.last_value > (SELECT coalesce(max(v.id), 0) FROM pgsim._version AS v) FROM pgsim._version_id_seq AS s WHERE s.is_called)
+               OR EXISTS (SELECT FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE e.collection_id = TG_ARGV[0]::int AND v.state = 'retired');
+    END IF;
     FOR live IN
         SELECT v.id, v.column_name, v.adopted, e.source_columns, c.relation, c.key_columns,
                -- A virtual column has no value here, and a renamed one is not found by its old name.
@@ -26,6 +32,7 @@ BEGIN
         IF NOT live.key_columns <@ live.readable OR live.adopted AND live.column_name <> ALL (live.readable) THEN
             RAISE WARNING USING MESSAGE = format('pgsim does not see changes of %s: a column of its key or of its vectors was renamed or dropped', live.relation),
                 HINT = 'Run SELECT * FROM pgsim.check().';
+            unseen := true;
             CONTINUE;
         END IF;
         key_sql := coalesce(key_sql, pgsim._key_text(live.relation, CASE TG_OP WHEN 'UPDATE' THEN '($2).' ELSE 'r.' END, live.key_columns));
@@ -54,6 +61,10 @@ BEGIN
             USING live.id, CASE TG_OP WHEN 'INSERT' THEN 'upsert' ELSE 'delete' END;
         END IF;
     END LOOP;
+    IF unseen THEN
+        -- Whoever asks next whether rows lack vectors has to compare the tables.
+        INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (-TG_ARGV[0]::int, 'removed', '{}');
+    END IF;
     RETURN NEW;
 END
 $$;

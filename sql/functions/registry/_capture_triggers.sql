@@ -22,10 +22,10 @@ BEGIN
         FROM (
             -- A row trigger with a condition costs an update of other columns next to nothing, and partitions inherit it.
             SELECT c.relation, 'pgsim_capture_update', 'AFTER UPDATE',
-                   'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched || c.key_columns), watched || c.key_columns
+                   'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched || c.key_columns, c.relation), watched || c.key_columns
             UNION ALL
             -- A row that moves to another partition is deleted and inserted, and no trigger AFTER UPDATE sees it.
-            SELECT c.relation, 'pgsim_capture_move', 'BEFORE UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(fixed), fixed
+            SELECT c.relation, 'pgsim_capture_move', 'BEFORE UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(fixed, c.relation), fixed
             FROM pg_partitioned_table AS p WHERE p.partrelid = c.relation
             UNION ALL
             -- A statement trigger costs a bulk insert one call, but fires only on the table that a statement names.

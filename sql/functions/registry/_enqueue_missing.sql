@@ -45,7 +45,7 @@ BEGIN
         END IF;
     END IF;
     EXECUTE format(
-        'WITH known AS MATERIALIZED (SELECT k.key FROM pgsim._queue AS q CROSS JOIN LATERAL unnest(q.keys) AS k (key) WHERE q.version_id = $1 AND q.operation OPERATOR(pg_catalog.=) ''upsert'' '
+        'WITH known AS MATERIALIZED (SELECT k.key FROM pgsim._queue AS q CROSS JOIN LATERAL unnest(q.keys) AS k (key) WHERE q.version_id = $1 AND q.operation OPERATOR(pg_catalog.<>) ''delete'' '
         '  UNION ALL SELECT k.key FROM pgsim._batch AS t CROSS JOIN LATERAL unnest(t.keys) AS k (key) WHERE t.version_id = $1), '
         'missing AS MATERIALIZED (SELECT array_agg(m.pgsim_key) AS keys FROM ('
         '  SELECT %1$s AS pgsim_key FROM %2$s AS b %5$s WHERE %3$s AND %4$s IS NOT NULL '

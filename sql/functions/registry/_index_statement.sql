@@ -27,6 +27,14 @@ BEGIN
     IF method = 'ivfflat' AND t.metric = 'l1' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'ivfflat has no operator class for metric l1', HINT = 'Use method => ''hnsw''.';
     END IF;
+    IF jsonb_typeof(given_options) = 'object' AND given_options ? 'slice' THEN
+        t := pgsim._slice_target(t, given_options ->> 'slice');
+        given_options := given_options - 'slice';
+        IF dims IS NOT NULL OR element = 'bit' THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option slice is given, and %s', CASE WHEN dims IS NOT NULL THEN format('dims %s', dims) ELSE 'element bit' END),
+                HINT = 'The index of a slice is on all of it, as vector or halfvec.';
+        END IF;
+    END IF;
     full_element := coalesce(element, t.element);
     IF t.element = 'sparsevec' THEN
         kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
@@ -58,7 +66,7 @@ BEGIN
     LOOP
         IF setting.lowest IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('option %L is not known to %s', left(setting.key, 80), method),
-                HINT = CASE method WHEN 'hnsw' THEN 'Known are m and ef_construction, and of sparse vectors top_weights.' ELSE 'Known is lists.' END;
+                HINT = CASE method WHEN 'hnsw' THEN 'Known are m, ef_construction and slice, and of sparse vectors top_weights.' ELSE 'Known are lists and slice.' END;
         END IF;
         IF jsonb_typeof(setting.value) <> 'number' OR (setting.value #>> '{}')::numeric NOT BETWEEN setting.lowest AND setting.highest
            OR (setting.value #>> '{}')::numeric % 1 <> 0 THEN
@@ -85,10 +93,10 @@ BEGIN
         predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
-    stored := pgsim._vector_expression(format('%I', t.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
+    stored := pgsim._vector_expression(pgsim._stored_vector(t, format('%I', t.column_name)), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
     SELECT n.nspname INTO schema_name FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE r.oid = t.version;
     SELECT left(r.relname, 30) || CASE WHEN t.adopted THEN '_' || left(t.column_name, 12) ELSE '' END || '_' || method
-           || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
+           || coalesce('_' || left(t.slice_name, 12), '') || CASE WHEN full_dims < t.dim THEN '_' || full_dims ELSE '' END || CASE WHEN full_element <> t.element THEN '_' || full_element ELSE '' END
     INTO stem FROM pg_class AS r WHERE r.oid = t.version;
     -- A name is cut by bytes; characters of several bytes leave room for fewer of them.
     WHILE octet_length(stem) > 58 LOOP

@@ -12,6 +12,10 @@ BEGIN
         END IF;
         IF drift.definition IS NOT NULL THEN
             EXECUTE format('CREATE TRIGGER %I %s', drift.name, drift.definition);
+            -- In sessions of replication, too, which other triggers pass by: a row that came unseen would lack its vector.
+            IF starts_with(drift.name, 'pgsim_capture') THEN
+                EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', drift.relation, drift.name);
+            END IF;
         END IF;
     END LOOP;
 END

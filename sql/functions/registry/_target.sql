@@ -13,7 +13,7 @@ BEGIN
            m.name, m.dim, m.metric, m.element, m.matryoshka, pgsim._vector_schema(),
            b.relnamespace, CASE WHEN v.adopted THEN b.relnamespace ELSE 'pgsim_data'::regnamespace END, b.reltuples, b.relkind = 'p',
            k.relation::text, k.columns, k.dims, k.element, k.map_id, s.record_share, s.audit_share, s.record_values,
-           m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END
+           m.map_id, v.follows, CASE WHEN m.raw_prefixes THEN 'cosine' ELSE m.metric END, NULL, NULL
     INTO t
     FROM pgsim._collection AS s
     JOIN pgsim._embedding AS n ON n.collection_id = s.id

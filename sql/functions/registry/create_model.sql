@@ -1,6 +1,6 @@
 CREATE FUNCTION pgsim.create_model(
     name text, dim int, metric text = 'cosine', element text = 'vector', matryoshka int[] = NULL, layer int = NULL,
-    query_prefix text = NULL, document_prefix text = NULL, properties jsonb = '{}'
+    query_prefix text = NULL, document_prefix text = NULL, properties jsonb = '{}', slices jsonb = NULL
 ) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -30,6 +30,7 @@ BEGIN
     IF element = 'sparsevec' AND matryoshka <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('matryoshka is %s; sparse vectors have no prefixes', matryoshka), HINT = 'Leave it out.';
     END IF;
+    slices := pgsim._check_slices(slices, dim, element);
     IF layer < 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('layer is %s; it is 0 or more', layer), HINT = 'Leave it out for the last layer.';
     END IF;
@@ -37,9 +38,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'properties is not a JSON object', HINT = 'Anything you want to keep with the model: properties => ''{"revision": "2024-05"}''.';
     END IF;
     BEGIN
-        INSERT INTO pgsim._model (name, dim, metric, element, matryoshka, layer, query_prefix, document_prefix, properties)
+        INSERT INTO pgsim._model (name, dim, metric, element, matryoshka, layer, query_prefix, document_prefix, properties, slices)
         VALUES (create_model.name, create_model.dim, create_model.metric, create_model.element, create_model.matryoshka, create_model.layer,
-                coalesce(create_model.query_prefix, ''), coalesce(create_model.document_prefix, ''), create_model.properties);
+                coalesce(create_model.query_prefix, ''), coalesce(create_model.document_prefix, ''), create_model.properties, create_model.slices);
     EXCEPTION WHEN unique_violation THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('model %L exists already', name),
             HINT = 'A model is one model at one revision and never changes: register another revision under another name.';
@@ -53,4 +54,5 @@ $$Registers an embedding model, at one revision, and returns its name.
 dim: width of its vectors, 1 to 16000. metric: cosine, l2, ip (inner product) or l1. element: how vectors are stored, vector,
 halfvec or sparsevec: of a sparse model (SPLADE, uniCOIL) dim is the size of its vocabulary, up to 1000000000. matryoshka: prefix lengths that are embeddings by themselves. layer: the layer it reads, when not the last.
 query_prefix, document_prefix: text set before what is embedded. properties: anything you want to keep with it.
+slices: parts of the vector by their names, as ranges of dimensions, which count from 1: {"title": "[1,129)"} are the first 128; each can be indexed and searched by itself.
 Errors: PS010, PS011, PS020, PS032.$$;

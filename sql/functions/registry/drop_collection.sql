@@ -20,6 +20,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = c.relation) THEN
         PERFORM pgsim._sync_triggers(c);
     END IF;
+    DELETE FROM pgsim._queue AS q WHERE q.version_id = -c.id;
     DELETE FROM pgsim._collection AS d WHERE d.id = c.id;
 END
 $$;

@@ -85,7 +85,7 @@ BEGIN
             statement := format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.v::%4$s.%5$I, false, %6$s, now() '
-                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s FOR KEY SHARE OF b '
+                'FROM (SELECT %7$s, k.v, k.source_hash FROM unnest($1, $2, $3) AS k (given, v, source_hash)) AS i JOIN %8$s AS b ON %9$s %10$s ORDER BY %3$s FOR KEY SHARE OF b '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false),

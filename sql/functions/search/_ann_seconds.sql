@@ -5,8 +5,8 @@ AS $$
 DECLARE
     ef float8 := pgsim._expected_ef(c, p.recall, pgsim._among(p, n));
 BEGIN
-    -- pgvector takes no more than 1000. A fifth or so of the queries lie far off, and look again.
-    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + CASE WHEN c.ef_far > 0 THEN 1.3 ELSE 1 END * ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
+    -- pgvector takes no more than 1000. Those that lie far off look again.
+    RETURN CASE WHEN ef > 1000 THEN 'Infinity' ELSE (c.ann_start + coalesce(c.ef_looks, 1) * ef * c.ann_candidate) * p.parts + greatest(p.depth, ef * n / greatest(p.reachable, 1) / 3) * c.keep_row END;
 END
 $$;
 COMMENT ON FUNCTION pgsim._ann_seconds IS 'What a search by an HNSW index is expected to cost when n rows match; infinite where it cannot find the recall asked for.';

@@ -5,7 +5,7 @@ AS $$
 DECLARE
     c pgsim._calibration;
 BEGIN
-    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;
+    SELECT k.* INTO c FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND t.slice IS NULL;
     IF num_nulls(c.margins, c.ef_intercepts, c.ef_slope, c.scan_row, c.exact_row, c.code_row, c.keep_row, c.ann_start, c.ann_candidate) = 0 THEN
         RETURN c;
     END IF;

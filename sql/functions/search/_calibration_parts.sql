@@ -8,6 +8,8 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    PERFORM pgsim._require_dense(t, 'calibration is',
+        'Nothing of it is needed: exact searches and the inverted index find everything. What an hnsw index finds pgsim.recall measures, and a higher recall => ... looks further.');
     PERFORM pgsim._require_all_rows(t);
     given := cardinality(pgsim._recall_queries(collection, queries, model, embedding, coalesce(sample, pgsim._calibration_sample(t)), 0));
     IF given < 10 THEN

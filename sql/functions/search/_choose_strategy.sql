@@ -106,6 +106,10 @@ BEGIN
         END IF;
         p.covering := covering;
     END IF;
+    IF p.far > 0 AND p.ef < 40 THEN
+        -- More than was needed reaches farther.
+        p.typical := p.typical + ln(40.0 / greatest(p.ef, 1)) / p.far;
+    END IF;
     p.ef := greatest(40, least(p.ef, 1000));
     -- Fewer matches among the nearest than a third of the expected ones say that the filter and the query disagree.
     p.wanted := greatest(p.depth, CASE WHEN p.predicate IS NOT NULL AND least(ann_seconds, funnel_seconds) < 'Infinity' THEN p.ef * n / greatest(p.reachable, 1) / 3 ELSE 0 END);

@@ -80,12 +80,6 @@ BEGIN
         IF settings <> '{}' THEN
             PERFORM pgsim._set(previous);
         END IF;
-        -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition in the
-        -- statement would read each row's vector before the filter has seen the row.)
-        WHILE coalesce(distances[cardinality(distances)], 'NaN') = 'NaN' AND cardinality(distances) > 0 LOOP
-            keys := trim_array(keys, 1);
-            distances := trim_array(distances, 1);
-        END LOOP;
         complete := coalesce(cardinality(keys), 0) >= r.k
             -- Rows beyond the distance asked for are there, so none within it is missing for want of rows.
             OR coalesce(distances[cardinality(distances)] > r.max_distance, false)
@@ -101,14 +95,14 @@ BEGIN
             WHEN NOT complete THEN format('the index gave %s of %s rows', coalesce(cardinality(keys), 0), r.k)
             WHEN r.mode = 'auto' AND found < p.wanted THEN format('of the rows that the index found nearest only %s match, where %s were expected', found, p.wanted)
         END;
-        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND p.far * (distances[cardinality(distances)] - p.typical) > .3;
+        farther := doubt IS NULL AND p.far > 0 AND p.strategy NOT IN ('exact', 'codes') AND distances[cardinality(distances)] > p.typical;
         IF explained THEN
             stages := stages || jsonb_strip_nulls(stage || jsonb_build_object('strategy', p.strategy, 'fallback', doubt,
-                'farther', CASE WHEN farther THEN format('the last row lies at %s, where %s is typical', distances[cardinality(distances)]::real, p.typical::real) END));
+                'farther', CASE WHEN farther THEN format('the last row lies at %s, which is beyond %s', distances[cardinality(distances)]::real, p.typical::real) END));
         END IF;
         IF farther THEN
             -- The neighbours of a query that lies far from all are harder to find. How far it lies is known only now, and most need no second look.
-            needed := p.ef * exp(least(10, p.far * (distances[cardinality(distances)] - p.typical)));
+            needed := p.ef * exp(least(10, .6 + p.far * (distances[cardinality(distances)] - p.typical)));
             p.far := NULL;
             p.keep := least(100000, p.keep * needed / p.ef);
             p.ef := least(1000, needed);

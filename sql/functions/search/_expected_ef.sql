@@ -24,4 +24,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._expected_ef IS
-    'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match, where the last of them lies no farther than is typical.';
+    'The hnsw.ef_search at which an index finds a recall of so many nearest rows, among which the wanted ones match, where queries whose last row lies beyond ef_typical look again.';

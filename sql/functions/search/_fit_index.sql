@@ -1,5 +1,5 @@
 CREATE FUNCTION pgsim._fit_index(
-    measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
+    measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_looks float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
 )
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -16,6 +16,10 @@ DECLARE
     growth float8 := 0;
     h record;
     det float8;
+    share float8;
+    reach float8;
+    best_share float8;
+    best_cost float8;
 BEGIN
     queries := coalesce((SELECT count(*) FROM unnest(measured) AS m WHERE m ->> 'depth' = '10' AND m ->> 'ef' = '40'), 0);
     IF queries = 0 THEN
@@ -44,18 +48,29 @@ BEGIN
         slope := least(2.5, greatest(.2, slope + least(.5, greatest(-.5, (h.growth_growth * h.to_slope - h.growth_slope * h.to_growth) / det))));
     END LOOP;
 
-    -- An ef that grows by growth / slope misses as much of a far query as of a near one; one that grows by growth / (slope + 1) misses least of all queries
-    -- together at a given cost. Between the two lies what has most questions, the near ones, answered soon, and asks of the far ones no more than they can bear.
+    -- Queries whose last row lies beyond the reach of the first look have a second one, by an ef that grows by growth / slope: so much misses as much of a far query as of
+    -- a near one. A second look is by .6 more in the logarithm at least, else it is not worth its start. How many queries the first one is to serve, most of them or all, is
+    -- what costs least for the same rows missed.
+    FOREACH share IN ARRAY '{0.6,0.75,0.9,1}'::float8[] LOOP
+        SELECT percentile_cont(share) WITHIN GROUP (ORDER BY u.d) INTO reach FROM unnest(depths, places, asked) AS u (depth, d, asked) WHERE u.depth = 10 AND u.asked;
+        SELECT avg(CASE WHEN u.d <= reach THEN 1 ELSE 1 + exp(least(3, .6 + growth / slope * (u.d - reach))) END) AS looks, avg(exp(growth * least(u.d, reach) - CASE WHEN u.d <= reach THEN 0 ELSE .6 * slope END)) AS missed
+        INTO h FROM unnest(depths, places, asked) AS u (depth, d, asked) WHERE u.depth = 10 AND u.asked;
+        IF best_share IS NULL OR h.looks * power(h.missed, 1 / slope) < best_cost THEN
+            best_cost := h.looks * power(h.missed, 1 / slope);
+            best_share := share;
+            ef_looks := h.looks;
+        END IF;
+    END LOOP;
     ef_slope := slope;
-    ef_far := .7 * growth / slope / spread;
+    ef_far := CASE WHEN best_share < 1 THEN growth / slope / spread ELSE 0 END;
     WITH taken AS (
-        SELECT u.depth, percentile_cont(.5) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
+        SELECT u.depth, percentile_cont(best_share) WITHIN GROUP (ORDER BY u.d) FILTER (WHERE u.asked) AS typical, sum(u.y) AS y, sum(exp(growth * u.d - slope * u.x)) AS w,
                array_agg(u.d) FILTER (WHERE u.asked) AS ds
         FROM unnest(depths, places, efs, missed, asked) AS u (depth, d, x, y, asked) GROUP BY u.depth
     ), line AS (
         -- What was never missed is taken for half a row missed.
         SELECT t.depth, middle + spread * t.typical AS typical,
-               ln(greatest(t.y, .5 / t.depth) / t.w) + growth * t.typical + ln((SELECT avg(exp(.3 * growth * (d - t.typical))) FROM unnest(t.ds) AS d)) AS intercept
+               ln(greatest(t.y, .5 / t.depth) / t.w) + ln((SELECT avg(exp(CASE WHEN d <= t.typical THEN growth * d ELSE growth * t.typical - .6 * slope END)) FROM unnest(t.ds) AS d)) AS intercept
         FROM taken AS t
     )
     SELECT array_agg(l.intercept ORDER BY d.ordinal), array_agg(l.typical ORDER BY d.ordinal) INTO ef_intercepts, ef_typical

@@ -1,13 +1,4 @@
 CREATE FUNCTION pgsim._plan(statement text, given jsonb, query vector, counted boolean = false) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
-AS $$
-DECLARE
-    plan json;
-BEGIN
-    -- A loop, and not EXECUTE ... INTO: a cursor takes one statement and no more.
-    FOR plan IN EXECUTE concat('EXPLAIN (FORMAT JSON', CASE WHEN counted THEN ', ANALYZE, TIMING off, SUMMARY off' END, ') ', statement) USING given, query LOOP
-        RETURN plan::jsonb -> 0 -> 'Plan';
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement over $1, the values, and $2, the query vector; counted: it runs, and the plan tells the rows read. It has the caller''s search_path, as the statement has.';
+LANGUAGE sql VOLATILE
+RETURN pgsim._explained(statement, given, query, counted)::jsonb -> 0 -> 'Plan';
+COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement, from what pgsim._explained gives.';

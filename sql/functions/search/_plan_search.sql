@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true) RETURNS pgsim._search_plan
+CREATE FUNCTION pgsim._plan_search(r pgsim._search_request, thorough boolean = true, slice text = NULL) RETURNS pgsim._search_plan
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -6,13 +6,16 @@ DECLARE
     p pgsim._search_plan;
     t pgsim._target := pgsim._target(r.collection, r.model, r.embedding);
     compiled record;
-    estimate jsonb;
+    estimate json;
     -- Compiling a scan of some thousand rows takes longer than the scan.
     settings jsonb := CASE WHEN current_setting('jit') = 'on' THEN '{"jit": "off"}' ELSE '{}' END;
     previous jsonb;
 BEGIN
     IF t.element = 'sparsevec' THEN
         PERFORM pgsim._require_dense(t, 'query is');
+    END IF;
+    IF slice IS NOT NULL THEN
+        t := pgsim._slice_target(t, slice);
     END IF;
     IF t.state = 'retired' THEN
         PERFORM pgsim._refuse_retired(t);
@@ -57,24 +60,25 @@ BEGIN
         IF settings <> '{}' THEN
             previous := pgsim._set(settings);
         END IF;
-        estimate := pgsim._plan(concat('SELECT FROM ', t.base_sql, E' WHERE ' || p.predicate), p.given, NULL);
+        estimate := pgsim._explained(concat('SELECT FROM ', t.base_sql, E' WHERE ' || p.predicate), p.given, NULL, false);
         IF previous IS NOT NULL THEN
             PERFORM pgsim._set(previous);
         END IF;
-        p.expected := (estimate ->> 'Plan Rows')::float8;
+        p.expected := (estimate #>> '{0,Plan,Plan Rows}')::float8;
         IF t.partitioned THEN
             SELECT coalesce(sum(greatest(k.reltuples, 0)), 0), greatest(count(*), 1), count(*) = 1 INTO p.reachable, p.parts, p.pruned
             FROM pg_partition_tree(t.base) AS l JOIN pg_class AS k ON k.oid = l.relid
-            WHERE l.isleaf AND to_jsonb(k.relname) IN (SELECT e FROM jsonb_path_query(estimate, '$.**."Relation Name"') AS e);
+            WHERE l.isleaf AND to_jsonb(k.relname) IN (SELECT e FROM jsonb_path_query(estimate::jsonb, '$.**."Relation Name"') AS e);
         END IF;
         p.reachable := greatest(p.reachable, p.expected, 1);
-        p.scanned := CASE WHEN jsonb_path_exists(estimate, '$.**."Node Type" ? (@ == "Seq Scan")') THEN p.reachable ELSE p.expected END;
+        -- No name looks like this: JSON escapes the quotes in it.
+        p.scanned := CASE WHEN strpos(estimate::text, '"Node Type": "Seq Scan"') > 0 THEN p.reachable ELSE p.expected END;
     END IF;
     p.estimated := p.expected;
     -- Whoever is bound by row-level security gets every answer through the base table: the version table's policies may lag behind.
     p.through_base := t.adopted OR p.predicate IS NOT NULL OR r.distinct_on IS NOT NULL OR row_security_active(t.base);
     -- So few rows are ranked before anything else has begun. (Should there be more, it stops, and looks again.)
-    p.few := p.scanned < 400 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND num_nonnulls(r.distinct_on, r.after) = 0 AND p.depth <= 100;
+    p.few := p.scanned < 400 AND r.mode = 'auto' AND p.predicate IS NOT NULL AND p.depth <= 100 AND settings = '{}' AND num_nonnulls(r.dims, r.max_distance, r.after, r.distinct_on, r.where_sql) = 0;
     IF p.few AND NOT thorough THEN
         p.strategy := 'exact';
         p.bound := 1000;

@@ -11,7 +11,7 @@ DECLARE
     distinct_on text := (p.request).distinct_on;
     rungs int := coalesce(cardinality(r.dims), 1);
     key_count int := cardinality(t.key_columns);
-    stored text := format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name);
+    stored text := pgsim._stored_vector(t, format('%s.%I', CASE WHEN own THEN 'v' ELSE 'b' END, t.column_name));
     sparse text := CASE WHEN t.element = 'sparsevec' THEN format('($1 ->> ''$sparse'')::%s.sparsevec(%s)', t.vector_schema, t.dim) END;
     source text;
     shallow pgsim._target;
@@ -91,7 +91,7 @@ BEGIN
             kept := format('WITH pgsim_matches AS MATERIALIZED (%s LIMIT %s) ', statement, p.bound + 1);
             statement := 'SELECT * FROM pgsim_matches';
         ELSIF NOT exact THEN
-            statement := format('SELECT *, pg_catalog.count(*) OVER () AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', statement, first_order, greatest(p.wanted, r.keep[1]));
+            statement := format('SELECT *, %s AS found FROM (%s ORDER BY %s LIMIT %s) AS r_0', CASE WHEN p.predicate IS NULL THEN 'NULL::bigint' ELSE 'pg_catalog.count(*) OVER ()' END, statement, first_order, greatest(p.wanted, r.keep[1]));
         END IF;
         FOR i IN 2 .. rungs LOOP
             statement := format('SELECT * FROM (%s) AS r_%s ORDER BY d_%s LIMIT %s', statement, i - 1, i || key_order, r.keep[i]);
@@ -105,7 +105,9 @@ BEGIN
         -- OFFSET 0 keeps the condition from computing the distance a second time.
         statement := format('SELECT * FROM (%s OFFSET 0) AS f WHERE %s', statement, pgsim._after_condition(t, 'd_' || rungs));
     END IF;
-    RETURN kept || format('SELECT pg_catalog.array_agg(%s), pg_catalog.array_agg(d_%s), %s FROM (%s ORDER BY d_%s LIMIT %s) AS n', key_text, rungs,
+    -- A row without a vector has no distance, and a zero vector no cosine distance: NULL and NaN come last. (A condition further in
+    -- would read each row's vector before the filter has seen the row.)
+    RETURN kept || format('SELECT pg_catalog.array_agg(%1$s) FILTER (WHERE d_%2$s OPERATOR(pg_catalog.<) ''NaN''), pg_catalog.array_agg(d_%2$s) FILTER (WHERE d_%2$s OPERATOR(pg_catalog.<) ''NaN''), %3$s FROM (%4$s ORDER BY d_%5$s LIMIT %6$s) AS n', key_text, rungs,
                   CASE WHEN kept <> '' THEN '(SELECT pg_catalog.count(*) FROM pgsim_matches), NULL::bigint'
                        WHEN exact THEN 'NULL::bigint, NULL::bigint'
                        WHEN p.strategy = 'codes' THEN 'pg_catalog.max(found), pg_catalog.max(listed)' ELSE 'pg_catalog.max(found), NULL::bigint' END,

@@ -23,8 +23,8 @@ BEGIN
     c.exact_row := (costs ->> 'exact_row')::float8;
     c.keep_row := (costs ->> 'keep_row')::float8;
     c.code_row := (costs ->> 'code_row')::float8;
-    SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
-    INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
+    SELECT f.ef_intercepts, f.ef_slope, f.ef_far, f.ef_looks, f.ef_typical, f.ann_start, f.ann_candidate, f.queries
+    INTO c.ef_intercepts, c.ef_slope, c.ef_far, c.ef_looks, c.ef_typical, c.ann_start, c.ann_candidate, c.queries
     FROM pgsim._fit_index((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'index') AS m)) AS f;
     c.funnels := pgsim._fit_funnels((SELECT array_agg(m) FROM unnest(parts) AS p (part) CROSS JOIN LATERAL jsonb_array_elements(p.part -> 'funnels') AS m));
     DELETE FROM pgsim._calibration AS k WHERE k.version_id = t.version_id;

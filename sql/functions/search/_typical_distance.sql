@@ -13,4 +13,4 @@ BEGIN
     RETURN c.ef_typical[i] + (c.ef_typical[i + 1] - c.ef_typical[i]) * ln(greatest(among, depths[1]) / depths[i]) / ln(depths[i + 1]::float8 / depths[i]);
 END
 $$;
-COMMENT ON FUNCTION pgsim._typical_distance IS 'How far the last of so many nearest rows lies for a typical query of the calibration; NULL where that was not measured.';
+COMMENT ON FUNCTION pgsim._typical_distance IS 'Up to which distance of the last of so many nearest rows the first look suffices; NULL where that was not measured.';

@@ -19,14 +19,7 @@ BEGIN
     END IF;
     IF NOT x.usable THEN
         IF x.complete THEN
-            BEGIN
-                UPDATE pgsim._index AS i SET complete = false WHERE i.id = x.id;
-            EXCEPTION WHEN serialization_failure THEN
-                -- Another writer was first.
-                RETURN NULL;
-            END;
-            RAISE WARNING USING MESSAGE = format('pgsim no longer uses the inverted index of %s: the column of its vectors was renamed or dropped', TG_RELID::regclass),
-                HINT = 'Run SELECT * FROM pgsim.check().';
+            PERFORM pgsim._give_up_keeping(x.id, NULL, format('pgsim no longer uses the inverted index of %s: the column of its vectors was renamed or dropped', TG_RELID::regclass));
         END IF;
         RETURN NULL;
     END IF;

@@ -1,11 +1,11 @@
-CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text) RETURNS void
+CREATE FUNCTION pgsim._require_dense(t pgsim._target, what text, instead text = NULL) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF t.element = 'sparsevec' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('%s for dense vectors; model %L is sparse', what, t.model),
-            HINT = 'Name a dense model or its embedding. Sparse vectors are stored by pgsim.upsert(..., sparse_vectors => ...) and searched by pgsim.search(..., sparse_query => ...).';
+            HINT = coalesce(instead, 'Name a dense model or its embedding. Sparse vectors are stored by pgsim.upsert(..., sparse_vectors => ...) and searched by pgsim.search(..., sparse_query => ...).');
     END IF;
 END
 $$;

@@ -25,14 +25,7 @@ BEGIN
     END IF;
     SELECT c.key_columns, pgsim._text_usable(x, TG_RELID, c.key_columns) INTO key_columns, usable FROM pgsim._collection AS c WHERE c.id = x.collection_id;
     IF NOT usable THEN
-        BEGIN
-            UPDATE pgsim._text AS s SET complete = false WHERE s.collection_id = x.collection_id;
-        EXCEPTION WHEN serialization_failure THEN
-            -- Another writer was first.
-            RETURN NULL;
-        END;
-        RAISE WARNING USING MESSAGE = format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass),
-            HINT = 'Run SELECT * FROM pgsim.check().';
+        PERFORM pgsim._give_up_keeping(NULL, x.collection_id, format('pgsim no longer searches the text of %s: a column or the configuration that its text index reads was renamed or dropped', TG_RELID::regclass));
         RETURN NULL;
     END IF;
     matched := pgsim._key_join('r.', 'd.', key_columns, true);

@@ -17,16 +17,20 @@ DECLARE
     reader text;
 BEGIN
     EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[]) '
+        'CREATE OR REPLACE FUNCTION %s(asked text[], OUT total float8, OUT average float8, OUT inverse float8, OUT lexemes text[], OUT ids text[], OUT docs float8[], OUT tops float8[], '
+        'OUT weights float8[], OUT units text[], OUT vector text) '
         'LANGUAGE plpgsql STABLE SECURITY DEFINER %s AS %L', x.words_function, settings, format($body$
 BEGIN
     SELECT greatest(sum(h.docs), 0), sum(h.length) / nullif(sum(h.docs), 0), max(h.top) INTO total, average, inverse FROM %2$s AS h WHERE h.term = 0;
     -- Rarest first. A word that two writers met at once has two ids.
-    SELECT array_agg(g.lexeme), array_agg(g.ids), array_agg(g.docs), array_agg(g.top) INTO lexemes, ids, docs, tops
-    FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
-          FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
-          CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
-          GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g;
+    SELECT array_agg(m.lexeme), array_agg(m.ids), array_agg(m.docs), array_agg(m.top), array_agg(m.weight), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
+           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
+    INTO lexemes, ids, docs, tops, weights, units, vector
+    FROM (SELECT g.*, ln(1 + (total - least(g.docs, total) + 0.5) / (least(g.docs, total) + 0.5)) AS weight
+          FROM (SELECT v.lexeme, string_agg(v.term::text, ',') AS ids, sum(v.docs + h.docs)::float8 AS docs, max(greatest(v.top, h.top))::float8 AS top
+                FROM unnest(asked) AS w (lexeme) JOIN %1$s AS v ON v.lexeme = w.lexeme
+                CROSS JOIN LATERAL (SELECT coalesce(sum(h.docs), 0) AS docs, max(h.top) AS top FROM %2$s AS h WHERE h.term = v.term) AS h
+                GROUP BY v.lexeme HAVING sum(v.docs + h.docs) > 0 ORDER BY docs, v.lexeme COLLATE "C") AS g) AS m;
 END
 $body$, x.vocabulary, x.changes));
 
@@ -38,7 +42,7 @@ $body$, x.vocabulary, x.changes));
     INTO keys, scores, proven
     FROM (
         SELECT o.*, EXISTS (SELECT FROM %3$s AS b WHERE %4$s) AS there,
-               (SELECT sum(%5$s) FROM unnest(units, weights) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact) AS i) AS score
+               (SELECT sum(%5$s) FROM (SELECT w.weight, -(o.impacts OPERATOR(%6$s.<#>) w.unit) AS impact FROM unnest(units, weights) AS w (unit, weight) OFFSET 0) AS i) AS score
         FROM (
             SELECT m.*, min(m.l) FILTER (WHERE m.place <= depth) OVER () AS floor, min(m.u) OVER () AS lowest, count(*) OVER () AS passed
             FROM (
@@ -89,7 +93,7 @@ DECLARE
     least_score float8 := 0;
     firsts tid[];
     first_lowest float8;
-    rest float8;
+    rest float8 := 0;
     clauses text[];
     parts_1 int[];
     parts_2 int[];
@@ -101,14 +105,15 @@ BEGIN
     known := %4$s(asked);
     mean := known.average;
     spread := greatest(1, known.inverse * mean);
-    SELECT array_agg(m.weight), array_agg(m.weight * least(%5$s, m.top * spread)), array_agg('{' || replace(m.ids, ',', ':1,') || ':1}/1000000000'),
-           '{' || string_agg(replace(m.ids, ',', ':' || m.weight::real || ',') || ':' || m.weight::real, ',') || '}/1000000000'
-    INTO weights, bounds, units, vector
-    FROM (SELECT k.*, ln(1 + (known.total - least(k.docs, known.total) + 0.5) / (least(k.docs, known.total) + 0.5)) AS weight
-          FROM unnest(known.ids, known.docs, known.tops) AS k (ids, docs, top)) AS m;
     ids := known.ids;
     docs := known.docs;
+    weights := known.weights;
+    units := known.units;
+    vector := known.vector;
     n := coalesce(cardinality(ids), 0);
+    FOR i IN 1 .. n LOOP
+        bounds[i] := weights[i] * least(%5$s, known.tops[i] * spread);
+    END LOOP;
     words := n;
     slack := 2e-7 * (8 + n);
     -- The further the mean length has moved, the more rows may be among the best.
@@ -138,7 +143,9 @@ BEGIN
         -- All rows with these words are known now. A row that has none of them needs as much from the others.
         least_score := least_score * (1 - 1e-6);
         cutoff := least_score * (1 - 1e-6) / (spread * (1 + slack));
-        rest := (SELECT sum(b) FROM unnest(bounds[reach + 1 :]) AS b);
+        FOR i IN reach + 1 .. n LOOP
+            rest := rest + bounds[i];
+        END LOOP;
         clauses := CASE WHEN rest < least_score THEN '{}' ELSE pgsim._text_clauses(ids[reach + 1 :], docs[reach + 1 :], weights[reach + 1 :], bounds[reach + 1 :], least_score) END;
         IF rest >= least_score AND clauses = '{}' THEN
             clauses := ARRAY[array_to_string(ids[reach + 1 :], ',')];

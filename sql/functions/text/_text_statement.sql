@@ -59,7 +59,7 @@ BEGIN
         || format('pgsim_bound AS MATERIALIZED (SELECT CASE WHEN pg_catalog.count(*) < %s THEN NULL ELSE pg_catalog.min(l) END AS l, pg_catalog.max(place) AS place FROM pgsim_first), ', depth)
         || format('pgsim_best AS (SELECT %1$s place FROM pgsim_first UNION ALL SELECT %1$s place FROM %2$s), ', named,
                   format(admits, '(SELECT c.* FROM pgsim_c AS c CROSS JOIN pgsim_bound AS o WHERE c.place > o.place AND c.u >= o.l) AS pgsim_c'))
-        || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM unnest($2, $4) AS w (unit, weight) CROSS JOIN LATERAL (SELECT -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact) AS i) AS score '
+        || format('pgsim_scored AS (SELECT %s (SELECT pg_catalog.sum(%s) FROM (SELECT w.weight, -(d.impacts OPERATOR(%s.<#>) w.unit) AS impact FROM unnest($2, $4) AS w (unit, weight) OFFSET 0) AS i) AS score '
                   'FROM pgsim_best CROSS JOIN LATERAL (SELECT * FROM %s AS d WHERE %s LIMIT 1) AS d) ', named, pgsim._text_score(x, 'd.', '$5'), vectors, x.documents, left(of_documents, -5))
         || format('SELECT pg_catalog.array_agg(%s ORDER BY score DESC%s), pg_catalog.array_agg(score ORDER BY score DESC%2$s), (SELECT pg_catalog.count(*) FROM pgsim_c), %3$s FROM (SELECT * FROM pgsim_scored ORDER BY score DESC%2$s LIMIT %4$s) AS n',
                   key_text, key_order, CASE WHEN filter_first THEN '(SELECT pg_catalog.count(*) FROM pgsim_b)' ELSE 'NULL::bigint' END, depth);

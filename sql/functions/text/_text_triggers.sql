@@ -26,7 +26,7 @@ BEGIN
             ('truncate', 'TRUNCATE', 'FOR EACH STATEMENT', NULL),
             -- A row trigger with a condition costs an update of other columns next to nothing, where one of a statement copies every row. But it is told
             -- nothing of rows that move to another partition.
-            ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched), false),
+            ('update', 'UPDATE', 'FOR EACH ROW WHEN ' || pgsim._changed_condition(watched, c.relation), false),
             ('update', 'UPDATE', 'REFERENCING OLD TABLE AS pgsim_before NEW TABLE AS pgsim_rows FOR EACH STATEMENT', true)
         ) AS t (name, event, condition, parted)
         WHERE t.parted IS NULL OR t.parted = is_parted;

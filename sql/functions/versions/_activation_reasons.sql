@@ -5,8 +5,6 @@ AS $$
 DECLARE
     compared record;
     quality record;
-    waiting bigint;
-    -- Counting on beyond this would tell nothing more.
     most CONSTANT int := 100001;
 BEGIN
     reasons := '{}';
@@ -18,14 +16,13 @@ BEGIN
     IF compared.missing > 0 THEN
         reasons := reasons || format('%s rows have no vector%s', compared.missing, CASE WHEN t.source_columns = '{}' THEN ', which the active version has' ELSE ' of their text' END)::text;
     END IF;
-    waiting := pgsim._waiting_rows(t, most);
-    IF waiting > 0 THEN
-        reasons := reasons || format('%s rows wait to be embedded: in the queue, with a worker or set aside', CASE WHEN waiting = most THEN 'more than ' || most - 1 ELSE waiting::text END)::text;
+    IF compared.waiting > 0 THEN
+        reasons := reasons || format('%s rows wait to be embedded: in the queue, with a worker or set aside', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
     END IF;
     reasons := reasons || pgsim._index_reasons(t);
     quality := pgsim._gate_reasons(t);
     reasons := reasons || quality.reasons;
-    gates := jsonb_strip_nulls(jsonb_build_object('missing', compared.missing, 'compared', compared.compared, 'waiting', waiting, 'quality', nullif(quality.results, '{}'),
+    gates := jsonb_strip_nulls(jsonb_build_object('missing', compared.missing, 'compared', compared.compared, 'waiting', compared.waiting, 'quality', nullif(quality.results, '{}'),
                                'refused', CASE WHEN reasons <> '{}' THEN to_jsonb(reasons) END));
 END
 $$;

@@ -14,7 +14,7 @@ BEGIN
         FROM pgsim._index AS i
         JOIN pg_class AS r ON r.oid = t.base
         CROSS JOIN LATERAL (SELECT pgsim._vector_expression(quote_ident(_plain_indexes.column_name), t.vector_schema, t.prefix_metric, t.dim, t.element, i.dims, i.element) AS expression) AS x
-        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ? 'top_weights' ORDER BY i.id;
+        WHERE i.version_id = t.version_id AND i.method IN ('hnsw', 'ivfflat') AND NOT i.options ?| '{top_weights,slice}' ORDER BY i.id;
 END
 $$;
 COMMENT ON FUNCTION pgsim._plain_indexes IS 'The indexes of the active version as a plain column of the base table would have them: a name, and what comes after ON in CREATE INDEX. Those that need a function of pgsim''s are left out.';

@@ -1,15 +1,19 @@
-CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint)
+CREATE FUNCTION pgsim._store_batch(batch bigint, worker int, lease interval, OUT stored bigint, OUT refused bigint, OUT busy text[])
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 -- Nothing is known of the temporary table, and a plan for many rows would read the whole base table.
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET jit = off
+-- Of two that wait for each other it is the worker who gives way, before PostgreSQL looks whom to refuse (deadlock_timeout).
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
     t pgsim._target;
     of_version int;
     bad record;
+    offered text[];
+    free text[];
 BEGIN
     -- A batch that is locked is taken back by nobody. One that is gone is another worker's by now, and nothing of it is stored.
     UPDATE pgsim._batch AS b SET expires_at = clock_timestamp() + lease WHERE b.id = batch RETURNING b.version_id INTO of_version;
@@ -23,6 +27,8 @@ BEGIN
         PERFORM pgsim._set_aside(of_version, bad.key, bad.source_hash, 'its vector ' || bad.problem);
         refused := refused + 1;
     END LOOP;
+    EXECUTE 'SELECT coalesce(array_agg(k.key), ''{}'') FROM pg_temp.pgsim_vectors AS k' INTO offered;
+    busy := '{}';
     BEGIN
         IF t.adopted THEN
             -- Rows that somebody is writing are passed over, so that no writer and no worker waits for the other: they come again.
@@ -43,19 +49,25 @@ BEGIN
                                   WHERE NOT EXISTS (SELECT FROM pg_temp.pgsim_vectors AS i WHERE i.key = x.key))
             WHERE b.id = batch;
         ELSE
+            -- Nothing below waits for a writer of rows: who is passed over comes again.
+            free := pgsim._lock_codes(of_version, offered);
+            busy := ARRAY(SELECT unnest(offered) EXCEPT SELECT unnest(free));
             EXECUTE format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
-                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k) AS i JOIN %7$s AS b ON %8$s '
-                'WHERE pgsim._source_hash(%9$s) = i.source_hash FOR KEY SHARE OF b SKIP LOCKED '
+                'FROM (SELECT %6$s, k.source_hash, k.embedding FROM pg_temp.pgsim_vectors AS k WHERE k.key = ANY ($1)) AS i JOIN %7$s AS b ON %8$s '
+                'WHERE pgsim._source_hash(%9$s) = i.source_hash ORDER BY %3$s FOR KEY SHARE OF b SKIP LOCKED '
                 'ON CONFLICT (%2$s) DO UPDATE SET embedding = excluded.embedding, provisional = excluded.provisional, '
                 'source_hash = excluded.source_hash, embedded_at = excluded.embedded_at',
                 t.version_sql, pgsim._key_list('', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.vector_schema, t.element,
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-                pgsim._source_text('b.', t.source_columns));
+                pgsim._source_text('b.', t.source_columns)) USING free;
             GET DIAGNOSTICS stored = ROW_COUNT;
         END IF;
     EXCEPTION
+        WHEN lock_not_available THEN
+            stored := 0;
+            busy := offered;
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not store vectors of %s: %s', current_user, t.base_sql, SQLERRM),
                 HINT = format('It takes SELECT, INSERT and UPDATE on %s (SELECT and UPDATE for an adopted column).', t.base_sql);
@@ -69,4 +81,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._store_batch IS
-    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside.';
+    'Stores the vectors that a worker has copied, of rows whose text is still the one they were made from, and says how many; NULL when the batch is not the worker''s any more. refused: vectors that the model cannot have, whose rows are set aside. busy: rows that somebody else is writing.';

@@ -36,16 +36,20 @@ BEGIN
             given := size - cardinality(claimed);
             IF entry.operation = 'delete' THEN
                 removed := removed || entry.keys;
+            ELSIF entry.operation = 'removed' THEN
+                -- A vector that went by hand; its row is embedded again, unless it has another one by now.
+                SELECT claimed || coalesce(array_agg(k.key), '{}') INTO claimed
+                FROM unnest(entry.keys[1 : given], pgsim._have_vectors(t, entry.keys[1 : given])) AS k (key, has_vector) WHERE NOT k.has_vector;
             ELSE
                 claimed := claimed || entry.keys[1 : given];
             END IF;
-            IF entry.operation = 'upsert' AND given < cardinality(entry.keys) THEN
+            IF entry.operation <> 'delete' AND given < cardinality(entry.keys) THEN
                 UPDATE pgsim._queue AS q SET keys = entry.keys[given + 1 :] WHERE q.id = entry.id;
             ELSE
                 DELETE FROM pgsim._queue AS q WHERE q.id = entry.id;
             END IF;
         END LOOP;
-        EXIT WHEN claimed = '{}' AND removed = '{}';
+        EXIT WHEN last_id = 0;
         PERFORM pgsim._forget_vectors(t, claimed || removed);
         DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND p.key = ANY (removed);
         -- What another worker embeds now, from the same text, comes back into the queue when that one does not store it.

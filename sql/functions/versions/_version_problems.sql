@@ -11,8 +11,8 @@ BEGIN
     IF v.state <> 'retired' AND NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.embedding_id = (SELECT o.embedding_id FROM pgsim._version AS o WHERE o.id = v.id) AND (s.state = 'active' OR s.state <> 'retired' AND s.id < v.id)) THEN
         RETURN QUERY SELECT 'error', _version_problems.shown, 'no version of this embedding is active: searches that name no model fail', format('SELECT pgsim.activate(%L, %L, %L)', v.collection, v.model, v.embedding);
     END IF;
-    IF NOT v.adopted AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) THEN
-        RETURN QUERY SELECT 'error', _version_problems.shown, format('the trigger note_removal of %s is missing or disabled: that vectors were deleted would not be noticed', v.relation),
+    IF NOT v.adopted AND (SELECT count(*) FROM pg_trigger AS g WHERE g.tgrelid = v.relation AND g.tgfoid = 'pgsim._note_removal'::regproc AND g.tgenabled IN ('O', 'A')) < 2 THEN
+        RETURN QUERY SELECT 'error', _version_problems.shown, format('a trigger of %s, note_removal or note_truncation, is missing or disabled: that vectors were deleted would not be noticed', v.relation),
             format('SELECT pgsim.sync_privileges(%L)', v.collection);
     END IF;
     -- Where policies hide rows, a sample of the others tells nothing.

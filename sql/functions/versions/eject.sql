@@ -51,7 +51,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('there is a relation %s already', place), HINT = 'Name the table for the vectors: table_name => ''...''.';
         END IF;
         PERFORM pgsim._detach_version(t);
-        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %s', t.version_sql);
+        EXECUTE format('DROP TRIGGER IF EXISTS note_removal ON %1$s; DROP TRIGGER IF EXISTS note_truncation ON %1$s', t.version_sql);
         EXECUTE format('ALTER TABLE %s DROP COLUMN provisional, DROP COLUMN source_hash', t.version_sql);
         BEGIN
             EXECUTE format('ALTER TABLE %s RENAME TO %I', t.version_sql, given_name);

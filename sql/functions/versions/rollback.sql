@@ -8,7 +8,8 @@ DECLARE
     current_version record;
     step record;
     earlier record;
-    waiting bigint;
+    waiting bigint := 0;
+    few CONSTANT int := 5000;
 BEGIN
     SELECT v.id, m.name INTO current_version FROM pgsim._version AS v JOIN pgsim._model AS m ON m.id = v.model_id
     WHERE v.embedding_id = of_embedding AND v.state = 'active';
@@ -30,10 +31,14 @@ BEGIN
     t := pgsim._target(collection, step.previous_model, embedding);
     -- The way back is open whatever the gates say; but nobody should find out later.
     IF NOT row_security_active(t.base) THEN
-        waiting := pgsim._waiting_rows(t, 100001);
+        -- Counted one by one only where that is a matter of milliseconds.
+        waiting := pgsim._noted_keys(coalesce(t.follows, t.version_id));
+        IF waiting BETWEEN 1 AND few AND t.source_columns <> '{}' THEN
+            waiting := (pgsim._noted_rows(t)).waiting;
+        END IF;
     END IF;
     IF waiting > 0 THEN
-        RAISE WARNING USING MESSAGE = format('%s rows wait to be embedded under model %L, and are found late or by their old text until they are', waiting, step.previous_model),
+        RAISE WARNING USING MESSAGE = format('%s%s rows wait to be embedded under model %L, and are found late or by their old text until they are', CASE WHEN waiting > few THEN 'up to ' END, waiting, step.previous_model),
             HINT = format('Run a worker for it: pgsim embed %s --model %s.', collection, step.previous_model);
     END IF;
     PERFORM pgsim._switch(of_embedding, t.version_id);
