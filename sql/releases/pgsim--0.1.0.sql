@@ -1860,7 +1860,7 @@ queries: vectors to measure with, best those that your users ask; default a samp
 rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
 exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
-Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._advise_calibrate(t pgsim._target, embedding text)
 RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, asked float8, before float8, after float8)
@@ -3459,7 +3459,7 @@ pg_size_bytes. Rows come best gain per byte first: rank; kind (partial_index, co
 calibrate, and in words alone partition, filter_columns); target; statement, SQL to be run by itself, or NULL; searches that it serves;
 seconds_before and seconds_after, what one of them is expected to cost by the planner, what ranks above in place; gain, the
 seconds saved over the searches recorded; bytes and build_seconds, estimated; reason. It builds nothing: "pgsim advise --apply" does.
-Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+Errors: PS001 to PS006, PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.compress_advice(
     collection text, budget_bytes bigint = NULL, recall float8 = 0.99, model text = NULL, embedding text = 'default', k int = 10, queries vector[] = NULL,
@@ -3597,7 +3597,7 @@ Each row has measure, value, verdict (ok, note, warning), explanation and hint. 
 Of a sample of rows: sampled_rows, missing_vectors, zero_vectors, duplicate_vectors, norm_spread, intrinsic_dimension and hubness. Of
 tables and indexes: dead_rows, vector_indexes, index_rows, changed_since_build, memory and calibration. Of each HNSW index on all rows: recall_ef_40
 and recall_ef_200, its recall at 10 against exact search. sample: rows to look at, 1 to 5000. Grants and row-level security hold.
-Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+Errors: PS001 to PS006, PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.recall(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', recall float8 = NULL,
@@ -3633,7 +3633,7 @@ rows), which are easier to find than real queries. Of an embedding of
 sparse vectors these are sparse_queries. The other arguments are those of pgsim.search. A row counts as found when it is
 as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_recall with low and high, its 95% bootstrap interval
 over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
-strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032.$$;
+strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.recall_by_dims(
     collection text, model text = NULL, embedding text = 'default', dims int[] = NULL, k int = 10, keep int[] = '{10,50,200}', queries vector[] = NULL,
@@ -5442,7 +5442,7 @@ $$Keeps a fusion under a name, which searches of the collection give as fusion =
 
 method: minmax, relative_score, tmm, dbsf or rrf. weights: of every leg by its name; 0 leaves a leg out, and it is not even searched.
 rank_constant: of rrf. candidates: how many rows each leg gives. report: why it is so, for the view pgsim.fusions; `pgsim tune fusion`
-puts there what it measured. "replace": put it in the place of one of that name. Errors: PS001, PS010, PS011, PS020, PS032.$$;
+puts there what it measured. "replace": put it in the place of one of that name. Errors: PS001, PS006, PS010, PS011, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.drop_fusion(collection text, name text) RETURNS void
 LANGUAGE plpgsql
@@ -5458,7 +5458,7 @@ BEGIN
     DELETE FROM pgsim._fusion AS d WHERE d.id = f.id;
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_fusion IS 'Forgets a fusion of a collection; searches that name it fail from then on. Errors: PS001, PS009, PS032.';
+COMMENT ON FUNCTION pgsim.drop_fusion IS 'Forgets a fusion of a collection; searches that name it fail from then on. Errors: PS001, PS006, PS009, PS032.';
 
 CREATE FUNCTION pgsim.fuse(legs pgsim.leg[], method text = 'minmax', weights jsonb = NULL, k int = 10, rank_constant float8 = NULL)
 RETURNS TABLE (key text, score float8, rank int, details jsonb)
@@ -5655,7 +5655,7 @@ parent: the column of the chunks that names the parent, a foreign key as a rule;
 text. aggregate: max ranks a parent by its best chunk, mean and sum by its best ones, top of them (3). For mean and sum the parents of the best
 chunks, five times k and at least 50, are ranked by all of their chunks. Fewer than k parents come only when fewer have a chunk that
 matches. where_sql, where_values: a condition over the chunks' table, as pgsim.search takes it. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
+Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim._base_version(c pgsim._collection, e pgsim._embedding, m pgsim._model, column_name text) RETURNS pgsim._version
 LANGUAGE plpgsql
@@ -5909,13 +5909,19 @@ BEGIN
     IF NOT FOUND OR row_security_active(c.relation) THEN
         RETURN;
     END IF;
+    IF NOT EXISTS (SELECT FROM pgsim._version AS s JOIN pgsim._version AS b ON b.id = s.follows JOIN pg_class AS r ON r.oid = b.relation WHERE s.id = v.id) THEN
+        RETURN QUERY SELECT 'error', subject, 'the table of the version that it follows was dropped: nothing keeps it up',
+            (SELECT format('SELECT pgsim.drop_version(%L, %L, %L, force => true)', o.collection, o.model, o.embedding) FROM pgsim._version AS s JOIN pgsim.versions AS o ON o.id = s.follows WHERE s.id = v.id)
+            || ': this one stays, and takes vectors of that model itself.';
+        RETURN;
+    END IF;
     missing := pgsim._map_missing(pgsim._target(v.collection, v.model, v.embedding));
     IF missing > 0 THEN
         RETURN QUERY SELECT 'warning', subject, format('%s rows are not mapped yet: a batch a call is filled until none is left', missing), format('SELECT * FROM pgsim.fill_version(%L, %L, %L)', v.collection, v.model, v.embedding);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION pgsim._map_problems IS 'Whether a derived version lacks rows of the one that it follows.';
+COMMENT ON FUNCTION pgsim._map_problems IS 'Whether a derived version has lost the one that it follows, or lacks rows of it.';
 
 CREATE FUNCTION pgsim._map_row(map text) RETURNS pgsim._map
 LANGUAGE plpgsql STABLE
@@ -6089,7 +6095,7 @@ DECLARE
     t pgsim._target;
     followers regclass[] := '{}';
 BEGIN
-    FOR f IN SELECT v.collection, v.model, v.embedding, v.relation, o.model AS base FROM pgsim._version AS s JOIN pgsim.versions AS v ON v.id = s.id JOIN pgsim.versions AS o ON o.id = s.follows
+    FOR f IN SELECT v.collection, v.model, v.embedding, v.relation, o.model AS base, EXISTS (SELECT FROM pg_class AS r WHERE r.oid = o.relation) AS kept FROM pgsim._version AS s JOIN pgsim.versions AS v ON v.id = s.id JOIN pgsim.versions AS o ON o.id = s.follows
              WHERE s.follows = version_id ORDER BY s.id LOOP
         IF NOT coalesce(force, false) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('the version of %L under model %L follows the one under %L: its vectors are those, mapped', f.collection, f.model, f.base),
@@ -6098,7 +6104,7 @@ BEGIN
         CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.relation);
         t := pgsim._target(f.collection, f.model, f.embedding);
         PERFORM pgsim._require_all_rows(t);
-        IF pgsim._map_missing(t) > 0 THEN
+        IF f.kept AND pgsim._map_missing(t) > 0 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('not every row of %L under model %L is mapped to %L yet, and what is not would be lost', f.collection, f.base, f.model),
                 HINT = format('Call pgsim.fill_version(%L, %L, %L) until it fills none, or drop that version first.', f.collection, f.model, f.embedding);
         END IF;
@@ -6220,15 +6226,26 @@ RETURN (
 );
 COMMENT ON FUNCTION pgsim._key_list IS 'The key columns of a base table, or of a version table (own), as a list for SQL.';
 
+CREATE FUNCTION pgsim._no_key(base regclass, key_columns text[]) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._check_columns(base, 'key_columns', key_columns);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._no_key IS 'Raises PS005 for a key of which a column was renamed or dropped since.';
+
 CREATE FUNCTION pgsim._key_parse(base regclass, operand text, key_columns text[], own boolean) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
-    SELECT pg_catalog.string_agg(
+    SELECT CASE WHEN count(*) < cardinality(key_columns) THEN pgsim._no_key(base, key_columns) ELSE pg_catalog.string_agg(
         CASE WHEN cardinality(key_columns) = 1
             THEN pg_catalog.format('%s::%s AS %I', operand, pg_catalog.format_type(a.atttypid, -1), CASE WHEN own THEN 'key' ELSE k.name END)
             ELSE pg_catalog.format('(%s::jsonb ->> %L)::%s AS %I', operand, k.name, pg_catalog.format_type(a.atttypid, -1),
                         CASE WHEN own THEN pgsim._key_column(k.ordinal, cardinality(key_columns)) ELSE k.name END)
-        END, ', ' ORDER BY k.ordinal)
+        END, ', ' ORDER BY k.ordinal) END
     FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = base AND a.attname = k.name AND NOT a.attisdropped
 );
@@ -6237,7 +6254,8 @@ COMMENT ON FUNCTION pgsim._key_parse IS 'The reverse of _key_text: a select list
 CREATE FUNCTION pgsim._key_text(base regclass, prefix text, key_columns text[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
-    SELECT CASE WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
+    SELECT CASE WHEN count(*) < cardinality(key_columns) THEN pgsim._no_key(base, key_columns)
+                WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
                 ELSE 'pg_catalog.jsonb_build_object(' || pg_catalog.string_agg(pg_catalog.format('%L, %s', c.name, c.value), ', ' ORDER BY c.ordinal) || ')::text' END
     FROM (
         -- A cast of an enum may be a function of its owner's, which change capture must not run; concat asks the type itself.
@@ -6485,7 +6503,7 @@ $$Maps up to size rows that a derived version lacks, in the order of their keys,
 
 Give last_key as after to the next call, in a transaction of its own; when it is NULL the end is reached. A call from the start
 that fills none says that nothing is missing. It may be stopped at any moment, and readers never wait for it; who writes a row of the batch waits for the batch.
-Rows whose image a vector cannot hold (all zeros under cosine) have none. Errors: PS001 to PS004, PS010, PS016, PS032, PS035.$$;
+Rows whose image a vector cannot hold (all zeros under cosine) have none. Errors: PS001 to PS006, PS010, PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._calibrate_funnels(t pgsim._target, query vector, truth float8[], asked boolean, timed boolean) RETURNS jsonb
 LANGUAGE plpgsql
@@ -6927,7 +6945,7 @@ properties => '{"layer_of": "model"}'), with the prefixes allowed at that layer 
 alone. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
 1000 (20). Rows need a vector under both models to be found; where fewer than k are, and where few rows match, every match is ranked by the whole model. It asks for no
 recall, since none was measured: compare with mode => 'exact'. The rest is as of pgsim.search.
-Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;
 
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -7225,9 +7243,9 @@ CREATE FUNCTION pgsim._column_definitions(base regclass, columns text[], names t
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT string_agg(format('%I %s%s', k.name, format_type(a.atttypid, a.atttypmod),
+    SELECT CASE WHEN count(*) < cardinality(columns) THEN pgsim._no_key(base, columns) ELSE string_agg(format('%I %s%s', k.name, format_type(a.atttypid, a.atttypmod),
                              CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, o.collname) ELSE '' END),
-                      ', ' ORDER BY k.ordinal)
+                      ', ' ORDER BY k.ordinal) END
     FROM unnest(columns, names) WITH ORDINALITY AS k (column_name, name, ordinal)
     JOIN pg_attribute AS a ON a.attrelid = base AND a.attname = k.column_name AND NOT a.attisdropped
     JOIN pg_type AS t ON t.oid = a.atttypid
@@ -7658,9 +7676,10 @@ BEGIN
             MESSAGE = format('row-level security hides rows of %s from role %I, and what is hidden would be taken for deleted', t.base_sql, current_user),
             HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
     END IF;
+    PERFORM pgsim._check_columns(t.base, 'key_columns', t.key_columns);
 END
 $$;
-COMMENT ON FUNCTION pgsim._require_all_rows IS 'Raises PS032 where row-level security keeps rows of the base table from the caller: for what compares all rows.';
+COMMENT ON FUNCTION pgsim._require_all_rows IS 'Raises PS032 where row-level security keeps rows of the base table from the caller, and PS005 where a column of its key is gone: for what compares all rows.';
 
 CREATE FUNCTION pgsim._require_owner(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -8082,7 +8101,7 @@ COMMENT ON FUNCTION pgsim.create_embedding IS
 $$Declares another named vector of a collection (title, image, an aspect) and returns its name.
 
 source_columns: the columns its text comes from; empty when you make the vectors yourself. The embedding named default
-exists from the start. Errors: PS001, PS005, PS011, PS020, PS032.$$;
+exists from the start. Errors: PS001, PS005, PS006, PS011, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.create_index(
     collection text, model text, embedding text = 'default', dims int = NULL, element text = NULL, method text = 'hnsw',
@@ -8127,7 +8146,7 @@ The first index of the full width on a collection that declares filter columns m
 model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). Option slice of hnsw and ivfflat, a name: index that slice of the vectors.
 where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
-Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035, PS054.$$;
+Errors: PS001 to PS006, PS010, PS012, PS014, PS015, PS020, PS032, PS035, PS054.$$;
 
 CREATE FUNCTION pgsim.create_model(
     name text, dim int, metric text = 'cosine', element text = 'vector', matryoshka int[] = NULL, layer int = NULL,
@@ -8318,7 +8337,7 @@ BEGIN
     PERFORM pgsim._sync_triggers(c);
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_embedding IS 'Drops an embedding of a collection with all its versions. The embedding named default goes with its collection. Errors: PS001, PS003, PS032, PS035.';
+COMMENT ON FUNCTION pgsim.drop_embedding IS 'Drops an embedding of a collection with all its versions. The embedding named default goes with its collection. Errors: PS001, PS003, PS006, PS032, PS035.';
 
 CREATE FUNCTION pgsim.drop_index(index regclass) RETURNS void
 LANGUAGE plpgsql
@@ -8409,7 +8428,7 @@ COMMENT ON FUNCTION pgsim.drop_version IS
 $$Drops a version: its table and indexes; of an adopted column only the indexes that pgsim made, the column stays.
 
 force: drop it even when it is active, or when a derived version follows it: that stays, and from then on takes vectors itself, mapped on their
-way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
+way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS006, PS021, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default', order_by text = NULL) RETURNS bigint
 LANGUAGE sql
@@ -8424,7 +8443,7 @@ Rows without text are left out, and those set aside (pgsim.poison_rows). It take
 order_by: in which order they are to be embedded; what it queued before in another order is queued anew, and counted. recency: rows
 last written first. hot: rows that recorded searches found most often first (pgsim.record_searches). Anything else is SQL over the
 table, 'published DESC, id'; never build it from what users type. model NULL: the active version.
-Errors: PS001 to PS004, PS010, PS032, PS035, PS047.$$;
+Errors: PS001 to PS006, PS010, PS032, PS035, PS047.$$;
 
 CREATE FUNCTION pgsim.sync_privileges(collection text) RETURNS void
 LANGUAGE plpgsql
@@ -8480,7 +8499,7 @@ COMMENT ON FUNCTION pgsim.sync_privileges IS
 $$Brings a collection's tables up to its base table, after GRANT, REVOKE, a change of owner or of row-level security, or a new partition.
 
 Version tables (and codes, text and inverted indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
-the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;
+the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.upsert(
     collection text, model text, keys text[], vectors vector[] = NULL, embedding text = 'default', source_hashes bytea[] = NULL,
@@ -8548,6 +8567,9 @@ BEGIN
             HINT = 'Give each row once.';
     END IF;
 
+    IF t.source_columns <> '{}' THEN
+        PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    END IF;
     -- The hash of the text that was embedded says later whether the row changed meanwhile; without one the text of now is taken.
     hash := CASE WHEN source_hashes IS NOT NULL THEN 'i.source_hash' WHEN t.source_columns = '{}' THEN 'NULL::bytea'
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
@@ -8611,7 +8633,7 @@ column keeps none).
 Under a derived model they are of the model that its map begins at, and stored under that where it has a version, which the derived one follows.
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise; and with
 source_hashes also rows whose text has changed since, which are queued again.
-Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
+Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._after_condition(t pgsim._target, distance text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -10015,7 +10037,7 @@ stages: each that was run, with what it read (index, tuples), its settings (ef, 
 complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
 $1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
 Of several legs: fusion (name, method, rank_constant, candidates), and legs: the kind, weight, rows, seconds and details of each, the details of a vector
-being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
+being those above. Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.fetch(collection text, keys text[], columns text[] = NULL) RETURNS TABLE (key text, data jsonb)
 LANGUAGE plpgsql STABLE
@@ -10100,7 +10122,7 @@ legs, each gives candidates rows (200, or twice k where that is more), and these
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
 one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
 "recent": {"column": "published", "half_life": "30 days"}, "part": {"slice": "title"}}; docs/hybrid.md tells all.
-Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.search_batch(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
@@ -10126,7 +10148,7 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows. text_queries, sparse_queries: one for each vector, or in
 their place; NULL in either leaves that one out. legs are the same for all.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
+Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim._check_sparse(v sparsevec, what text, model text, dim int, metric text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -12927,7 +12949,7 @@ BEGIN
         reasons := reasons || format('%s rows have no vector%s', compared.missing, CASE WHEN t.source_columns = '{}' THEN ', which the active version has' ELSE ' of their text' END)::text;
     END IF;
     IF compared.waiting > 0 THEN
-        reasons := reasons || format('%s rows wait in the queue to be embedded', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
+        reasons := reasons || format('%s rows wait to be embedded: in the queue, with a worker or set aside', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
     END IF;
     reasons := reasons || pgsim._index_reasons(t);
     quality := pgsim._gate_reasons(t);
@@ -13091,13 +13113,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
     IF t.source_columns = '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, t.collection),
             HINT = 'Its vectors come through pgsim.upsert; or declare another embedding with source columns.';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION pgsim._check_backfill IS 'Raises PS032 or PS035 unless the caller sees all rows of a version''s base table, and these have texts.';
+COMMENT ON FUNCTION pgsim._check_backfill IS 'Raises PS005, PS032 or PS035 unless the caller sees all rows of a version''s base table, and these have texts.';
 
 CREATE FUNCTION pgsim._check_probes(m pgsim._model, texts text[], vectors vector[], kind text) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -13141,12 +13164,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('column %I of %s is %s; model %L has %s', column_name, t.base_sql, given, t.model, wanted),
             HINT = format('Add one: ALTER TABLE %s ADD COLUMN embedding %s.', t.base_sql, wanted);
     END IF;
+    IF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.base AND a.attname = _check_vector_column.column_name AND a.attgenerated <> '') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('column %I of %s is generated, and takes no vectors', column_name, t.base_sql), HINT = format('Add one: ALTER TABLE %s ADD COLUMN embedding %s.', t.base_sql, wanted);
+    END IF;
     IF EXISTS (SELECT FROM pgsim._version AS v WHERE v.adopted AND v.relation = t.base AND v.column_name = _check_vector_column.column_name AND v.id <> t.version_id) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('column %I of %s holds the vectors of another version', column_name, t.base_sql), HINT = 'Name a column of its own.';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
+COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS010, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
 
 CREATE FUNCTION pgsim.chores(grace interval = '30 days', audit int = 20) RETURNS jsonb
 LANGUAGE plpgsql
@@ -13158,6 +13184,7 @@ DECLARE
     calibrated jsonb := '[]';
     audited jsonb := '{}';
     ready jsonb := '{}';
+    failed jsonb := '{}';
     shown text;
     problems bigint;
     v record;
@@ -13166,8 +13193,8 @@ BEGIN
     IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
     END IF;
-    IF grace IS NULL OR grace < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    IF grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 to 1000 years', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
     END IF;
     FOR v IN
         SELECT s.id, s.collection, s.embedding, s.model, s.state,
@@ -13192,9 +13219,7 @@ BEGIN
                 audited := audited || jsonb_build_object(shown, pgsim.measure_quality(v.collection, v.model, embedding => v.embedding, sample => audit));
             END IF;
         EXCEPTION WHEN OTHERS THEN
-            IF SQLSTATE NOT LIKE 'PS%' THEN
-                RAISE;
-            END IF;
+            failed := failed || jsonb_build_object(shown, SQLERRM);
             RAISE WARNING USING MESSAGE = format('%s: %s', shown, SQLERRM);
         END;
     END LOOP;
@@ -13202,7 +13227,7 @@ BEGIN
     problems := (SELECT count(*) FROM pgsim."check"());
     -- Last: a table that goes takes a lock on its base table, which is held until this transaction ends.
     SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
-    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'problems', problems);
+    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'failed', failed, 'problems', problems);
 END
 $$;
 COMMENT ON FUNCTION pgsim.chores IS
@@ -13210,7 +13235,8 @@ $$Does what should be done now and then: expiry of versions retired longer than 
 
 Statistics: PostgreSQL's of what pgsim keeps, where a tenth of a table has changed since (ANALYZE), and pgsim's own where a version was calibrated and has doubled
 or halved since (pgsim.calibrate). Audit: versions that are being built or ready are compared with their tables; the recall of each active version's index is
-measured by audit searches for its own rows, and recorded as pgsim.measure_quality does (0: not); problems counts what pgsim.check tells.
+measured by audit searches for its own rows, and recorded as pgsim.measure_quality does (0: not); problems counts what pgsim.check tells; failed says of each version that
+something failed for why: it keeps no other from its chores.
 Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it. Errors: PS010, PS032.$$;
 
 CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval, audit int) RETURNS text
@@ -13234,7 +13260,7 @@ DECLARE
 BEGIN
     SELECT * INTO v FROM pgsim._version AS s WHERE s.id = t.version_id;
     compared := v.lapsed OR NOT pgsim._is_verified(t, v.verified);
-    IF NOT compared AND pgsim._noted_keys(t.version_id) <= few THEN
+    IF NOT compared AND pgsim._noted_keys(coalesce(t.follows, t.version_id)) <= few THEN
         noted := pgsim._noted_rows(t);
         missing := noted.missing;
         waiting := noted.waiting;
@@ -13464,6 +13490,7 @@ BEGIN
         INTO missing;
         RETURN missing;
     END IF;
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
     has_text := pgsim._source_text('b.', t.source_columns) || ' IS NOT NULL';
     IF t.adopted THEN
         EXECUTE format('SELECT count(*) FROM %s AS b WHERE b.%I IS NULL AND %s', t.base_sql, t.column_name, has_text) INTO missing;
@@ -13549,23 +13576,30 @@ AS $$
 DECLARE
     source text := pgsim._source_text('b.', t.source_columns);
 BEGIN
-    -- What is queued may have been settled since, by vectors that came another way. Of what is set aside, it is known that its text of now has none.
+    IF t.follows IS NOT NULL THEN
+        -- What it follows is embedded, and mapped on the way.
+        missing := 0;
+        waiting := (pgsim._noted_rows(pgsim._followed(t))).waiting;
+        RETURN;
+    END IF;
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    -- What is queued may have been settled since, by vectors that came another way; a column does not tell, so of one every change of a text counts.
     EXECUTE format(
         'SELECT count(*) FILTER (WHERE %1$s), count(*) FILTER (WHERE n.changed AND %2$s) FROM ('
-        '  SELECT k.given, bool_or(k.changed) AS changed FROM ('
-        '    SELECT unnest(q.keys), q.operation = ''upsert'' FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation <> ''delete'' '
-        '    UNION ALL SELECT unnest(o.keys), true FROM pgsim._batch AS o WHERE o.version_id = $1 '
-        '    UNION ALL SELECT p.key, false FROM pgsim._poison AS p WHERE p.version_id = $1) AS k (given, changed) GROUP BY 1 OFFSET 0) AS n '
+        '  SELECT k.given, bool_or(k.changed) AS changed, bool_or(k.changed AND k.hash IS NULL) AS queued, array_agg(k.hash) AS hashes FROM ('
+        '    SELECT unnest(q.keys), q.operation = ''upsert'', NULL::bytea FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation <> ''delete'' '
+        '    UNION ALL SELECT x.key, true, x.hash FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $1 '
+        '    UNION ALL SELECT p.key, true, p.source_hash FROM pgsim._poison AS p WHERE p.version_id = $1) AS k (given, changed, hash) GROUP BY 1 OFFSET 0) AS n '
         'CROSS JOIN LATERAL (SELECT %3$s OFFSET 0) AS i JOIN %4$s AS b ON %5$s %6$s WHERE %7$s IS NOT NULL',
         CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE 'v.embedding IS NULL' END,
-        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', source) END,
+        CASE WHEN t.adopted THEN format('(b.%I IS NULL OR n.queued OR pgsim._source_hash(%s) = ANY (n.hashes))', t.column_name, source) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', source) END,
         pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
         CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END, source)
     INTO missing, waiting USING t.version_id;
 END
 $$;
 COMMENT ON FUNCTION pgsim._noted_rows IS
-    'Of the rows that are queued for a version, with a worker or set aside: how many have no vector, and how many wait for one of their text of now.';
+    'Of the rows that are queued for a version, with a worker or set aside: how many have no vector, and how many wait for one of their text of now. Of a derived version those of the one that it follows.';
 
 CREATE FUNCTION pgsim._plain_indexes(collection text, embedding text, column_name text) RETURNS TABLE (name text, definition text)
 LANGUAGE plpgsql STABLE
@@ -13849,6 +13883,12 @@ BEGIN
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
                 pgsim._source_text('b.', t.source_columns), t.column_name, t.vector_schema, t.element, pgsim._key_join('b.', 'i.', t.key_columns, false))
             INTO stored USING of_version;
+            -- What is stored or queued again is the batch's no more: a column tells nothing of the text its vector was made from.
+            DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
+            UPDATE pgsim._batch AS b
+            SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
+                                  WHERE NOT EXISTS (SELECT FROM pg_temp.pgsim_vectors AS i WHERE i.key = x.key))
+            WHERE b.id = batch;
         ELSE
             -- Nothing below waits for a writer of rows: who is passed over comes again.
             free := pgsim._lock_codes(of_version, offered);
@@ -14156,15 +14196,25 @@ AS $$
 DECLARE
     waiting bigint;
 BEGIN
-    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert') AND NOT EXISTS (SELECT FROM pgsim._batch AS o WHERE o.version_id = t.version_id) THEN
+    IF t.follows IS NOT NULL THEN
+        -- What it follows is embedded, and mapped on the way.
+        RETURN pgsim._waiting_rows(pgsim._followed(t), most);
+    END IF;
+    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert'
+                                              UNION ALL SELECT FROM pgsim._batch AS o WHERE o.version_id = t.version_id
+                                              UNION ALL SELECT FROM pgsim._poison AS p WHERE p.version_id = t.version_id) THEN
         RETURN 0;
     END IF;
-    -- What is queued may have been settled since, by vectors that came another way.
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    -- What is queued may have been settled since, by vectors that came another way; a column does not tell, so of one every change of a text counts.
     EXECUTE format(
-        'SELECT count(*) FROM (SELECT FROM (SELECT unnest(q.keys) FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation = ''upsert'' UNION SELECT unnest(o.keys) FROM pgsim._batch AS o WHERE o.version_id = $1) AS n (given) '
+        'SELECT count(*) FROM (SELECT FROM (SELECT k.given, bool_or(k.hash IS NULL) AS queued, array_agg(k.hash) AS hashes FROM ('
+        '    SELECT unnest(q.keys), NULL::bytea FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation = ''upsert'' '
+        '    UNION ALL SELECT x.key, x.hash FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $1 '
+        '    UNION ALL SELECT p.key, p.source_hash FROM pgsim._poison AS p WHERE p.version_id = $1) AS k (given, hash) GROUP BY 1) AS n '
         'CROSS JOIN LATERAL (SELECT %s OFFSET 0) AS i JOIN %s AS b ON %s %s LIMIT %s) AS w',
         pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-        CASE WHEN t.adopted THEN format('WHERE b.%I IS NULL AND %s IS NOT NULL', t.column_name, pgsim._source_text('b.', t.source_columns))
+        CASE WHEN t.adopted THEN format('WHERE (b.%1$I IS NULL OR n.queued OR pgsim._source_hash(%2$s) = ANY (n.hashes)) AND %2$s IS NOT NULL', t.column_name, pgsim._source_text('b.', t.source_columns))
              ELSE format('LEFT JOIN %s AS v ON %s WHERE %s IS NOT NULL AND v.source_hash IS DISTINCT FROM pgsim._source_hash(%3$s)',
                          t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._source_text('b.', t.source_columns)) END,
         most)
@@ -14173,7 +14223,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._waiting_rows IS
-    'How many of the rows that are queued for a version, or with a worker, really wait for a vector (those settled otherwise do not count), up to so many. Of an adopted column: those that are NULL.';
+    'How many of the rows that are queued for a version, with a worker or set aside really wait for a vector (those settled otherwise do not count), up to so many. Of a derived version those of the one that it follows.';
 
 CREATE FUNCTION pgsim.activate(collection text, model text, embedding text = 'default', force boolean = false, reason text = NULL) RETURNS text
 LANGUAGE plpgsql
@@ -14193,6 +14243,10 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM pgsim._require_all_rows(t);
+    IF t.state = 'retired' AND force THEN
+        -- As pgsim.revive does: writers that began before would not know that their changes are to be queued again.
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', t.base_sql);
+    END IF;
     checked := pgsim._activation_reasons(t);
     IF checked.reasons <> '{}' AND NOT coalesce(force, false) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS043',
@@ -14200,7 +14254,10 @@ BEGIN
                              CASE cardinality(checked.reasons) WHEN 1 THEN 'one reason' ELSE cardinality(checked.reasons) || ' reasons' END),
             DETAIL = array_to_string(checked.reasons, E'\n'),
             HINT = format('%s Or activate it as it is with force => true, which is put on record.',
-                          CASE WHEN t.source_columns = '{}' THEN 'Store what is missing with pgsim.upsert.'
+                          CASE WHEN (checked.gates ->> 'missing')::bigint = 0 AND coalesce((checked.gates ->> 'waiting')::bigint, 0) = 0 THEN 'DETAIL says what to do about each.'
+                               WHEN t.follows IS NOT NULL AND coalesce((checked.gates ->> 'waiting')::bigint, 0) = 0
+                               THEN format('Map what is missing with pgsim.fill_version(%L, %L, %L), until it fills none.', collection, model, embedding)
+                               WHEN t.source_columns = '{}' THEN 'Store what is missing with pgsim.upsert.'
                                ELSE format('Queue what is missing with pgsim.enqueue_missing(%L, %L, %L), and embed it: pgsim embed, or a worker of yours.', collection, model, embedding) END);
     END IF;
     PERFORM pgsim._switch(of_embedding, t.version_id);
@@ -14219,7 +14276,7 @@ that have a text lack a vector or wait in the queue for one, while the active ve
 index is invalid or codes are not complete, and while a gate (pgsim.set_gate) is not passed. force => true activates it all the same; that, and
 reason, stand in pgsim.history. The version before stays ready, is kept up with changes, and pgsim.rollback returns to it.
 Rows and vectors are compared for this, which blocks nobody; where pgsim.mark_ready found every vector there and nothing was written since,
-that is not done again. Errors: PS001 to PS004, PS006, PS032, PS043.$$;
+that is not done again. Errors: PS001 to PS006, PS032, PS043.$$;
 
 CREATE FUNCTION pgsim.check_probes(model text, texts text[], vectors vector[], kind text = 'document', tolerance float8 = 0.05) RETURNS float8
 LANGUAGE plpgsql STABLE
@@ -14282,6 +14339,9 @@ BEGIN
     IF t.adopted THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the vectors of %L are in column %I of %s already', collection, t.column_name, t.base_sql), HINT = 'pgsim.eject leaves them there.';
     END IF;
+    IF after IS NOT NULL THEN
+        PERFORM pgsim._check_keys(t.base, t.key_columns, ARRAY[after]);
+    END IF;
     own_keys := pgsim._key_list('v.', t.key_columns, true);
     EXECUTE format(
         'WITH batch AS MATERIALIZED (SELECT %1$s, v.embedding FROM %2$s AS v, (SELECT %3$s) AS i %4$s ORDER BY %1$s LIMIT %5$s), '
@@ -14299,7 +14359,7 @@ $$Copies the active version's vectors into a column of the base table, up to siz
 
 Give that key as after in the next call, each in a transaction of its own: so a large table is filled while it is read and written. Rows that have the
 vector already are left alone. pgsim.eject ends it. "pgsim eject --column" does all of it.
-Errors: PS001, PS003 to PS006, PS010, PS012, PS032, PS035.$$;
+Errors: PS001, PS003 to PS006, PS010, PS012, PS016, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.eject(collection text, embedding text = 'default', column_name text = NULL, table_name text = NULL, reason text = NULL) RETURNS regclass
 LANGUAGE plpgsql
@@ -14326,6 +14386,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = CASE WHEN t.adopted THEN format('the vectors of %L are in column %I of %s, and stay there', collection, t.column_name, t.base_sql)
                                                                 ELSE 'column_name and table_name are both given' END,
             HINT = 'Name a column of the table for the vectors to go to, or a table of their own, or neither.';
+    END IF;
+    IF table_name = '' OR octet_length(table_name) > 63 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS011', MESSAGE = format('table_name is %s; a table''s name has 1 to 63 bytes', quote_literal(left(table_name, 80))), HINT = 'Leave it out for one made of the base table''s name.';
     END IF;
     PERFORM pgsim._record_transition(t.version_id, 'eject', t.state, NULL, reason);
 
@@ -14379,8 +14442,8 @@ $$Gives the vectors of the active version back as plain pgvector, and takes them
 An adopted column stays where it is, with its indexes. A version's own table moves beside the base table as it stands, indexes, grants and foreign key
 included, as table_name (default the base table's name and _vectors): a change of the catalogue, whatever its size. column_name: its vectors go into that
 column of the base table instead, of which it copies what pgsim.copy_vectors has not; index the column yourself, best before, CONCURRENTLY.
-Nothing is changed when it fails. Other versions of the embedding have to be dropped first. When nothing else is left of the collection, that is forgotten, too, with
-its triggers. Errors: PS001, PS003 to PS006, PS010, PS012, PS020, PS032, PS035.$$;
+Nothing is changed when it fails. Other versions of the embedding have to be dropped first. reason stands in pgsim.history. When nothing else is left of the collection, that is
+forgotten, too, with its triggers and its history, reason included. Errors: PS001, PS003 to PS006, PS010 to PS012, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.expire(grace interval = '30 days') RETURNS TABLE (collection text, embedding text, model text)
 LANGUAGE plpgsql
@@ -14390,17 +14453,24 @@ DECLARE
     due record;
 BEGIN
     PERFORM pgsim._require_registrar();
-    IF grace IS NULL OR grace < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    IF grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 to 1000 years', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
     END IF;
     FOR due IN
         SELECT v.id, v.collection, v.embedding, v.model FROM pgsim.versions AS v
-        WHERE v.state = 'retired' AND v.state_since <= clock_timestamp() - grace ORDER BY v.id
+        JOIN pgsim.collections AS c ON c.name = v.collection LEFT JOIN pg_class AS b ON b.oid = c.relation
+        WHERE v.state = 'retired' AND (b.oid IS NULL OR pg_has_role(current_user, b.relowner, 'USAGE')) AND v.state_since <= clock_timestamp() - grace ORDER BY v.id
     LOOP
-        PERFORM pgsim._lock_embedding(due.collection, due.embedding);
-        -- It may have been revived while this waited.
-        CONTINUE WHEN NOT EXISTS (SELECT FROM pgsim._version AS v WHERE v.id = due.id AND v.state = 'retired');
-        PERFORM pgsim.drop_version(due.collection, due.model, due.embedding, reason => format('retired longer than %s', grace));
+        -- What one collection comes to does not keep the others from theirs.
+        BEGIN
+            PERFORM pgsim._lock_embedding(due.collection, due.embedding);
+            -- It may have been revived while this waited.
+            CONTINUE WHEN NOT EXISTS (SELECT FROM pgsim._version AS v WHERE v.id = due.id AND v.state = 'retired');
+            PERFORM pgsim.drop_version(due.collection, due.model, due.embedding, reason => format('retired longer than %s', grace));
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING USING MESSAGE = format('the version of %L under model %L is not dropped: %s', due.collection, due.model, SQLERRM), HINT = 'Run SELECT * FROM pgsim.check().';
+            CONTINUE;
+        END;
         collection := due.collection;
         embedding := due.embedding;
         model := due.model;
@@ -14411,6 +14481,7 @@ $$;
 COMMENT ON FUNCTION pgsim.expire IS
 $$Drops the versions that were retired longer than a grace ago, and returns them. An adopted column stays, as pgsim.drop_version leaves it.
 
+Those whose tables the caller does not own are left alone. One that cannot be dropped stays, and a WARNING says why.
 "pgsim chores" does it from cron, pgsim.schedule_chores from within the database. Errors: PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.finish_batch(batch bigint, failed jsonb = NULL) RETURNS bigint
@@ -14421,6 +14492,7 @@ DECLARE
     taken pgsim._batch;
     t pgsim._target;
     put_back text[];
+    stranger text;
 BEGIN
     PERFORM pgsim._require_registrar();
     IF jsonb_typeof(failed) <> 'object' THEN
@@ -14432,6 +14504,12 @@ BEGIN
             HINT = 'What of it was not stored is in the queue again: take the next batch, with a longer lease if need be.';
     END IF;
     t := pgsim._version_target(taken.version_id);
+    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    SELECT f.key INTO stranger FROM jsonb_object_keys(failed) AS f (key) WHERE f.key <> ALL (taken.keys) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('failed names key %L, which is not in batch %s', left(stranger, 200), batch), HINT = 'Give keys as pgsim.next_batch returned them with this batch.';
+    END IF;
     -- Those that had been set aside for another text are not any more.
     DELETE FROM pgsim._poison AS p USING unnest(taken.keys, taken.hashes) AS x (key, hash)
     WHERE p.version_id = taken.version_id AND p.key = x.key AND p.source_hash <> x.hash;
@@ -14443,7 +14521,8 @@ BEGIN
         pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
         CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
         pgsim._source_text('b.', t.source_columns),
-        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
+        -- A column tells nothing of the text its vector was made from. What is seen of a transaction that is under way is this one's own.
+        CASE WHEN t.adopted THEN format('(b.%I IS NULL OR CASE WHEN age(b.xmin) > 0 THEN true ELSE pg_xact_status((pg_current_xact_id()::text::bigint - age(b.xmin))::text::xid8) <> ''in progress'' END)', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
     INTO put_back USING taken.keys, taken.version_id;
     IF put_back IS NOT NULL THEN
         INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (taken.version_id, 'upsert', put_back);
@@ -14459,8 +14538,8 @@ $$;
 COMMENT ON FUNCTION pgsim.finish_batch IS
 $$Says that a batch of pgsim.next_batch is done, and returns how many of its rows had to go back into the queue: not stored, or changed since.
 
-Call it in the transaction that stores the vectors. failed: rows that cannot be embedded, as {"key": "what is wrong"}: they are set aside
-(pgsim.poison_rows) until their text changes, or pgsim.retry_poison. Errors: PS010, PS032, PS045.$$;
+Call it in the transaction that stores the vectors: of an adopted column only what that has stored counts as done. failed: rows that cannot be embedded, as {"key": "what is wrong"}: they are set aside
+(pgsim.poison_rows) until their text changes, or pgsim.retry_poison. Errors: PS004 to PS006, PS010, PS032, PS045.$$;
 
 CREATE FUNCTION pgsim.limit_backfill(
     collection text, model text = NULL, embedding text = 'default', calls_a_second float8 = NULL, rows_a_second float8 = NULL,
@@ -14475,12 +14554,17 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     FOR given IN
-        SELECT * FROM (VALUES ('calls_a_second', calls_a_second), ('rows_a_second', rows_a_second), ('calls_a_day', calls_a_day::float8), ('tokens_a_day', tokens_a_day::float8),
-                              ('money_a_day', money_a_day::float8), ('price', price::float8)) AS g (name, number)
-        WHERE NOT (g.number > 0 AND g.number < 'infinity')
+        -- Below the least rate, and above such amounts, a time or a sum is more than its type holds.
+        SELECT * FROM (VALUES ('calls_a_second', calls_a_second::numeric, 0.000001), ('rows_a_second', rows_a_second::numeric, 0.000001), ('calls_a_day', calls_a_day, 0), ('tokens_a_day', tokens_a_day, 0),
+                              ('money_a_day', money_a_day, 0), ('price', price, 0)) AS g (name, number, least)
+        WHERE NOT (g.number > 0 AND g.number >= g.least AND g.number < 1e1000)
     LOOP
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; a limit is a finite number above 0', given.name, given.number), HINT = 'NULL is no limit; pgsim.pause_backfill holds all workers.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; a limit is a finite number above 0%s', given.name, left(given.number::text, 80), CASE WHEN given.least > 0 THEN ', at least ' || given.least ELSE '' END),
+            HINT = 'NULL is no limit; pgsim.pause_backfill holds all workers.';
     END LOOP;
     IF money_a_day IS NOT NULL AND price IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'money_a_day is given, and no price', HINT = 'price is that of 1000 tokens, in the same money.';
@@ -14495,7 +14579,7 @@ COMMENT ON FUNCTION pgsim.limit_backfill IS
 $$Sets how fast the workers of a version may go, all of them together, and what they may spend on a day (UTC); what is NULL has no limit.
 
 calls_a_second, rows_a_second: of the embedder. calls_a_day, tokens_a_day, money_a_day: noted before each call, so that a crash spends
-what it began. price: of 1000 tokens. Limits that stood before are replaced, also by NULL. model NULL: the active version.
+what it began. price: of 1000 tokens. Limits that stood before are replaced, also by NULL. model NULL: the active version; a derived one: the version that it follows.
 Errors: PS001 to PS004, PS006, PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.mark_ready(collection text, model text, embedding text = 'default') RETURNS bigint
@@ -14528,7 +14612,7 @@ COMMENT ON FUNCTION pgsim.mark_ready IS
 $$Compares a version with its table, and returns how many rows lack a vector; at 0 it is ready, and is activated without comparing again.
 
 pgsim embed does it at its end. One that was ready and lacks rows is being built again. It reads the keys of both tables and blocks nobody.
-Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+Errors: PS001 to PS006, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.measure_quality(collection text, model text, labelled jsonb = NULL, embedding text = 'default', k int = 10, sample int = 100) RETURNS float8
 LANGUAGE plpgsql
@@ -14560,6 +14644,11 @@ BEGIN
     END IF;
     FOR label IN SELECT (q -> 'query')::text AS query, ARRAY(SELECT jsonb_array_elements_text(q -> 'keys')) AS keys FROM jsonb_array_elements(labelled) AS q LOOP
         queries := queries + 1;
+        BEGIN
+            PERFORM pgsim._vector_of(label.query);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('query %s of labelled is no vector: %s', queries, left(SQLERRM, 200)), HINT = 'Give an array of finite numbers.';
+        END;
         total := total + coalesce((SELECT 1.0 / min(s.rank) FROM pgsim.search(measure_quality.collection, pgsim._vector_of(label.query), measure_quality.k, model => t.model, embedding => measure_quality.embedding) AS s
                                    WHERE s.key = ANY (label.keys)), 0);
     END LOOP;
@@ -14573,7 +14662,7 @@ $$Measures a version and records the result for pgsim.set_gate: recall of its ow
 
 labelled: [{"query": [...], "keys": ["7"]}], vectors that this model made of queries, and the keys that answer them. Without it sample rows are
 searched for, and compared with the exact answer. Returns the value. model NULL: the active version.
-Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.next_batch(collection text, model text = NULL, embedding text = 'default', size int = 64, lease interval = '15 minutes')
 RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
@@ -14606,7 +14695,7 @@ Commit, embed the texts, and store them with pgsim.upsert(..., source_hashes => 
 pgsim.finish_batch(batch) in the same transaction. When that does not happen within lease, the rows are in the queue again. Workers do not
 meet: what one has taken, others pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted
 are settled here. No rows: nothing waits that no worker has taken, or the backfill is paused. model NULL: the active version.
-Errors: PS001 to PS004, PS010, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.pause_backfill(collection text, model text = NULL, embedding text = 'default', reason text = NULL) RETURNS void
 LANGUAGE plpgsql
@@ -14617,6 +14706,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     INSERT INTO pgsim._backfill AS f (version_id, paused_at, paused_by, reason) VALUES (t.version_id, clock_timestamp(), session_user, pause_backfill.reason)
     ON CONFLICT (version_id) DO UPDATE SET paused_at = coalesce(f.paused_at, excluded.paused_at), paused_by = excluded.paused_by, reason = excluded.reason;
 END
@@ -14625,7 +14717,7 @@ COMMENT ON FUNCTION pgsim.pause_backfill IS
 $$Holds all workers of a version, wherever they run, before their next call of an embedder, until pgsim.resume_backfill.
 
 What they have embedded they store; changes of rows are queued meanwhile as ever. reason: shown in pgsim.backfill_progress.
-model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
+model NULL: the active version; a derived one: the version that it follows. Errors: PS001 to PS004, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.record_quality(collection text, model text, name text, value float8, embedding text = 'default', details jsonb = '{}') RETURNS void
 LANGUAGE plpgsql
@@ -14658,11 +14750,14 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     UPDATE pgsim._backfill AS f SET paused_at = NULL, paused_by = NULL, reason = NULL WHERE f.version_id = t.version_id;
 END
 $$;
 COMMENT ON FUNCTION pgsim.resume_backfill IS
-$$Lets the workers of a version go on that pgsim.pause_backfill holds. model NULL: the active version.
+$$Lets the workers of a version go on that pgsim.pause_backfill holds. model NULL: the active version; a derived one: the version that it follows.
 
 Errors: PS001 to PS004, PS006, PS032.$$;
 
@@ -14705,6 +14800,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     WITH taken AS (
         DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND (retry_poison.keys IS NULL OR p.key = ANY (retry_poison.keys)) RETURNING p.key
     )
@@ -14717,7 +14815,7 @@ $$;
 COMMENT ON FUNCTION pgsim.retry_poison IS
 $$Queues rows again that were set aside because they could not be embedded (pgsim.poison_rows), and returns how many.
 
-keys: only these; NULL: all of the version. model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
+keys: only these; NULL: all of the version. model NULL: the active version; a derived one: the version that it follows. Errors: PS001 to PS004, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.revive(collection text, model text, embedding text = 'default', reason text = NULL) RETURNS void
 LANGUAGE plpgsql
@@ -14780,7 +14878,7 @@ BEGIN
     -- The way back is open whatever the gates say; but nobody should find out later.
     IF NOT row_security_active(t.base) THEN
         -- Counted one by one only where that is a matter of milliseconds.
-        waiting := pgsim._noted_keys(t.version_id);
+        waiting := pgsim._noted_keys(coalesce(t.follows, t.version_id));
         IF waiting BETWEEN 1 AND few AND t.source_columns <> '{}' THEN
             waiting := (pgsim._noted_rows(t)).waiting;
         END IF;
@@ -14809,8 +14907,8 @@ DECLARE
     job bigint;
 BEGIN
     PERFORM pgsim._require_registrar();
-    IF schedule IS NULL OR grace IS NULL OR grace < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 or more', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
+    IF schedule IS NULL OR grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 to 1000 years', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
             HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
     END IF;
     IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
@@ -14866,8 +14964,8 @@ BEGIN
     IF minimum IN ('NaN', 'Infinity', '-Infinity') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('minimum is %s; it is a finite number', minimum), HINT = 'Give what has to be measured at least; NULL takes the gate away.';
     END IF;
-    IF max_age IS NULL OR max_age <= interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('max_age is %s; it is a time span above 0', coalesce(max_age::text, 'NULL')), HINT = 'The default is 7 days.';
+    IF max_age IS NULL OR max_age <= '0' OR max_age > '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('max_age is %s; it is a time span above 0, and at most 1000 years', coalesce(max_age::text, 'NULL')), HINT = 'The default is 7 days.';
     END IF;
     IF minimum IS NULL THEN
         DELETE FROM pgsim._gate AS g WHERE g.embedding_id = of_embedding AND g.name = set_gate.name;

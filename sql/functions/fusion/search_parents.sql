@@ -78,4 +78,4 @@ parent: the column of the chunks that names the parent, a foreign key as a rule;
 text. aggregate: max ranks a parent by its best chunk, mean and sum by its best ones, top of them (3). For mean and sum the parents of the best
 chunks, five times k and at least 50, are ranked by all of their chunks. Fewer than k parents come only when fewer have a chunk that
 matches. where_sql, where_values: a condition over the chunks' table, as pgsim.search takes it. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
+Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;

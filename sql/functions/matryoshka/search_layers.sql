@@ -70,4 +70,4 @@ properties => '{"layer_of": "model"}'), with the prefixes allowed at that layer 
 alone. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
 1000 (20). Rows need a vector under both models to be found; where fewer than k are, and where few rows match, every match is ranked by the whole model. It asks for no
 recall, since none was measured: compare with mode => 'exact'. The rest is as of pgsim.search.
-Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;
