@@ -105,6 +105,7 @@ def test_recall_is_measured_of_each_way_to_search(recipes: Recipes, refused: Cal
     )
     index(recipes)
     recipes.connection.execute(INVERTED.encode())
+    recipes.connection.execute("ANALYZE")
     for mode, by in (("exact", "exact"), ("auto", "exact"), ("ann", "ann")):
         asked = measure.format(f"mode => '{mode}', sample => 20, k => 5")
         searches, mean, worst, short, strategies = recipes.connection.execute(asked.encode()).fetchall()[0]
