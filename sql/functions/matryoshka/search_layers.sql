@@ -13,9 +13,7 @@ DECLARE
     element text;
     executed record;
 BEGIN
-    IF k IS NULL THEN
-        PERFORM pgsim._check_k(k);
-    END IF;
+    PERFORM pgsim._check_k(k);
     IF oversample IS NULL OR oversample NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', coalesce(oversample::text, 'NULL')), HINT = 'The default is 20.';
     END IF;
@@ -29,6 +27,12 @@ BEGIN
             HINT = format('A layer is registered with create_model(..., layer => 4, properties => ''{"layer_of": %s}'').', to_json(t.model));
     END IF;
     PERFORM pgsim._require_select(t.base, s.version);
+    IF t.map_id IS NOT NULL THEN
+        query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
+    END IF;
+    IF s.map_id IS NOT NULL THEN
+        shallow_query := (pgsim._mapped_queries(s, ARRAY[shallow_query]))[1];
+    END IF;
     PERFORM pgsim._check_vector(shallow_query, 'shallow_query', s.model, s.dim, s.metric, s.element);
     -- Without dims the shortest that an index is on, else the shortest of the layer's own.
     SELECT i.dims, i.element INTO width, element
@@ -44,7 +48,7 @@ BEGIN
         p.shallow_query := shallow_query;
         p.ladder := ARRAY[width, t.dim];
         p.element := coalesce(element, s.element);
-        p.keep := least(100000, p.depth * oversample);
+        p.keep := least(100000, p.depth::float8 * oversample);
         p.ef := least(1000, greatest(100, p.keep));
         p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, p.tuples));
         p.wanted := p.depth;
@@ -66,4 +70,4 @@ properties => '{"layer_of": "model"}'), with the prefixes allowed at that layer 
 alone. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
 1000 (20). Rows need a vector under both models to be found; where fewer than k are, and where few rows match, every match is ranked by the whole model. It asks for no
 recall, since none was measured: compare with mode => 'exact'. The rest is as of pgsim.search.
-Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;
