@@ -57,7 +57,7 @@ BEGIN
             WHEN internal_error THEN
                 GET STACKED DIAGNOSTICS fault = MESSAGE_TEXT;
                 RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('extension pg_search does not run the search of collection %L as role %I: %s', c.name, current_user, split_part(fault, '.', 1)),
-                    HINT = CASE WHEN row_security_active(c.relation) THEN 'It knows no policies with CASE, IS DISTINCT FROM, IS TRUE, volatile functions or tables of their own: ' ELSE '' END
+                    HINT = CASE WHEN row_security_active(c.relation) THEN 'It knows no policies with CASE, COALESCE, IS DISTINCT FROM, IS TRUE, volatile functions or tables of their own: ' ELSE '' END
                            || format('have pgsim keep the text index, SELECT pgsim.disable_text(%L), pgsim.enable_text(%1$L).', c.name);
         END;
         rounds := rounds + 1;
