@@ -130,12 +130,13 @@ class Change:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         elif what == "backend":
-            with self.connect() as connection:
+            # The server ends every session then, this one too; who connects before that would be ended in its place.
+            with suppress(psutil.NoSuchProcess, psycopg.OperationalError), self.connect() as connection:
                 pids = connection.execute(
                     "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
                 ).fetchall()
-            with suppress(psutil.NoSuchProcess):
                 psutil.Process(self.random.choice(pids)[0]).kill()
+                connection.execute("SELECT pg_sleep(30)")
         else:
             kill_server(self.server)
             start_again(self.server)
