@@ -13888,7 +13888,7 @@ BEGIN
             DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
             UPDATE pgsim._batch AS b
             SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
-                                  WHERE NOT EXISTS (SELECT FROM pg_temp.pgsim_vectors AS i WHERE i.key = x.key))
+                                  WHERE x.key NOT IN (SELECT unnest(offered)))
             WHERE b.id = batch;
         ELSE
             -- Nothing below waits for a writer of rows: who is passed over comes again.
@@ -13912,7 +13912,7 @@ BEGIN
                 DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
                 UPDATE pgsim._batch AS b
                 SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
-                                      WHERE x.key <> ALL (offered))
+                                      WHERE x.key NOT IN (SELECT unnest(offered)))
                 WHERE b.id = batch;
             END IF;
         END IF;
