@@ -325,6 +325,8 @@ CREATE TABLE pgsim._batch (
     hashes bytea[] NOT NULL,
     expires_at timestamptz NOT NULL
 );
+-- They live for a second: compressing them would cost more than writing them.
+ALTER TABLE pgsim._batch ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN hashes SET STORAGE EXTERNAL;
 CREATE INDEX _batch_version ON pgsim._batch (version_id);
 COMMENT ON TABLE pgsim._batch IS 'Rows that are with a worker, and the hashes of the texts that it was given.';
 

@@ -237,6 +237,7 @@ class Worker:
     _version: int = 0
     _chunk: int = 200
     _tired: float = 0.05
+    _locked_at: float = 0.0
 
     def run(self) -> Tasks[Tally]:
         """Work until nothing is left that waits or is with another worker; under ``follow`` until something fails.
@@ -396,9 +397,8 @@ class Worker:
             else:
                 part = alone.pop()
             last = not places and not alone
-            began = time.monotonic()
             told = yield from _transaction(self._store_part(batch, part, last=last))
-            took = time.monotonic() - began
+            took = time.monotonic() - self._locked_at
             if told is None:
                 break
             kept, busy = told
@@ -471,6 +471,7 @@ class Worker:
         if part:
             yield from query("SELECT pgsim._begin_store()")
             yield from copy(_COPY, _binary([(batch.keys[i], batch.hashes[i], batch.vectors[i]) for i in part]))
+            self._locked_at = time.monotonic()
             rows = yield from query(_STORE, {"batch": batch.id, "worker": self._id, "lease": self.options.lease})
             stored, refused, keys = cast("tuple[int | None, int | None, list[str] | None]", rows[0])
             if refused:

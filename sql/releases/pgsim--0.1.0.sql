@@ -372,6 +372,8 @@ CREATE TABLE pgsim._batch (
     hashes bytea[] NOT NULL,
     expires_at timestamptz NOT NULL
 );
+-- They live for a second: compressing them would cost more than writing them.
+ALTER TABLE pgsim._batch ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN hashes SET STORAGE EXTERNAL;
 CREATE INDEX _batch_version ON pgsim._batch (version_id);
 COMMENT ON TABLE pgsim._batch IS 'Rows that are with a worker, and the hashes of the texts that it was given.';
 
@@ -7380,7 +7382,7 @@ BEGIN
         'missing AS MATERIALIZED (SELECT array_agg(m.pgsim_key) AS keys FROM ('
         '  SELECT %1$s AS pgsim_key FROM %2$s AS b %5$s WHERE %3$s AND %4$s IS NOT NULL '
         '  AND NOT EXISTS (SELECT FROM known AS o WHERE o.key OPERATOR(pg_catalog.=) (%1$s)) '
-        '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $1 AND p.key OPERATOR(pg_catalog.=) (%1$s) AND p.source_hash OPERATOR(pg_catalog.=) pgsim._source_hash(%4$s)) '
+        '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $1 AND p.key OPERATOR(pg_catalog.=) (%1$s) AND coalesce(p.source_hash OPERATOR(pg_catalog.=) pgsim._source_hash(%4$s), false)) '
         '  %6$s) AS m), '
         'added AS (INSERT INTO pgsim._queue (version_id, operation, keys, place) '
         '  SELECT $1, ''upsert'', m.keys[i : i + 1999], 1 FROM missing AS m, generate_series(1, cardinality(m.keys), 2000) AS i ORDER BY i '
@@ -7752,7 +7754,8 @@ END;
 COMMENT ON FUNCTION pgsim._security_drift IS 'Whether a version table''s row-level security is other than what its base table''s asks for.';
 
 CREATE FUNCTION pgsim._source_hash(source text) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
+-- convert_to is STABLE, and this is inlined only as long as it does not claim more.
 RETURN pg_catalog.sha256(pg_catalog.convert_to(source, 'UTF8'));
 COMMENT ON FUNCTION pgsim._source_hash IS 'The hash by which a source text is known to have changed (SHA-256 of its UTF-8 form).';
 
@@ -13061,7 +13064,7 @@ CREATE FUNCTION pgsim._vector_problem(v vector, dim int, metric text, element te
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN v IS NULL THEN 'is NULL'
-    WHEN vector_dims(v) <> dim THEN 'has ' || vector_dims(v) || ' dimensions'
+    WHEN vector_dims(v) <> dim THEN 'has ' || vector_dims(v)::text || ' dimensions'
     WHEN metric = 'cosine' AND vector_norm(v) = 0 THEN 'is all zeros'
     WHEN element = 'halfvec' THEN pgsim._half_problem(v, metric)
 END;
@@ -14030,12 +14033,14 @@ BEGIN
             DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
             UPDATE pgsim._batch AS b
             SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
-                                  WHERE NOT EXISTS (SELECT FROM pg_temp.pgsim_vectors AS i WHERE i.key = x.key))
+                                  WHERE x.key NOT IN (SELECT unnest(offered)))
             WHERE b.id = batch;
         ELSE
             -- Nothing below waits for a writer of rows: who is passed over comes again.
             free := pgsim._lock_codes(of_version, offered);
-            busy := ARRAY(SELECT unnest(offered) EXCEPT SELECT unnest(free));
+            IF free <> offered THEN
+                busy := ARRAY(SELECT unnest(offered) EXCEPT SELECT unnest(free));
+            END IF;
             EXECUTE format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
@@ -14047,6 +14052,14 @@ BEGIN
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
                 pgsim._source_text('b.', t.source_columns)) USING free;
             GET DIAGNOSTICS stored = ROW_COUNT;
+            IF stored = cardinality(offered) THEN
+                -- What this transaction wrote needs no second look: until it ends nobody else stores there, and a text that changes after its row was locked is captured.
+                DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
+                UPDATE pgsim._batch AS b
+                SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
+                                      WHERE x.key NOT IN (SELECT unnest(offered)))
+                WHERE b.id = batch;
+            END IF;
         END IF;
     EXCEPTION
         WHEN lock_not_available THEN
@@ -14657,16 +14670,18 @@ BEGIN
     DELETE FROM pgsim._poison AS p USING unnest(taken.keys, taken.hashes) AS x (key, hash)
     WHERE p.version_id = taken.version_id AND p.key = x.key AND p.source_hash <> x.hash;
     PERFORM pgsim._set_aside(taken.version_id, x.key, x.hash, failed ->> x.key) FROM unnest(taken.keys, taken.hashes) AS x (key, hash) WHERE failed ? x.key;
-    -- A second look, after what this transaction stored: whatever changed before it is seen here, and whatever changes after it is captured.
-    EXECUTE format(
-        'SELECT array_agg(i.given) FROM (SELECT %1$s, k.given FROM unnest($1) AS k (given)) AS i JOIN %2$s AS b ON %3$s %4$s '
-        'WHERE %5$s IS NOT NULL AND %6$s AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = i.given AND p.source_hash = pgsim._source_hash(%5$s))',
-        pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-        CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
-        pgsim._source_text('b.', t.source_columns),
-        -- A column tells nothing of the text its vector was made from. What is seen of a transaction that is under way is this one's own.
-        CASE WHEN t.adopted THEN format('(b.%I IS NULL OR CASE WHEN age(b.xmin) > 0 THEN true ELSE pg_xact_status((pg_current_xact_id()::text::bigint - age(b.xmin))::text::xid8) <> ''in progress'' END)', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
-    INTO put_back USING taken.keys, taken.version_id;
+    IF taken.keys <> '{}' THEN
+        -- A second look, after what this transaction stored: whatever changed before it is seen here, and whatever changes after it is captured.
+        EXECUTE format(
+            'SELECT array_agg(i.given) FROM (SELECT %1$s, k.given FROM unnest($1) AS k (given)) AS i JOIN %2$s AS b ON %3$s %4$s '
+            'WHERE %5$s IS NOT NULL AND %6$s AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = i.given AND coalesce(p.source_hash = pgsim._source_hash(%5$s), false))',
+            pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+            CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
+            pgsim._source_text('b.', t.source_columns),
+            -- A column tells nothing of the text its vector was made from. What is seen of a transaction that is under way is this one's own.
+            CASE WHEN t.adopted THEN format('(b.%I IS NULL OR CASE WHEN age(b.xmin) > 0 THEN true ELSE pg_xact_status((pg_current_xact_id()::text::bigint - age(b.xmin))::text::xid8) <> ''in progress'' END)', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
+        INTO put_back USING taken.keys, taken.version_id;
+    END IF;
     IF put_back IS NOT NULL THEN
         INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (taken.version_id, 'upsert', put_back);
     END IF;

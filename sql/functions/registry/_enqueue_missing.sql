@@ -50,7 +50,7 @@ BEGIN
         'missing AS MATERIALIZED (SELECT array_agg(m.pgsim_key) AS keys FROM ('
         '  SELECT %1$s AS pgsim_key FROM %2$s AS b %5$s WHERE %3$s AND %4$s IS NOT NULL '
         '  AND NOT EXISTS (SELECT FROM known AS o WHERE o.key OPERATOR(pg_catalog.=) (%1$s)) '
-        '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $1 AND p.key OPERATOR(pg_catalog.=) (%1$s) AND p.source_hash OPERATOR(pg_catalog.=) pgsim._source_hash(%4$s)) '
+        '  AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $1 AND p.key OPERATOR(pg_catalog.=) (%1$s) AND coalesce(p.source_hash OPERATOR(pg_catalog.=) pgsim._source_hash(%4$s), false)) '
         '  %6$s) AS m), '
         'added AS (INSERT INTO pgsim._queue (version_id, operation, keys, place) '
         '  SELECT $1, ''upsert'', m.keys[i : i + 1999], 1 FROM missing AS m, generate_series(1, cardinality(m.keys), 2000) AS i ORDER BY i '

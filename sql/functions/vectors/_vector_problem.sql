@@ -2,7 +2,7 @@ CREATE FUNCTION pgsim._vector_problem(v vector, dim int, metric text, element te
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN v IS NULL THEN 'is NULL'
-    WHEN vector_dims(v) <> dim THEN 'has ' || vector_dims(v) || ' dimensions'
+    WHEN vector_dims(v) <> dim THEN 'has ' || vector_dims(v)::text || ' dimensions'
     WHEN metric = 'cosine' AND vector_norm(v) = 0 THEN 'is all zeros'
     WHEN element = 'halfvec' THEN pgsim._half_problem(v, metric)
 END;

@@ -46,12 +46,14 @@ BEGIN
             DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
             UPDATE pgsim._batch AS b
             SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
-                                  WHERE NOT EXISTS (SELECT FROM pg_temp.pgsim_vectors AS i WHERE i.key = x.key))
+                                  WHERE x.key NOT IN (SELECT unnest(offered)))
             WHERE b.id = batch;
         ELSE
             -- Nothing below waits for a writer of rows: who is passed over comes again.
             free := pgsim._lock_codes(of_version, offered);
-            busy := ARRAY(SELECT unnest(offered) EXCEPT SELECT unnest(free));
+            IF free <> offered THEN
+                busy := ARRAY(SELECT unnest(offered) EXCEPT SELECT unnest(free));
+            END IF;
             EXECUTE format(
                 'INSERT INTO %1$s AS v (%2$s, embedding, provisional, source_hash, embedded_at) '
                 'SELECT %3$s, i.embedding::%4$s.%5$I, false, i.source_hash, now() '
@@ -63,6 +65,14 @@ BEGIN
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
                 pgsim._source_text('b.', t.source_columns)) USING free;
             GET DIAGNOSTICS stored = ROW_COUNT;
+            IF stored = cardinality(offered) THEN
+                -- What this transaction wrote needs no second look: until it ends nobody else stores there, and a text that changes after its row was locked is captured.
+                DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
+                UPDATE pgsim._batch AS b
+                SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
+                                      WHERE x.key NOT IN (SELECT unnest(offered)))
+                WHERE b.id = batch;
+            END IF;
         END IF;
     EXCEPTION
         WHEN lock_not_available THEN

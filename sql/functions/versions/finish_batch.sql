@@ -28,16 +28,18 @@ BEGIN
     DELETE FROM pgsim._poison AS p USING unnest(taken.keys, taken.hashes) AS x (key, hash)
     WHERE p.version_id = taken.version_id AND p.key = x.key AND p.source_hash <> x.hash;
     PERFORM pgsim._set_aside(taken.version_id, x.key, x.hash, failed ->> x.key) FROM unnest(taken.keys, taken.hashes) AS x (key, hash) WHERE failed ? x.key;
-    -- A second look, after what this transaction stored: whatever changed before it is seen here, and whatever changes after it is captured.
-    EXECUTE format(
-        'SELECT array_agg(i.given) FROM (SELECT %1$s, k.given FROM unnest($1) AS k (given)) AS i JOIN %2$s AS b ON %3$s %4$s '
-        'WHERE %5$s IS NOT NULL AND %6$s AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = i.given AND p.source_hash = pgsim._source_hash(%5$s))',
-        pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-        CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
-        pgsim._source_text('b.', t.source_columns),
-        -- A column tells nothing of the text its vector was made from. What is seen of a transaction that is under way is this one's own.
-        CASE WHEN t.adopted THEN format('(b.%I IS NULL OR CASE WHEN age(b.xmin) > 0 THEN true ELSE pg_xact_status((pg_current_xact_id()::text::bigint - age(b.xmin))::text::xid8) <> ''in progress'' END)', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
-    INTO put_back USING taken.keys, taken.version_id;
+    IF taken.keys <> '{}' THEN
+        -- A second look, after what this transaction stored: whatever changed before it is seen here, and whatever changes after it is captured.
+        EXECUTE format(
+            'SELECT array_agg(i.given) FROM (SELECT %1$s, k.given FROM unnest($1) AS k (given)) AS i JOIN %2$s AS b ON %3$s %4$s '
+            'WHERE %5$s IS NOT NULL AND %6$s AND NOT EXISTS (SELECT FROM pgsim._poison AS p WHERE p.version_id = $2 AND p.key = i.given AND coalesce(p.source_hash = pgsim._source_hash(%5$s), false))',
+            pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
+            CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
+            pgsim._source_text('b.', t.source_columns),
+            -- A column tells nothing of the text its vector was made from. What is seen of a transaction that is under way is this one's own.
+            CASE WHEN t.adopted THEN format('(b.%I IS NULL OR CASE WHEN age(b.xmin) > 0 THEN true ELSE pg_xact_status((pg_current_xact_id()::text::bigint - age(b.xmin))::text::xid8) <> ''in progress'' END)', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
+        INTO put_back USING taken.keys, taken.version_id;
+    END IF;
     IF put_back IS NOT NULL THEN
         INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (taken.version_id, 'upsert', put_back);
     END IF;
