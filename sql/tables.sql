@@ -169,10 +169,12 @@ CREATE TABLE pgsim._index (
     columns text[],
     map_id int REFERENCES pgsim._map,
     complete boolean NOT NULL DEFAULT true,
+    -- Codes that are to take the place of others are made beside them; those that have left their place wait for searches that read them.
+    place text NOT NULL DEFAULT 'serving' CHECK (place IN ('serving', 'beside', 'leaving')),
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
 );
-CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
+CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id, place) WHERE method = 'codes' AND place <> 'leaving';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
 -- A funnel: candidates by an index on a prefix or on bits, of which the best share (of hnsw.ef_search) are ranked by the full vector. What it misses, by both, is a

@@ -216,10 +216,12 @@ CREATE TABLE pgsim._index (
     columns text[],
     map_id int REFERENCES pgsim._map,
     complete boolean NOT NULL DEFAULT true,
+    -- Codes that are to take the place of others are made beside them; those that have left their place wait for searches that read them.
+    place text NOT NULL DEFAULT 'serving' CHECK (place IN ('serving', 'beside', 'leaving')),
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
 );
-CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
+CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id, place) WHERE method = 'codes' AND place <> 'leaving';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
 -- A funnel: candidates by an index on a prefix or on bits, of which the best share (of hnsw.ef_search) are ranked by the full vector. What it misses, by both, is a
@@ -914,7 +916,7 @@ END;
 COMMENT ON FUNCTION pgsim._codes_indexes IS
     'The index that codes get on each filter column, NULL for none. What a btree or GIN index may refuse for its length is indexed so only where the base table''s own index refuses it too; otherwise a writer would fail for pgsim''s sake.';
 
-CREATE FUNCTION pgsim._codes_kept(base regclass, version_id int, mirrored text[]) RETURNS boolean
+CREATE FUNCTION pgsim._codes_kept(base regclass, version_id int, mirrored text[], place text = 'serving') RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -922,7 +924,7 @@ BEGIN
     -- A trigger depends on the columns that its condition reads, whatever they are called by now.
     RETURN EXISTS (
         SELECT FROM pgsim._index AS i JOIN pg_trigger AS g ON g.tgrelid = base AND g.tgname = format('!pgsim_codes_%s_update', i.id) AND g.tgenabled IN ('O', 'A')
-        WHERE i.version_id = _codes_kept.version_id AND i.method = 'codes'
+        WHERE i.version_id = _codes_kept.version_id AND i.method = 'codes' AND i.place = _codes_kept.place
           AND cardinality(mirrored) = (SELECT count(DISTINCT a.attnum) FROM pg_depend AS d JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                                        WHERE d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.refobjid = base AND a.attname = ANY (mirrored)));
 END
@@ -938,9 +940,14 @@ DECLARE
     problems text;
     again text;
 BEGIN
+    RETURN QUERY
+        SELECT 'warning', subject, format('codes %s are %s', i.name, CASE i.place WHEN 'beside' THEN 'being made in place of others, or were left by what ended before they were whole' ELSE 'no longer used: others took their place' END),
+               format('SELECT pgsim.drop_index(%L)', i.relation::text)
+        FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
+        WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes' AND i.place <> 'serving';
     SELECT i.*, r.oid IS NULL AS gone, v.model, v.embedding INTO k
     FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id LEFT JOIN pg_class AS r ON r.oid = i.relation
-    WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes';
+    WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes' AND i.place = 'serving';
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -1110,7 +1117,7 @@ $$;
 COMMENT ON FUNCTION pgsim._codes_triggers IS
     'The triggers that keep the codes of a collection''s versions: on the base table for keys and filter columns, and where the vectors are for the codes themselves.';
 
-CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}') RETURNS regclass
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}', beside boolean = false) RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1118,6 +1125,8 @@ DECLARE
     c pgsim._collection;
     columns text[];
     table_name text;
+    first_name text;
+    number int := 1;
     codes regclass;
     x record;
     new_id int;
@@ -1127,7 +1136,11 @@ BEGIN
     element := coalesce(element, 'bit');
     SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
     columns := pgsim._codes_columns(c.key_columns, c.filter_columns);
-    IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes') THEN
+    beside := beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'serving');
+    IF beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'beside') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('codes %s are being made in place of those of collection %L under model %L already', (SELECT i.relation FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'beside'), t.collection, t.model),
+            HINT = 'Wait for them. Where whoever made them is gone, drop them with pgsim.drop_index.';
+    ELSIF NOT beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place <> 'leaving') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has codes under model %L already', t.collection, t.model),
             HINT = 'Use them, or drop them first with pgsim.drop_index.';
     ELSIF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = t.base AND r.relkind = 'p') THEN
@@ -1145,15 +1158,20 @@ BEGIN
     END IF;
     PERFORM pgsim._check_columns(t.base, 'filter_columns', columns);
     PERFORM pgsim._require_all_rows(t);
-    table_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
+    first_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
+    table_name := first_name;
+    WHILE to_regclass(format('pgsim_data.%I', table_name)) IS NOT NULL LOOP
+        number := number + 1;
+        table_name := first_name || number;
+    END LOOP;
     EXECUTE format(
         'CREATE %s TABLE pgsim_data.%I (%s, code %s(%s), PRIMARY KEY (%s))',
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.base), table_name,
         pgsim._codes_definitions(t.base, columns), CASE element WHEN 'bit' THEN 'bit' ELSE format('%s.halfvec', t.vector_schema) END, dims, pgsim._key_list('', t.key_columns, false));
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
-    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete)
-    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill) RETURNING id INTO new_id;
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete, place)
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill, CASE WHEN beside THEN 'beside' ELSE 'serving' END) RETURNING id INTO new_id;
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -1171,7 +1189,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._create_codes IS
-    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
+    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes; beside, in place of those that serve.';
 
 CREATE FUNCTION pgsim._drop_codes(version_id int, codes regclass) RETURNS void
 LANGUAGE plpgsql
@@ -1179,6 +1197,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c pgsim._collection;
+    place text := (SELECT i.place FROM pgsim._index AS i WHERE i.relation = codes);
 BEGIN
     SELECT s.* INTO c FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS s ON s.id = e.collection_id
     WHERE v.id = _drop_codes.version_id;
@@ -1192,8 +1211,10 @@ BEGIN
         PERFORM pgsim._sync_triggers(c);
     END IF;
     EXECUTE format('DROP TABLE %s', codes);
-    -- Codes of another kind are measured anew.
-    UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
+    IF place = 'serving' THEN
+        -- Codes of another kind are measured anew.
+        UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._drop_codes IS 'Drops the codes of a version, and the triggers that kept them.';
@@ -1235,7 +1256,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._fill_codes IS 'Fills codes from the base table and its vectors; rows that are there stay as they are.';
 
-CREATE FUNCTION pgsim._finish_codes(version_id int) RETURNS boolean
+CREATE FUNCTION pgsim._finish_codes(version_id int, place text = 'serving') RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1245,23 +1266,27 @@ DECLARE
     i pgsim._index;
 BEGIN
     PERFORM pgsim._require_registrar();
-    SELECT s.* INTO i FROM pgsim._index AS s WHERE s.version_id = _finish_codes.version_id AND s.method = 'codes' FOR UPDATE;
+    SELECT s.* INTO i FROM pgsim._index AS s WHERE s.version_id = _finish_codes.version_id AND s.method = 'codes' AND s.place = _finish_codes.place FOR UPDATE;
     SELECT v.collection, v.model, v.embedding INTO of FROM pgsim.versions AS v WHERE v.id = _finish_codes.version_id;
     t := pgsim._target(of.collection, of.model, of.embedding);
     PERFORM pgsim._require_owner(t.base);
-    IF NOT pgsim._codes_kept(t.base, t.version_id, pgsim._codes_columns(t.key_columns, (pgsim._collection_row(of.collection)).filter_columns)) THEN
+    IF NOT pgsim._codes_kept(t.base, t.version_id, pgsim._codes_columns(t.key_columns, (pgsim._collection_row(of.collection)).filter_columns), place) THEN
         -- Writers wait until this transaction ends, so it ends with this.
         PERFORM pgsim._sync_triggers(pgsim._collection_row(of.collection));
         RETURN false;
     END IF;
     PERFORM pgsim._require_all_rows(t);
     PERFORM pgsim._repair_codes(t, i.relation, (pgsim._collection_row(of.collection)).filter_columns);
+    -- Margins of another kind say nothing of this one.
+    UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE i.place = 'beside' AND k.version_id = i.version_id;
     PERFORM pgsim._calibrate_margins(t, i.dims, i.element, i.map_id);
-    UPDATE pgsim._index AS s SET complete = true WHERE s.id = i.id;
+    -- Those whose place they take are there for whoever reads them still, and are kept; a search that begins from here on reads the new ones.
+    UPDATE pgsim._index AS s SET complete = false, place = 'leaving' WHERE i.place = 'beside' AND s.version_id = i.version_id AND s.method = 'codes' AND s.place = 'serving';
+    UPDATE pgsim._index AS s SET complete = true, place = 'serving' WHERE s.id = i.id;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION pgsim._finish_codes IS 'The last steps of codes that were filled while rows changed, a transaction each: the triggers are made, and it is to be called again (false); what changed meanwhile is repaired, margins are measured, and searches may use them (true).';
+COMMENT ON FUNCTION pgsim._finish_codes IS 'The last steps of codes that were filled while rows changed, a transaction each: the triggers are made, and it is to be called again (false); what changed meanwhile is repaired, margins are measured, and searches may use them (true). What was made beside others takes their place then.';
 
 CREATE FUNCTION pgsim._keep_codes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -7196,12 +7221,8 @@ AS $$
 DECLARE
     v pgsim._version;
     index_sql text;
-    codes regclass := (SELECT i.relation FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
-                       WHERE i.version_id = _drop_version.version_id AND i.method = 'codes');
 BEGIN
-    IF codes IS NOT NULL THEN
-        PERFORM pgsim._drop_codes(version_id, codes);
-    END IF;
+    PERFORM pgsim._drop_codes(i.version_id, i.relation) FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation WHERE i.version_id = _drop_version.version_id AND i.method = 'codes';
     PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = _drop_version.version_id AND i.method = 'inverted';
     DELETE FROM pgsim._version AS d WHERE d.id = _drop_version.version_id RETURNING * INTO v;
     DELETE FROM pgsim._queue AS q WHERE NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = q.version_id);
@@ -13312,7 +13333,7 @@ BEGIN
     FROM pgsim._index AS i
     LEFT JOIN pg_class AS k ON CASE WHEN i.method = 'codes' THEN k.oid = i.relation ELSE k.relname = i.name AND k.relnamespace = t.version_schema AND k.relkind IN ('i', 'I') END
     LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version
-    WHERE i.version_id = t.version_id AND (k.oid IS NULL OR NOT i.complete OR i.method <> 'codes' AND x.indisvalid IS NOT TRUE);
+    WHERE i.version_id = t.version_id AND i.place = 'serving' AND (k.oid IS NULL OR NOT i.complete OR i.method <> 'codes' AND x.indisvalid IS NOT TRUE);
     SELECT min(i.name) INTO active_name
     FROM pgsim._version AS v JOIN pgsim._index AS i ON i.version_id = v.id
     WHERE v.state = 'active' AND i.method <> 'codes' AND v.embedding_id = (SELECT s.embedding_id FROM pgsim._version AS s WHERE s.id = t.version_id);
