@@ -219,6 +219,21 @@ CREATE TABLE pgsim._calibration (
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
 
+-- Of a shallow model's prefix: the share of the true ten by the whole model that is found among so many candidates. map_id: the query was not the shallow model's, but mapped to it.
+CREATE TABLE pgsim._layer (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    shallow_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    map_id int REFERENCES pgsim._map ON DELETE CASCADE,
+    dims int NOT NULL,
+    kept int[] NOT NULL,
+    recalls float8[] NOT NULL,
+    queries int NOT NULL,
+    measured_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (version_id, shallow_id, map_id, dims)
+);
+COMMENT ON TABLE pgsim._layer IS 'What a shallow layer finds of the whole model''s answers: pgsim.measure_layers writes it, pgsim.search_layers reads it.';
+
 CREATE TABLE pgsim._fusion (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     collection_id int NOT NULL REFERENCES pgsim._collection ON DELETE CASCADE,
@@ -548,7 +563,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._layer, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
 GRANT SELECT ON pgsim._transition, pgsim._gate, pgsim._quality, pgsim._probe TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psycopg import sql
 from rich.markup import escape
 from rich.rule import Rule
@@ -22,14 +23,13 @@ from pgsim import install as _install
 from pgsim.cli.screen import lines, output, progress
 from pgsim.demo.corpus import read_standard_library
 from pgsim.demo.model import EntryEmbedder, LsaEmbedder, document_text
-from pgsim.errors import EmbedderError, NotReady, UnknownCollection, UnknownModel, WrongState
+from pgsim.errors import EmbedderError, NotReady, UnknownCollection, UnknownMap, UnknownModel, WrongState
 from pgsim.indexes import create_index_concurrently
 from pgsim.vectors import vector_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     import psycopg
     from numpy.typing import NDArray
     from rich.progress import Progress
@@ -45,6 +45,8 @@ DIMS = 256
 NARROW_MODEL = "python-lsa-narrow"
 NARROW_DIMS = 128
 PREFIXES = (32, 64, 128, 256)
+MIXED_MODEL = "python-lsa-mixed"
+LADDER = f"{MIXED_MODEL}-pca"
 
 _QUESTIONS = (
     "read a file line by line",
@@ -172,6 +174,44 @@ class Stage:
                 right = sum(len(answer & best) for answer, best in zip(answers, true, strict=True))
                 yield name, found, right / sum(map(len, true)), 1e3 * seconds / len(queries)
 
+    def recall_of(self, dims: list[int] | None) -> float:
+        """The share of the true ten of the questions that are found by these prefixes, or by the index on all."""
+        shares = []
+        for text in _QUESTIONS:
+            query = self.embedder.embed_query(text)
+            true = {hit.key for hit in self.database.search(COLLECTION, query, mode="exact")}
+            found = {hit.key for hit in self.database.search(COLLECTION, query, dims=dims, mode="ann")}
+            shares.append(len(found & true) / len(true))
+        return sum(shares) / len(shares)
+
+    def index_bytes(self, dims: int) -> int:
+        """What the index on so many dimensions takes."""
+        with self.database.connection() as connection:
+            ((size,),) = connection.execute(
+                "SELECT bytes FROM pgsim.indexes WHERE collection = %s AND dims = %s AND method = 'hnsw'",
+                [COLLECTION, dims],
+            ).fetchall()
+        return int(str(size))
+
+    def mixed(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors ``(..., DIMS)`` turned by a random rotation, always the same one."""
+        turn = np.linalg.qr(np.random.default_rng(0).normal(size=(DIMS, DIMS)))[0]
+        mixed: NDArray[np.float32] = (vectors @ turn).astype(np.float32)
+        return mixed
+
+    def mix(self) -> None:
+        """Give each row the vector that it has, mixed, under the model `MIXED_MODEL`."""
+        with self.database.connection() as connection:
+            ((table,),) = connection.execute(
+                "SELECT relation::text FROM pgsim.versions WHERE collection = %s AND model = %s", [COLLECTION, MODEL]
+            ).fetchall()
+            # The name is quoted by PostgreSQL.
+            rows = connection.execute(f"SELECT key, embedding::text FROM {table}".encode()).fetchall()
+        for first in range(0, len(rows), 2000):
+            part = rows[first : first + 2000]
+            vectors = np.array([np.fromstring(str(text)[1:-1], np.float32, sep=",") for _, text in part])
+            self.database.upsert(COLLECTION, MIXED_MODEL, [key for key, _ in part], self.mixed(vectors))
+
     def states(self, step: str) -> list[object]:
         """What is done, the state of each version, and who answers a search."""
         with self.database.connection() as connection:
@@ -275,6 +315,58 @@ def prefix(stage: Stage) -> None:
     stage.search("measure elapsed time", dims=[64, DIMS])
 
 
+def ladder(stage: Stage) -> None:
+    """What prefixes are worth, in numbers, and a rotation that makes them so."""
+    stage.title("A ladder", f"The true ten of {len(_QUESTIONS)} questions, by all {DIMS} dimensions and by fewer.")
+    output.print(
+        lines(
+            ["", "#index", "#of the true ten"],
+            [
+                [name, f"{size / 1e6:.1f} MB", f"{recall:.0%}"]
+                for name, size, recall in (
+                    (f"all {DIMS}", stage.index_bytes(DIMS), stage.recall_of(None)),
+                    ("the first 64 alone", stage.index_bytes(64), stage.recall_of([64])),
+                    (f"candidates by 64, ranked by {DIMS}", stage.index_bytes(64), stage.recall_of([64, DIMS])),
+                )
+            ],
+        )
+    )
+    output.print("Most models have no such order. Here the same vectors are mixed by a random rotation:")
+    database = stage.database
+    database.create_model(MIXED_MODEL, DIMS)
+    database.create_version(COLLECTION, MIXED_MODEL)
+    stage.mix()
+    report = database.fit_ladder(COLLECTION, model=MIXED_MODEL, dims=[32, 64, 128], sample=5000)
+    short = [prefix for prefix in report.prefixes if prefix.dims < DIMS]
+    within = short[0].within.index(50)
+    output.print(
+        lines(
+            ["of the true ten, among 50 by", *(f"#{prefix.dims}" for prefix in short)],
+            [
+                ["mixed", *(f"{prefix.raw[within]:.0%}" if prefix.raw else "" for prefix in short)],
+                ["pgsim ladder fit", *(f"{prefix.mapped[within]:.0%}" if prefix.mapped else "" for prefix in short)],
+            ],
+        )
+    )
+    with database.connection() as connection:
+        create_index_concurrently(connection, COLLECTION, LADDER, dims=64, element="halfvec")
+    query = stage.mixed(stage.embedder.embed_query("measure elapsed time"))
+    hits = database.search(COLLECTION, query, k=3, model=LADDER, dims=[64, DIMS])
+    output.print(
+        f"[dim]The mixed query, by model => '{LADDER}', dims => '{{64,{DIMS}}}':[/] "
+        f"{escape(', '.join(f'{hit.key} {hit.score:.2f}' for hit in hits))}",
+        soft_wrap=True,
+    )
+    database.drop_version(COLLECTION, LADDER)
+    database.drop_version(COLLECTION, MIXED_MODEL)
+    for forget, name in (
+        (database.drop_model, LADDER),
+        (database.drop_map, LADDER),
+        (database.drop_model, MIXED_MODEL),
+    ):
+        forget(name)
+
+
 def upgraded(stage: Stage) -> None:
     """Change the model while searches go on, and go back."""
     stage.title(
@@ -318,7 +410,7 @@ def explained(stage: Stage) -> None:
         )
 
 
-SCENES: tuple[Callable[[Stage], None], ...] = (plain, filtered, kept, hybrid, prefix, upgraded, explained)
+SCENES: tuple[Callable[[Stage], None], ...] = (plain, filtered, kept, hybrid, prefix, ladder, upgraded, explained)
 
 
 def run(database: Database) -> None:
@@ -350,6 +442,9 @@ def _set(database: Database, bars: Progress) -> Stage:
         (database.drop_collection, COLLECTION, UnknownCollection),
         (database.drop_model, MODEL, UnknownModel),
         (database.drop_model, NARROW_MODEL, UnknownModel),
+        (database.drop_model, LADDER, UnknownModel),
+        (database.drop_map, LADDER, UnknownMap),
+        (database.drop_model, MIXED_MODEL, UnknownModel),
     ):
         try:
             forget(name)
