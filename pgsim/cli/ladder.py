@@ -138,6 +138,13 @@ def _show(report: LadderReport) -> None:
     what = "rows held back" if report.asked == "rows" else "of your queries"
     title = f"Recall of the true 10 among the best by a prefix: {report.queries} {what}, {report.rows} rows"
     output.print(table(columns, rows, title=title))
+    worse = [each.dims for each in report.prefixes if each.raw and each.mapped and each.mapped[1] < each.raw[1] - 0.01]
+    if worse:
+        output.print(
+            f"Mapped, {', '.join(map(str, worse))} dimensions find less than as they are: these vectors have no few "
+            "directions that tell most. Leave them as they are.",
+            highlight=False,
+        )
     if not report.new:
         output.print(f"{report.name!r} was fitted before; this is what was measured then.", highlight=False)
     if report.keeps_scores:

@@ -45,8 +45,8 @@ DIMS = 256
 NARROW_MODEL = "python-lsa-narrow"
 NARROW_DIMS = 128
 PREFIXES = (32, 64, 128, 256)
-MIXED_MODEL = "python-lsa-mixed"
-LADDER = f"{MIXED_MODEL}-pca"
+TURNED_MODEL = "python-lsa-turned"
+LADDER = f"{TURNED_MODEL}-pca"
 
 _QUESTIONS = (
     "read a file line by line",
@@ -193,24 +193,20 @@ class Stage:
             ).fetchall()
         return int(str(size))
 
-    def mixed(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Vectors ``(..., DIMS)`` turned by a random rotation, always the same one."""
-        turn = np.linalg.qr(np.random.default_rng(0).normal(size=(DIMS, DIMS)))[0]
-        mixed: NDArray[np.float32] = (vectors @ turn).astype(np.float32)
-        return mixed
-
-    def mix(self) -> None:
-        """Give each row the vector that it has, mixed, under the model `MIXED_MODEL`."""
+    def turn(self) -> int:
+        """Give each function the vector that it has, the last dimension first, under `TURNED_MODEL`; how many rows."""
         with self.database.connection() as connection:
             ((table,),) = connection.execute(
                 "SELECT relation::text FROM pgsim.versions WHERE collection = %s AND model = %s", [COLLECTION, MODEL]
             ).fetchall()
             # The name is quoted by PostgreSQL.
-            rows = connection.execute(f"SELECT key, embedding::text FROM {table}".encode()).fetchall()
-        for first in range(0, len(rows), 2000):
-            part = rows[first : first + 2000]
-            vectors = np.array([np.fromstring(str(text)[1:-1], np.float32, sep=",") for _, text in part])
-            self.database.upsert(COLLECTION, MIXED_MODEL, [key for key, _ in part], self.mixed(vectors))
+            rows = connection.execute(
+                f"SELECT key, embedding::text FROM {table} AS v JOIN python_library AS b ON b.name = v.key "
+                "WHERE b.kind = 'function' ORDER BY key".encode()
+            ).fetchall()
+        vectors = np.array([np.fromstring(str(text)[1:-1], np.float32, sep=",")[::-1] for _, text in rows])
+        self.database.upsert(COLLECTION, TURNED_MODEL, [key for key, _ in rows], vectors)
+        return len(rows)
 
     def states(self, step: str) -> list[object]:
         """What is done, the state of each version, and who answers a search."""
@@ -318,51 +314,50 @@ def prefix(stage: Stage) -> None:
 def ladder(stage: Stage) -> None:
     """What prefixes are worth, in numbers, and a rotation that makes them so."""
     stage.title("A ladder", f"The true ten of {len(_QUESTIONS)} questions, by all {DIMS} dimensions and by fewer.")
-    output.print(
-        lines(
-            ["", "#index", "#of the true ten"],
-            [
-                [name, f"{size / 1e6:.1f} MB", f"{recall:.0%}"]
-                for name, size, recall in (
-                    (f"all {DIMS}", stage.index_bytes(DIMS), stage.recall_of(None)),
-                    ("the first 64 alone", stage.index_bytes(64), stage.recall_of([64])),
-                    (f"candidates by 64, ranked by {DIMS}", stage.index_bytes(64), stage.recall_of([64, DIMS])),
-                )
-            ],
-        )
-    )
-    output.print("Most models have no such order. Here the same vectors are mixed by a random rotation:")
     database = stage.database
-    database.create_model(MIXED_MODEL, DIMS)
-    database.create_version(COLLECTION, MIXED_MODEL)
-    stage.mix()
-    report = database.fit_ladder(COLLECTION, model=MIXED_MODEL, dims=[32, 64, 128], sample=5000)
+    told = [
+        (f"all {DIMS}", DIMS, stage.recall_of(None)),
+        ("the first 64 alone", 64, stage.recall_of([64])),
+        (f"candidates by 64, ranked by {DIMS}", 64, stage.recall_of([64, DIMS])),
+    ]
+    database.calibrate(COLLECTION, sample=40)
+    told.append(("as many as pgsim.calibrate found to be needed", 64, stage.recall_of([64, DIMS])))
+    rows = [[name, f"{stage.index_bytes(dims) / 1e6:.1f} MB", f"{recall:.0%}"] for name, dims, recall in told]
+    output.print(lines(["", "#index", "#of the true ten"], rows))
+    database.create_model(TURNED_MODEL, DIMS)
+    database.create_version(COLLECTION, TURNED_MODEL)
+    output.print(
+        f"Few models have such an order. {stage.turn()} vectors, of the functions, are stored with what tells most at "
+        "the end. pgsim ladder fit turns them by a map, which changes no whole score:"
+    )
+    report = database.fit_ladder(COLLECTION, model=TURNED_MODEL, dims=[32, 64, 128])
     short = [prefix for prefix in report.prefixes if prefix.dims < DIMS]
     within = short[0].within.index(50)
     output.print(
         lines(
             ["of the true ten, among 50 by", *(f"#{prefix.dims}" for prefix in short)],
             [
-                ["mixed", *(f"{prefix.raw[within]:.0%}" if prefix.raw else "" for prefix in short)],
-                ["pgsim ladder fit", *(f"{prefix.mapped[within]:.0%}" if prefix.mapped else "" for prefix in short)],
+                ["as they are", *(f"{prefix.raw[within]:.0%}" if prefix.raw else "" for prefix in short)],
+                ["turned", *(f"{prefix.mapped[within]:.0%}" if prefix.mapped else "" for prefix in short)],
             ],
         )
     )
     with database.connection() as connection:
         create_index_concurrently(connection, COLLECTION, LADDER, dims=64, element="halfvec")
-    query = stage.mixed(stage.embedder.embed_query("measure elapsed time"))
-    hits = database.search(COLLECTION, query, k=3, model=LADDER, dims=[64, DIMS])
+    query = stage.embedder.embed_query("measure elapsed time")[::-1]
+    only = {"kind": "function"}
+    hits = database.search(COLLECTION, query, k=3, model=LADDER, dims=[64, DIMS], filter=only, mode="ann")
     output.print(
-        f"[dim]The mixed query, by model => '{LADDER}', dims => '{{64,{DIMS}}}':[/] "
+        f"[dim]“measure elapsed time”, by model => '{LADDER}', dims => '{{64,{DIMS}}}':[/] "
         f"{escape(', '.join(f'{hit.key} {hit.score:.2f}' for hit in hits))}",
         soft_wrap=True,
     )
     database.drop_version(COLLECTION, LADDER)
-    database.drop_version(COLLECTION, MIXED_MODEL)
+    database.drop_version(COLLECTION, TURNED_MODEL)
     for forget, name in (
         (database.drop_model, LADDER),
         (database.drop_map, LADDER),
-        (database.drop_model, MIXED_MODEL),
+        (database.drop_model, TURNED_MODEL),
     ):
         forget(name)
 
@@ -444,7 +439,7 @@ def _set(database: Database, bars: Progress) -> Stage:
         (database.drop_model, NARROW_MODEL, UnknownModel),
         (database.drop_model, LADDER, UnknownModel),
         (database.drop_map, LADDER, UnknownMap),
-        (database.drop_model, MIXED_MODEL, UnknownModel),
+        (database.drop_model, TURNED_MODEL, UnknownModel),
     ):
         try:
             forget(name)

@@ -50,7 +50,7 @@ def test_the_demo_can_be_seen_twice_and_searched_afterwards(
             "ann, since",
             "pgvector as it comes",
             "of the true ten, among 50 by",
-            "python-lsa-mixed-pca",
+            "python-lsa-turned-pca",
             "activate, too early",
             "activate python-lsa-narrow, rollback python-lsa",
             "csv.Dialect",
