@@ -16,9 +16,9 @@ test test-slow: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow" $(TESTS)
 
-# What takes longest: the benchmarks' smoke runs, the demo, storms, random histories.
+# What takes longest: the benchmarks' smoke runs, the demo, storms, random histories, fifty rounds of faults.
 test-slow: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m slow $(TESTS)
+	PGSIM_FAULT_ROUNDS=$${PGSIM_FAULT_ROUNDS:-40} $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m slow $(TESTS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -1227,6 +1227,11 @@ def mark_ready(collection: str, model: str, *, embedding: str = "default") -> St
     return cast("int", rows[0][0])
 
 
+_TransitionRow: TypeAlias = tuple[
+    str, str, str, str, str | None, str | None, str | None, bool, str | None, dict[str, object], datetime.datetime, str,
+]  # fmt: skip
+
+
 def history(collection: str | None = None, *, embedding: str | None = None) -> Steps[list[Transition]]:
     """Every step in the life of every version, of one collection or of all, the first one first."""
     rows = yield from _query(
@@ -1236,7 +1241,7 @@ def history(collection: str | None = None, *, embedding: str | None = None) -> S
         "AND h.embedding = coalesce(%(embedding)s, h.embedding) ORDER BY h.id",
         _checked({"collection": collection, "embedding": embedding}),
     )
-    return [Transition(*row) for row in rows]  # type: ignore[arg-type]
+    return [Transition(*cast("_TransitionRow", row)) for row in rows]
 
 
 def eject(

@@ -13,7 +13,9 @@ import numpy as np
 
 from pgsim import calls
 from pgsim.errors import AlreadyExists, DimensionMismatch, InvalidArgument, WrongState
+from pgsim.json_values import is_storable
 from pgsim.maps import Map, PrefixRecall, fit_leanvec, fit_pca, fit_whitening, recall_by_prefix
+from pgsim.options import listed, whole_number
 from pgsim.steps import query, work
 from pgsim.vectors import as_vectors
 
@@ -87,6 +89,12 @@ def prepare(
     """
     if method not in METHODS:
         raise InvalidArgument(f"method is {method!r}; known are {', '.join(METHODS)}", hint="pca suits most models.")
+    if name is not None and not isinstance(name, str):
+        raise InvalidArgument(f"name is {name!r}, not a text", hint="Leave it out for the model's, with the method.")
+    if name is not None and not is_storable(name):
+        raise InvalidArgument("name holds a character that PostgreSQL text cannot", hint="Remove it.")
+    sample, seed = whole_number("sample", sample), whole_number("seed", seed)
+    lengths = None if dims is None else [whole_number("dims", each) for each in listed("dims", dims)]
     rows = yield from query(
         "SELECT t.model, m.dim, m.metric, m.map FROM pgsim._target(%(collection)s::text, %(model)s::text, "
         "%(embedding)s::text) AS t JOIN pgsim.models AS m ON m.name = t.model",
@@ -102,7 +110,7 @@ def prepare(
             f"model {base!r} is compared by {metric}, which {method} does not keep",
             hint="pca keeps cosine, ip and l2; leanvec keeps cosine and ip.",
         )
-    wanted = _dims(dims, width, method)
+    wanted = _dims(lengths, width, method)
     name = name or f"{base}-{method}"
     report = yield from _left(name, base, method, wanted if dims is not None else None)
     if report is None:
@@ -170,7 +178,7 @@ def _fitted(
     vectors: NDArray[np.float32], given: NDArray[np.float32] | None, wanted: _Wanted
 ) -> tuple[Map, LadderReport]:
     name, base, metric, method, dims = wanted.name, wanted.base, wanted.metric, wanted.method, wanted.dims
-    random = np.random.default_rng(wanted.seed)
+    random = np.random.default_rng(wanted.seed % 2**32)
     unit = metric == "cosine"
     if given is None:
         order = random.permutation(len(vectors))
@@ -209,7 +217,7 @@ def _dims(dims: Sequence[int] | None, width: int, method: str) -> tuple[int, ...
     wanted = sorted(set(dims))
     if not wanted or wanted[0] < 1 or wanted[-1] > width:
         raise InvalidArgument(
-            f"dims is {list(dims)!r}; the model has {width} dimensions", hint="For instance 64, 128 and 256."
+            f"dims is {dims!r}; the model has {width} dimensions", hint="For instance 64, 128 and 256."
         )
     if method != "whitening" and wanted[-1] < width:
         wanted.append(width)

@@ -244,13 +244,13 @@ def _sql_argument(name: str, value: object) -> object:
         case (("recall" | "max_distance" | "rank_constant"), _):
             return finite_number(name, value)
         case "dims", _:
-            return [whole_number(name, each) for each in _listed(name, value)]
+            return [whole_number(name, each) for each in listed(name, value)]
         case "sparse_query", _:
             return sparse_text(value)
         case "sparse_queries", _:
-            return sparse_vectors_text(_listed(name, value))
+            return sparse_vectors_text(listed(name, value))
         case (("where_columns" | "text_queries"), _):
-            return _listed(name, value)
+            return listed(name, value)
         case "legs", Mapping():
             return json_text({str(leg): _leg(str(leg), properties) for leg, properties in value.items()})
         case (("filter" | "where_values" | "weights" | "legs"), _):
@@ -281,7 +281,12 @@ def _leg(name: str, properties: object) -> object:
     return told
 
 
-def _listed(name: str, value: object) -> list[object]:
+def listed(name: str, value: object) -> list[object]:
+    """A list, of anything that can be gone through but a text.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
     try:
         if not isinstance(value, str):
             return list(value)  # type: ignore[call-overload, no-any-return]

@@ -21,7 +21,7 @@ from pgsim.evaluation.prefixes import Prefix, PrefixReport, Sample
 from pgsim.evaluation.trials import Trial, TuningReport, choose, fastest_settings, pareto_front
 from pgsim.json_values import is_storable, json_text
 from pgsim.maps import fit_pca
-from pgsim.options import finite_number, whole_number
+from pgsim.options import finite_number, listed, whole_number
 from pgsim.steps import query, work
 from pgsim.vectors import as_vectors, vectors_text
 
@@ -68,8 +68,8 @@ _CODES = f"""
 SELECT i.name, i.dims, i.element, i.map_id IS NOT NULL
 FROM {_TARGET} JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'serving'
 """
-_COPY = 'SELECT s.key, s.v::text FROM pg_temp.pgsim_trial AS s ORDER BY s.key COLLATE "C"'
-_ASKED = "SELECT q.query::text FROM pg_temp.pgsim_trial_query AS q ORDER BY q.number"
+_COPY = 'SELECT s.key, s.v::text FROM pg_temp._pgsim_trial AS s ORDER BY s.key COLLATE "C"'
+_ASKED = "SELECT q.query::text FROM pg_temp._pgsim_trial_query AS q ORDER BY q.number"
 _MAPPED = "the model is another one mapped; tune the one that it was made from"
 _CHUNK = 1000
 _LEAST_ROWS = 50
@@ -392,16 +392,17 @@ def _prefix(sample: Sample, turned: Sample | None, dims: int, keep: Sequence[int
 
 
 def _kinds(named: dict[str, object], dims: Sequence[int] | None, elements: Sequence[str] | None) -> Steps[list[Row]]:
-    for element in elements or ():
-        if not is_storable(element):
-            raise InvalidArgument("an element is no text", hint="Known are vector, halfvec and bit.")
+    given = None if elements is None else listed("elements", elements)
+    for element in given or ():
+        if not isinstance(element, str) or not is_storable(element):
+            raise InvalidArgument(f"element {element!r} is no text", hint="Known are vector, halfvec and bit.")
     return (
         yield from query(
             _KINDS,
             named
             | {
-                "dims": None if dims is None else [whole_number("dims", length) for length in dims],
-                "elements": None if elements is None else list(elements),
+                "dims": None if dims is None else [whole_number("dims", length) for length in listed("dims", dims)],
+                "elements": given,
             },
         )
     )
@@ -417,12 +418,13 @@ def _begin(
     searches: int,
     seed: int,
 ) -> Steps[Row]:
-    if relevant is not None and (queries is None or len(relevant) != len(queries)):
+    labels = None if relevant is None else [listed("relevant", each) for each in listed("relevant", relevant)]
+    if labels is not None and (queries is None or len(labels) != len(queries)):
         raise InvalidArgument(
-            f"relevant holds keys for {len(relevant)} queries, and there are {0 if queries is None else len(queries)}",
+            f"relevant holds keys for {len(labels)} queries, and there are {0 if queries is None else len(queries)}",
             hint="Give the queries, and for each of them the keys that answer it; an empty list where none are known.",
         )
-    keys = None if relevant is None else [[_key(key) for key in each] for each in relevant]
+    keys = None if labels is None else [[_key(key) for key in each] for each in labels]
     rows = yield from query(
         _BEGIN,
         named
@@ -476,7 +478,7 @@ def _trial(row: Row, kind: Row, *, rotated: bool, mapped: bool, scale: float, se
         rotated=rotated,
         ef=cast("int", ef),
         keep=cast("int", keep),
-        recall=mean_of(np.array(recalls, float), np.random.default_rng(seed)),
+        recall=mean_of(np.array(recalls, float), np.random.default_rng(seed % 2**32)),
         quality=cast("float | None", quality),
         seconds=cast("float", seconds),
         bytes=cast("int", size),
@@ -491,7 +493,10 @@ def _trial(row: Row, kind: Row, *, rotated: bool, mapped: bool, scale: float, se
 def _share(name: str, value: float, low: float, high: float) -> float:
     number = finite_number(name, value)
     if not low <= number <= high:
-        raise InvalidArgument(f"{name} is {number:g}; it is a number from {low:g} to {high:g}", hint="See its default.")
+        raise InvalidArgument(
+            f"{name} is {number:g}; it is a number from {low:g} to {high:g}",
+            hint="Give one between these, or leave it out for the default.",
+        )
     return number
 
 

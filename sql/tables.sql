@@ -194,7 +194,8 @@ CREATE TYPE pgsim._funnel AS (
     reached float8
 );
 
--- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
+-- margins: how much farther than expected the codes of true neighbours lie, of bits in standard deviations, of directions in cosine distance, one for each of
+-- pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
 -- that of ef_search, of this intercept and the one slope, where queries whose last row lies beyond ef_typical look again, by an ef that grows by exp(.6 + ef_far * (distance - typical)); ef_looks
 -- is how much longer than the first looks all together take.
 -- Times are in seconds. What was not measured is NULL, and a default serves.
@@ -515,7 +516,7 @@ CREATE TYPE pgsim._funnel_choice AS (
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
 -- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
--- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
+-- shortlist, how many they list at most, and margin, how much farther than expected codes may lie. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
 -- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many
 -- candidates it ranks; shallow, the version of a shallow layer that gives them, for shallow_query.

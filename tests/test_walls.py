@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "maps": _LEAF | {"maps", "vectors"},
     "options": _LEAF | {"json_values", "vectors"},
     "calls": _LEAF | {"embedders", "evaluation", "json_values", "maps", "options", "rerankers", "steps", "vectors"},
-    "ladders": _LEAF | {"calls", "maps", "steps", "vectors"},
+    "ladders": _LEAF | {"calls", "json_values", "maps", "options", "steps", "vectors"},
     "trials": _LEAF | {"calls", "evaluation", "json_values", "maps", "options", "steps", "vectors"},
     "fusions": _LEAF | {"calls", "embedders", "evaluation", "steps", "vectors"},
     "database": _LEAF | {"embedders", "fusions", "ladders", "steps", "calls", "trials", "vectors", "versions"},

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Annotated
 
+import psycopg
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
+from pgsim import calls
 from pgsim.cli.connection import Dsn, opened
 from pgsim.cli.screen import output
 from pgsim.cli.work import EmbedderSpec, embedder_spec
 from pgsim.database import Database
 from pgsim.embedders import load_embedder
-from pgsim.errors import InvalidArgument
+from pgsim.errors import InvalidArgument, PgsimError
 from pgsim.versions.backfill import Index
 from pgsim.versions.backfill import backfill as fill
 from pgsim.versions.worker import Tally, WorkerOptions, read_budget, read_rate
@@ -56,8 +58,13 @@ def backfill(
         raise InvalidArgument(
             "--pause, --resume and --status do something else each", hint="Give one of them, or none to work."
         )
+    if retry_poison and (pause is not None or resume or status):
+        raise InvalidArgument(
+            "--retry-poison is for workers, and with --pause, --resume or --status none works",
+            hint="Give it to the run that is to try the rows again, or call pgsim.retry_poison.",
+        )
     with opened(dsn) as database:
-        of = database.active_model(collection, model=model, embedding=embedding).name
+        of = database._run(calls.embedded_model(collection, model=model, embedding=embedding)).name
         _limit(database, collection, of, embedding, rate=rate, budget=budget, price=price)
         if pause is not None:
             database.pause_backfill(collection, of, embedding=embedding, reason=pause or None)
@@ -114,15 +121,19 @@ def _limit(
         embedding=embedding,
         calls_a_second=told.calls_a_second if rate is None else rates.get("calls"),
         rows_a_second=told.rows_a_second if rate is None else rates.get("rows"),
-        calls_a_day=told.calls_a_day if budget is None else _whole(amounts.get("calls")),
-        tokens_a_day=told.tokens_a_day if budget is None else _whole(amounts.get("tokens")),
+        calls_a_day=told.calls_a_day if budget is None else _whole("calls", amounts.get("calls")),
+        tokens_a_day=told.tokens_a_day if budget is None else _whole("tokens", amounts.get("tokens")),
         money_a_day=told.money_a_day if budget is None else amounts.get("money"),
         price=told.price if price is None else price,
     )
 
 
-def _whole(number: float | None) -> int | None:
-    return None if number is None else max(1, int(number))
+def _whole(name: str, number: float | None) -> int | None:
+    if number is None:
+        return None
+    if number != int(number):
+        raise InvalidArgument(f"{name}={number:g} is no budget; {name} are whole numbers", hint="Give 1 or more a day.")
+    return int(number)
 
 
 def _report(tally: Tally, model: str) -> None:
@@ -196,5 +207,5 @@ class _Bar:
                     told = database.backfill_progress(collection, model, embedding=embedding)
                     left = told.pending + told.taken
                     self._progress.update(bar, completed=told.done, total=told.done + left, told=_told(told))
-        except Exception as error:  # noqa: BLE001 -- the bar is not worth the work: workers say what is wrong
+        except (PgsimError, psycopg.Error) as error:  # The bar is not worth the work: workers say what is wrong.
             self._progress.update(bar, told=escape(str(error).splitlines()[0]))

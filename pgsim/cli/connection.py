@@ -52,7 +52,7 @@ def only_collection(database: Database, name: str | None) -> str:
         if name not in names:
             raise UnknownCollection(
                 f"collection {name!r} is not registered",
-                detail=f"Registered: {', '.join(names[:20]) or 'none'}",
+                detail=f"Registered: {', '.join(map(repr, names[:20])) or 'none'}",
                 hint="`pgsim collections` lists them.",
             )
         return name

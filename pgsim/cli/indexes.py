@@ -24,10 +24,15 @@ def create(
     model: Annotated[str | None, typer.Option(help="By default the active version's.")] = None,
     embedding: str = "default",
     dims: Annotated[int | None, typer.Option(help="Index a prefix, of so many dimensions.")] = None,
-    element: Annotated[str | None, typer.Option(help="vector or halfvec; by default the model's.")] = None,
+    element: Annotated[
+        str | None, typer.Option(help="vector, halfvec or bit; by default the model's, of codes bit.")
+    ] = None,
     method: Annotated[str, typer.Option(help="hnsw, ivfflat, codes, or inverted of sparse vectors.")] = "hnsw",
     where: Annotated[list[str] | None, typer.Option(help="Index only rows that match: NAME=VALUE or JSON.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="m=16, ef_construction=64, lists=100.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="m=16, ef_construction=64; lists=100; map=NAME of codes; top_weights=200 of sparse vectors."),
+    ] = None,
 ) -> None:
     """Build a vector index CONCURRENTLY."""
     with opened(dsn) as database, database.connection() as connection:
@@ -68,10 +73,12 @@ def drop(index: Annotated[str, typer.Argument(help="As in SQL: schema.name.")], 
 
 
 def _option(text: str) -> tuple[str, object]:
-    name, _, value = text.partition("=")
+    name, given, value = text.partition("=")
+    if not given:
+        raise InvalidArgument(
+            f"--option {text!r} is not NAME=VALUE", hint="For instance: --option m=32 --option ef_construction=128."
+        )
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
-        raise InvalidArgument(
-            f"--option {text!r} is not NAME=NUMBER", hint="For instance: --option m=32 --option ef_construction=128."
-        ) from None
+        return name, value

@@ -160,15 +160,15 @@ def _summary(told: dict[str, object]) -> list[tuple[str, object]]:
     margins, levels = told.get("margins"), told.get("recall_levels")
     if isinstance(margins, list) and isinstance(levels, list):
         rows += [
-            (f"bits by which codes may differ beyond the expected, at recall {level:g}", _margin(_as_number(margin)))
+            (f"how much farther than expected codes may lie, at recall {level:g}", _margin(_as_number(margin)))
             for level, margin in zip(levels, margins, strict=True)
             if level in {0.95, 0.99}
         ]
     return rows
 
 
-def _margin(bits: float) -> str:
-    return f"{bits:.1f}" if math.isfinite(bits) else "any: not used"
+def _margin(margin: float) -> str:
+    return f"{margin:.3g}" if math.isfinite(margin) else "any: not used"
 
 
 def _as_number(value: object) -> float:

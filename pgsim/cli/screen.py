@@ -37,13 +37,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
             column.removeprefix("#"), justify="right" if column.startswith("#") else "left", overflow="fold"
         )
     for row in rows:
-        shown.add_row(*(_cell(cell) for cell in row))
+        shown.add_row(*(escape(_plain(cell)) for cell in row))
     return shown
 
 
 def lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table with one line a row: long cells are cut, the last one where the screen ends."""
-    cut = [[" ".join(_cell(cell).split()) for cell in row] for row in rows]
+    cut = [[" ".join(_plain(cell).split()) for cell in row] for row in rows]
     widest = max(16, output.width // max(2, len(columns)))
     for row in cut:
         row[:-1] = [_shortened(cell, widest) for cell in row[:-1]]
@@ -57,8 +57,8 @@ def lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def _cell(cell: object) -> str:
-    return "" if cell is None else escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(cell)))
+def _plain(cell: object) -> str:
+    return "" if cell is None else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(cell))
 
 
 def _shortened(text: str, width: int) -> str:

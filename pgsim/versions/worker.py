@@ -8,6 +8,8 @@ the one it was made from, by the statement that stores it.
 
 from __future__ import annotations
 
+import operator
+import reprlib
 import struct
 import sys
 import time
@@ -63,6 +65,7 @@ _SET_ASIDE = "SELECT pgsim._set_aside(%(version)s, %(key)s, %(hash)s, %(error)s)
 _COPY = "COPY pg_temp.pgsim_vectors (key, source_hash, embedding) FROM STDIN (FORMAT binary)"
 _LOCKED_FOR = 0.05
 """Seconds that a transaction aims to hold its locks for: deleting a row waits for the one that stores its vector."""
+_MOST_TOKENS = 2**31 - 1
 
 _ALONE = 50
 """Rows of a batch that are stored one by one where others are writing them; what is left of them comes again."""
@@ -121,10 +124,15 @@ class WorkerOptions:
             ("lease", 1, 604_800),
             ("poll", 0.01, 3600),
         ):
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
+            value: object = getattr(self, name)
+            if value is None and name == "batch_tokens":
+                continue
+            is_whole = name in {"batch_rows", "batch_tokens", "retries"}
+            kinds = (int,) if is_whole else (int, float)
+            if not isinstance(value, kinds) or isinstance(value, bool) or not least <= value <= most:
                 raise InvalidArgument(
-                    f"{name} is {value}; it is from {least} to {most}", hint="Leave it to its default."
+                    f"{name} is {value!r}; it is {'a whole number ' if is_whole else ''}from {least} to {most}",
+                    hint="Leave it to its default.",
                 )
 
 
@@ -291,7 +299,11 @@ class Worker:
         if self.options.batch_tokens is None:
             return [everything]
         parts: list[list[int]] = []
-        sizes = self._tokens([batch.texts[i] for i in everything])
+        try:
+            sizes = self._tokens([batch.texts[i] for i in everything])
+        except EmbedderError:
+            # One text may be to blame, and is found like one that cannot be embedded.
+            return [[i] for i in everything]
         left = 0
         for i, size in zip(everything, sizes, strict=True):
             if not parts or size > left:
@@ -305,7 +317,7 @@ class Worker:
         documents = [self.model.document_prefix + text for text in texts]
         of = getattr(self.embedder, "of", self.embedder)
         if isinstance(of, TokenCounter):
-            return [int(count) for count in of.count_tokens(documents)]
+            return _checked_counts(of, documents)
         return [max(1, -(-len(text) // 4)) for text in documents]
 
     def _embed(self, batch: _Batch, part: list[int], *, tries: int) -> Tasks[None]:
@@ -316,8 +328,7 @@ class Worker:
             # A row is to blame only when the embedder works for a text that is known to be harmless.
             yield from self._call(batch.id, ["pgsim"], blame=error)
             if len(part) == 1:
-                batch.poison[part[0]] = str(error.message)
-                self.tally.last_error = str(error.message)
+                batch.poison[part[0]] = self.tally.last_error = _storable(error.message)
                 return
             middle = len(part) // 2
             yield from self._embed(batch, part[:middle], tries=1)
@@ -489,6 +500,32 @@ class Worker:
     @property
     def _names(self) -> dict[str, object]:
         return {"collection": self.collection, "model": self.model.name, "embedding": self.embedding}
+
+
+def _storable(message: str) -> str:
+    """A message as PostgreSQL can keep it: it has no zero bytes, and no halves of characters."""
+    return message.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+def _checked_counts(counter: TokenCounter, documents: list[str]) -> list[int]:
+    giver = f"{type(counter).__name__}.count_tokens"
+    hint = f"Return a whole number from 0 to {_MOST_TOKENS} for each text."
+    try:
+        counts: list[object] = list(counter.count_tokens(documents))
+    except Exception as error:
+        raise EmbedderError(f"{giver} raised {type(error).__name__}: {error}", hint=hint) from error
+    if len(counts) != len(documents):
+        raise EmbedderError(f"{giver} gave {len(counts)} numbers for {len(documents)} texts", hint=hint)
+    whole = []
+    for count in counts:
+        try:
+            number = operator.index(count)  # type: ignore[arg-type]
+        except TypeError:
+            number = -1
+        if isinstance(count, bool) or not 0 <= number <= _MOST_TOKENS:
+            raise EmbedderError(f"{giver} gave {reprlib.repr(count)}, which is no number of tokens", hint=hint)
+        whole.append(number)
+    return whole
 
 
 def _transaction(steps: Steps[T]) -> Tasks[T]:

@@ -241,7 +241,8 @@ CREATE TYPE pgsim._funnel AS (
     reached float8
 );
 
--- margins are in standard deviations, one for each of pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
+-- margins: how much farther than expected the codes of true neighbours lie, of bits in standard deviations, of directions in cosine distance, one for each of
+-- pgsim._recall_levels(). For each of pgsim._depths() the logarithm of what an index misses is a line over
 -- that of ef_search, of this intercept and the one slope, where queries whose last row lies beyond ef_typical look again, by an ef that grows by exp(.6 + ef_far * (distance - typical)); ef_looks
 -- is how much longer than the first looks all together take.
 -- Times are in seconds. What was not measured is NULL, and a default serves.
@@ -562,7 +563,7 @@ CREATE TYPE pgsim._funnel_choice AS (
 -- What a search does, decided before it runs. depth: among how many of the nearest rows the answer lies. Of matches: estimated by PostgreSQL; expected after
 -- a second look, of reachable rows (in parts, pruned to one partition), doubtful where several columns meet, few where ranking them all is done before
 -- anything else has begun, scanned to find them exactly. Of an exact search: bound, the number of matches at which it stops and another takes over. Of codes:
--- shortlist, how many they list at most, and margin, by how many standard deviations more bits than expected may differ. Of an index: wanted, how many rows
+-- shortlist, how many they list at most, and margin, how much farther than expected codes may lie. Of an index: wanted, how many rows
 -- it gives before its answer is trusted, and tuples, how many it may visit; typical, at what distance ef suffices, far, by how much more it takes beyond, and
 -- worth_ef, up to which it costs less than codes. Of a funnel: ladder, its prefix lengths, and keep, how many
 -- candidates it ranks; shallow, the version of a shallow layer that gives them, for shallow_query.
@@ -818,6 +819,8 @@ BEGIN
     IF coalesce(dims, t.dim) NOT BETWEEN 1 AND t.dim OR coalesce(element, 'bit') NOT IN ('bit', 'halfvec') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('dims is %s and element %L; codes hold the first dimensions, 1 to %s of model %L, as bit or halfvec', coalesce(dims::text, 'NULL'), left(element, 80), t.dim, t.model),
             HINT = 'Leave both out for one bit a dimension. Where a short prefix says most (a Matryoshka model, a rotated one), some 128 dimensions as halfvec list far fewer rows.';
+    ELSIF jsonb_typeof(options) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'options is not a JSON object', HINT = 'For instance: options => ''{"map": "rotated"}''.';
     ELSIF where_filter IS NOT NULL OR coalesce(options, '{}') - 'map' <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_filter and options other than map do not go with codes, which hold every row', HINT = 'Leave them out.';
     END IF;
@@ -827,6 +830,10 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('map %L is of kind %s, from model %L to %s dimensions; codes of model %L take one from that model to %s dimensions or more, without query_matrix and bias', p.name, p.kind,
                                                                       (SELECT m.name FROM pgsim._model AS m WHERE m.id = p.from_model_id), p.dim_out, t.model, coalesce(dims, t.dim)),
                 HINT = 'Codes of rows and queries are compared, so that both are mapped alike. Fit one with "pgsim ladder fit --method pca".';
+        END IF;
+        -- No vector of length one has an inner product with a component that is greater than this, nor any part of the sum.
+        IF pgsim._longer_than(p.components, 1e38) > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('component %s of map %L is longer than 1e38, so that some vectors would have no image', pgsim._longer_than(p.components, 1e38), p.name), HINT = 'Store the map anew with all its components divided by the same number: codes tell directions.';
         END IF;
     END IF;
 END
@@ -844,8 +851,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF map_id IS NOT NULL THEN
-        -- Read once a statement, and no more of it than is needed.
-        value := format('pgsim._mapped((SELECT m.components[1:%s] FROM pgsim._map AS m WHERE m.id = %s), NULL, false, %s::%s.vector)', dims, map_id, value, vector_schema);
+        -- Read once a statement, and no more of it than is needed. Of length one, no vector is too long for the map.
+        value := format('pgsim._mapped((SELECT m.components[1:%s] FROM pgsim._map AS m WHERE m.id = %s), NULL, true, %s::%s.vector)', dims, map_id, value, vector_schema);
     ELSIF dims < dim THEN
         value := format('%s.subvector(%s, 1, %s)', vector_schema, value, dims);
     END IF;
@@ -1144,7 +1151,6 @@ DECLARE
     number int := 1;
     codes regclass;
     x record;
-    new_id int;
     map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
 BEGIN
     dims := coalesce(dims, t.dim);
@@ -1186,7 +1192,7 @@ BEGIN
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
     INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete, place)
-    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill, CASE WHEN beside THEN 'beside' ELSE 'serving' END) RETURNING id INTO new_id;
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill, CASE WHEN beside THEN 'beside' ELSE 'serving' END);
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -1302,6 +1308,27 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._finish_codes IS 'The last steps of codes that were filled while rows changed, a transaction each: the triggers are made, and it is to be called again (false); what changed meanwhile is repaired, margins are measured, and searches may use them (true). What was made beside others takes their place then.';
+
+CREATE FUNCTION pgsim._mapped(components vector[], bias vector, normalized boolean, v vector) RETURNS vector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    -- Components that are read from a variable cost half of those read from their table for every vector. A number beyond real is none.
+    SELECT CASE WHEN pg_catalog.max(abs(c.number)) <= 3.4e38 THEN pg_catalog.array_agg(c.number)::vector + coalesce(bias, pg_catalog.array_fill(0::real, ARRAY[cardinality(components)])::vector) END
+    FROM (SELECT -(unnest(components) <#> n.v) AS number FROM (SELECT CASE WHEN normalized THEN l2_normalize(_mapped.v) ELSE _mapped.v END AS v OFFSET 0) AS n) AS c
+);
+COMMENT ON FUNCTION pgsim._mapped IS 'A vector mapped: its inner products with the components, and the bias added; NULL where that leaves what a vector holds.';
+
+CREATE FUNCTION pgsim._prefix_is_zero(v vector, dims int) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN vector_norm(subvector(v, 1, dims)) = 0;
+COMMENT ON FUNCTION pgsim._prefix_is_zero IS 'Whether the first dims dimensions of a vector are all zeros.';
+
+CREATE FUNCTION pgsim._image_is_zero(map_id int, dims int, query vector) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT coalesce(pgsim._prefix_is_zero(pgsim._mapped(m.components[1:dims], NULL, true, query), dims), true) FROM pgsim._map AS m WHERE m.id = map_id
+);
+COMMENT ON FUNCTION pgsim._image_is_zero IS 'Whether codes under a map tell nothing of a query: the first dims dimensions of its image are all zeros.';
 
 CREATE FUNCTION pgsim._keep_codes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -1811,14 +1838,15 @@ RETURN coalesce((
     FROM pgsim._calibration AS k WHERE k.version_id = t.version_id AND k.scan_row IS NOT NULL), 'none: defaults; run pgsim.calibrate');
 COMMENT ON FUNCTION pgsim._calibration_state IS 'Whether a version is calibrated, and whether its table has doubled or halved since.';
 
-CREATE FUNCTION pgsim._usable_index(t pgsim._target, dims int, filter jsonb, OUT name text, OUT element text, OUT method text, OUT covering boolean, OUT rows float8, OUT lists int)
+CREATE FUNCTION pgsim._usable_index(t pgsim._target, dims int, filter jsonb, OUT name text, OUT element text, OUT method text, OUT covering boolean, OUT rows float8, OUT lists int, OUT funnels boolean)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- One that pgsim made is found by its name, and where there are partial ones, more is to be asked.
-    SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100)
-    INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists
+    SELECT i.name, i.element, i.method, false, k.reltuples, coalesce((SELECT substr(o, 7)::int FROM unnest(k.reloptions) AS o WHERE o LIKE 'lists=%'), 100),
+           EXISTS (SELECT FROM pgsim._index AS f WHERE f.version_id = t.version_id AND f.method = 'hnsw' AND (f.dims < t.dim OR f.element = 'bit'))
+    INTO _usable_index.name, _usable_index.element, _usable_index.method, _usable_index.covering, _usable_index.rows, _usable_index.lists, _usable_index.funnels
     FROM pgsim._index AS i
     JOIN pg_class AS k ON k.relname = i.name AND k.relnamespace = t.version_schema
     JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version AND x.indisvalid
@@ -1849,7 +1877,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._usable_index IS
-    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. Bits alone rank too little: they serve in funnels. rows is how many it holds, negative when not known.';
+    'The vector index that serves a search of so many dimensions best: the smallest partial one whose where_filter covers the filter, else a full one. Bits alone rank too little: they serve in funnels. rows is how many it holds, negative when not known. funnels is false where there certainly are none.';
 
 CREATE FUNCTION pgsim.calibrate(collection text, queries vector[] = NULL, model text = NULL, embedding text = 'default', sample int = NULL) RETURNS jsonb
 LANGUAGE plpgsql
@@ -1872,7 +1900,7 @@ queries: vectors to measure with, best those that your users ask; default a samp
 rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
 exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
-Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._advise_calibrate(t pgsim._target, embedding text)
 RETURNS TABLE (kind text, target text, statement text, bytes float8, build_seconds float8, reason text, arguments jsonb, asked float8, before float8, after float8)
@@ -2704,8 +2732,8 @@ DECLARE
     found float8[];
     recalls float8[] := '{}';
 BEGIN
-    FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
-        EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY (s.v::%s.halfvec(%s) OPERATOR(%2$s.%4$s) $1::%2$s.halfvec(%3$s)) + 0, s.key COLLATE "C" LIMIT %5$s) AS n',
+    FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
+        EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp._pgsim_trial AS s ORDER BY (s.v::%s.halfvec(%s) OPERATOR(%2$s.%4$s) $1::%2$s.halfvec(%3$s)) + 0, s.key COLLATE "C" LIMIT %5$s) AS n',
                        pgsim._trial_distance(t), t.vector_schema, t.dim, pgsim._distance_operator(t.metric), k)
         INTO found USING q.query;
         recalls := recalls || pgsim._tie_recall(found, q.truth);
@@ -3050,6 +3078,9 @@ DECLARE
     -- Rows of one block often came together: ten times as many are read as are kept.
     part text := CASE WHEN estimate > 50.0 * wanted THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (%s)', 1000.0 * wanted / estimate, seed) END;
 BEGIN
+    IF seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+    END IF;
     IF NOT t.adopted THEN
         SELECT string_agg(format('b.%I AS k_%s', k.name, k.ordinal), ', '),
                format('LEFT JOIN %s AS v ON ', t.version_sql)
@@ -3115,7 +3146,7 @@ DECLARE
     added int;
 BEGIN
     EXECUTE format(
-        'INSERT INTO pg_temp.pgsim_trial (key, v) SELECT DISTINCT ON (s_key) s_key, stored FROM (SELECT %s AS s_key, s.%I AS stored FROM (SELECT %s FROM unnest($1) AS g (given)) AS i %s) AS f WHERE stored IS NOT NULL',
+        'INSERT INTO pg_temp._pgsim_trial (key, v) SELECT DISTINCT ON (s_key) s_key, stored FROM (SELECT %s AS s_key, s.%I AS stored FROM (SELECT %s FROM unnest($1) AS g (given)) AS i %s) AS f WHERE stored IS NOT NULL',
         pgsim._key_text(t.base, 'b.', t.key_columns), t.column_name, pgsim._key_parse(t.base, 'g.given', t.key_columns, true),
         CASE WHEN t.adopted THEN format('JOIN %s AS b ON %s CROSS JOIN LATERAL (SELECT b.%I) AS s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.column_name)
              ELSE format('JOIN %s AS b ON %s JOIN %s AS s ON %s', t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true), t.version_sql, pgsim._key_join('b.', 's.', t.key_columns, true)) END)
@@ -3165,11 +3196,12 @@ BEGIN
     END IF;
     IF given THEN
         queries := pgsim._recall_queries(t.collection, queries, t.model, (SELECT e.name FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE v.id = t.version_id), 1, seed);
-    ELSIF seed IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+        IF t.map_id IS NOT NULL THEN
+            queries := pgsim._mapped_queries(t, queries);
+        END IF;
     END IF;
 
-    SELECT s.keys, s.vectors, cardinality(s.keys) AS read INTO drawn FROM pgsim._sample(t, most + CASE WHEN given THEN 0 ELSE searches END, coalesce(seed, 0)) AS s;
+    SELECT s.keys, s.vectors, cardinality(s.keys) AS read INTO drawn FROM pgsim._sample(t, most + CASE WHEN given THEN 0 ELSE searches END, seed) AS s;
     every := drawn.read < most + CASE WHEN given THEN 0 ELSE searches END;
     SELECT coalesce(array_agg(u.key ORDER BY u.place), '{}') AS keys, coalesce(array_agg(u.v ORDER BY u.place), '{}') AS vectors INTO drawn
     FROM unnest(drawn.keys, drawn.vectors) WITH ORDINALITY AS u (key, v, place)
@@ -3177,7 +3209,7 @@ BEGIN
     IF NOT given THEN
         -- A row that is its own answer would be found too easily.
         held_out := least(searches, cardinality(drawn.keys) / 5);
-        queries := drawn.vectors[: held_out];
+        queries := pgsim._rows_as_queries(t, drawn.vectors[: held_out]);
     END IF;
     rows := cardinality(drawn.keys) - held_out;
     IF rows < 2 * k OR cardinality(queries) = 0 THEN
@@ -3192,9 +3224,12 @@ BEGIN
         NULL;
     END;
     PERFORM pgsim._trial_end();
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('_pgsim_trial', '_pgsim_trial_query', '_pgsim_trial_turned', '_pgsim_trial_index')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = 'something of this session has a name that begins with _pgsim_trial, as the temporary copy of rows does on which indexes are tried', HINT = 'Drop it, or ask in another session.';
+    END IF;
     BEGIN
-        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
-        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_query (number int, query %s.vector, turned %1$s.vector, truth float8[], relevant text[])', t.vector_schema);
+        EXECUTE format('CREATE TEMPORARY TABLE _pgsim_trial (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+        EXECUTE format('CREATE TEMPORARY TABLE _pgsim_trial_query (number int, query %s.vector, turned %1$s.vector, truth float8[], relevant text[])', t.vector_schema);
     EXCEPTION
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make temporary tables, and indexes are tried on a temporary copy of rows', current_user),
@@ -3202,26 +3237,26 @@ BEGIN
         WHEN read_only_sql_transaction THEN
             RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = 'the transaction is read only, and indexes are tried on a temporary copy of rows', HINT = 'Ask the primary server, in a transaction that may write.';
     END;
-    EXECUTE format('INSERT INTO pg_temp.pgsim_trial (key, v) SELECT u.key, u.v::%s.%I FROM unnest($1, $2) AS u (key, v)', t.vector_schema, t.element)
+    EXECUTE format('INSERT INTO pg_temp._pgsim_trial (key, v) SELECT u.key, u.v::%s.%I FROM unnest($1, $2) AS u (key, v)', t.vector_schema, t.element)
     USING drawn.keys[held_out + 1 :], drawn.vectors[held_out + 1 :];
-    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_query (number, query, relevant) SELECT u.number, u.query, ARRAY(SELECT jsonb_array_elements_text(nullif($2 -> (u.number::int - 1), ''null''))) FROM unnest($1) WITH ORDINALITY AS u (query, number)'
+    EXECUTE 'INSERT INTO pg_temp._pgsim_trial_query (number, query, relevant) SELECT u.number, u.query, ARRAY(SELECT jsonb_array_elements_text(nullif($2 -> (u.number::int - 1), ''null''))) FROM unnest($1) WITH ORDINALITY AS u (query, number)'
     USING queries, relevant;
     IF relevant IS NOT NULL THEN
-        EXECUTE 'SELECT ARRAY(SELECT DISTINCT r FROM pg_temp.pgsim_trial_query AS q CROSS JOIN unnest(q.relevant) AS r EXCEPT SELECT s.key FROM pg_temp.pgsim_trial AS s)' INTO wanted;
+        EXECUTE 'SELECT ARRAY(SELECT DISTINCT r FROM pg_temp._pgsim_trial_query AS q CROSS JOIN unnest(q.relevant) AS r EXCEPT SELECT s.key FROM pg_temp._pgsim_trial AS s)' INTO wanted;
         missing := cardinality(wanted) - pgsim._trial_add(t, wanted);
-        EXECUTE 'SELECT count(*) FROM pg_temp.pgsim_trial' INTO rows;
+        EXECUTE 'SELECT count(*) FROM pg_temp._pgsim_trial' INTO rows;
     END IF;
-    EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+    EXECUTE 'ANALYZE pg_temp._pgsim_trial';
     total := CASE WHEN every THEN rows + held_out ELSE greatest(rows, pgsim._rows_estimate(t.version)) END;
     asked := cardinality(queries);
 
-    FOR q IN EXECUTE 'SELECT number, query, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+    FOR q IN EXECUTE 'SELECT number, query, relevant FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
         started := clock_timestamp();
-        EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT (%s) + 0 AS d, s.key FROM pg_temp.pgsim_trial AS s ORDER BY 1, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t), k)
+        EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT (%s) + 0 AS d, s.key FROM pg_temp._pgsim_trial AS s ORDER BY 1, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t), k)
         INTO found USING q.query;
         taken := taken || extract(epoch FROM clock_timestamp() - started)::float8;
         ranks := ranks || pgsim._reciprocal_rank(found.keys, q.relevant);
-        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET truth = $1 WHERE number = $2' USING found.distances, q.number;
+        EXECUTE 'UPDATE pg_temp._pgsim_trial_query SET truth = $1 WHERE number = $2' USING found.distances, q.number;
     END LOOP;
     exact_seconds := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u) FROM unnest(taken) AS u);
     exact_quality := CASE WHEN relevant IS NOT NULL THEN (SELECT avg(u) FROM unnest(ranks) AS u) END;
@@ -3261,7 +3296,7 @@ AS $$
 DECLARE
     made text;
 BEGIN
-    FOR made IN SELECT r.relname FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('pgsim_trial', 'pgsim_trial_query', 'pgsim_trial_turned') AND r.relkind = 'r' LOOP
+    FOR made IN SELECT r.relname FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('_pgsim_trial', '_pgsim_trial_query', '_pgsim_trial_turned') AND r.relkind = 'r' LOOP
         EXECUTE format('DROP TABLE pg_temp.%I', made);
     END LOOP;
 END
@@ -3278,10 +3313,9 @@ DECLARE
     operator CONSTANT text := CASE element WHEN 'bit' THEN '<~>' ELSE pgsim._distance_operator(t.metric) END;
     -- The order of the index is that of the stored vectors, so nothing is ranked again.
     final CONSTANT boolean := NOT turned AND dims = t.dim AND element = t.element;
-    nearest CONSTANT text := format('SELECT s.key, %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s', pgsim._trial_distance(t), pgsim._trial_coarse(t, CASE WHEN turned THEN 's.r' ELSE 's.v' END, turned, dims, element), t.vector_schema, operator,
+    nearest CONSTANT text := format('SELECT s.key, %s AS d FROM pg_temp._pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s', pgsim._trial_distance(t), pgsim._trial_coarse(t, CASE WHEN turned THEN 's.r' ELSE 's.v' END, turned, dims, element), t.vector_schema, operator,
                                     pgsim._trial_coarse(t, CASE WHEN turned THEN '$2' ELSE format('$1::%s.%I(%s)', t.vector_schema, t.element, t.dim) END, turned, dims, element));
     previous jsonb;
-    queries int;
     wanted bigint;
     started timestamptz;
     q record;
@@ -3293,19 +3327,19 @@ DECLARE
     labelled boolean;
     reached int := 0;
     far boolean := false;
-    rows CONSTANT float8 := (SELECT r.reltuples FROM pg_class AS r WHERE r.oid = to_regclass('pg_temp.pgsim_trial'));
+    rows CONSTANT float8 := (SELECT r.reltuples FROM pg_class AS r WHERE r.oid = to_regclass('pg_temp._pgsim_trial'));
 BEGIN
     previous := pgsim._set(jsonb_build_object('maintenance_work_mem', greatest(
         (SELECT s.setting::float8 FROM pg_settings AS s WHERE s.name = 'maintenance_work_mem'),
         least(1048576, 65536 + 1.3 / 1024 * pgsim._hnsw_bytes(dims, element, 16, rows)))::bigint::text || 'kB'));
     started := clock_timestamp();
-    EXECUTE format('CREATE INDEX pgsim_trial_index ON pg_temp.pgsim_trial USING hnsw ((%s) %s.%I)', pgsim._trial_coarse(t, CASE WHEN turned THEN 'r' ELSE 'v' END, turned, dims, element), t.vector_schema, CASE element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', element, t.metric) END);
+    EXECUTE format('CREATE INDEX _pgsim_trial_index ON pg_temp._pgsim_trial USING hnsw ((%s) %s.%I)', pgsim._trial_coarse(t, CASE WHEN turned THEN 'r' ELSE 'v' END, turned, dims, element), t.vector_schema, CASE element WHEN 'bit' THEN 'bit_hamming_ops' ELSE format('%s_%s_ops', element, t.metric) END);
     build_seconds := extract(epoch FROM clock_timestamp() - started);
-    bytes := pg_relation_size('pg_temp.pgsim_trial_index');
+    bytes := pg_relation_size('pg_temp._pgsim_trial_index');
     PERFORM pgsim._set(previous);
 
     previous := pgsim._set('{"enable_seqscan": "off", "enable_sort": "on", "jit": "off", "hnsw.iterative_scan": "off", "hnsw.ef_search": "40"}');
-    EXECUTE 'SELECT count(*), sum(cardinality(truth)), bool_or(relevant <> ''{}'') FROM pg_temp.pgsim_trial_query' INTO queries, wanted, labelled;
+    EXECUTE 'SELECT sum(cardinality(truth)), bool_or(relevant <> ''{}'') FROM pg_temp._pgsim_trial_query' INTO wanted, labelled;
     FOREACH ef IN ARRAY levels LOOP
         CONTINUE WHEN ef < k;
         IF far AND ef < 1000 THEN
@@ -3317,7 +3351,7 @@ BEGIN
         IF NOT final THEN
             -- Where in the order of the index the true rows stand tells how many must be kept.
             hits := '{}';
-            FOR q IN EXECUTE 'SELECT query, turned, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+            FOR q IN EXECUTE 'SELECT query, turned, truth FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
                 EXECUTE format('SELECT array_agg(n.d) FROM (%s LIMIT %s) AS n', nearest, ef) INTO list USING q.query, q.turned;
                 hits := hits || ARRAY(SELECT f.place::int FROM unnest(list) WITH ORDINALITY AS f (d, place)
                                       WHERE f.d <= q.truth[cardinality(q.truth)] + 1e-6 * greatest(1, abs(q.truth[cardinality(q.truth)])) ORDER BY f.place LIMIT cardinality(q.truth));
@@ -3331,7 +3365,7 @@ BEGIN
         recalls := '{}';
         taken := '{}';
         ranks := '{}';
-        FOR q IN EXECUTE 'SELECT query, turned, truth, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+        FOR q IN EXECUTE 'SELECT query, turned, truth, relevant FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
             started := clock_timestamp();
             EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT * FROM (%s LIMIT %s) AS c ORDER BY c.d, c.key COLLATE "C" LIMIT %s) AS n', nearest, keep, k)
             INTO found USING q.query, q.turned;
@@ -3347,7 +3381,7 @@ BEGIN
         EXIT WHEN reached = CASE WHEN final THEN 1 ELSE 2 END OR ef >= rows;
     END LOOP;
     PERFORM pgsim._set(previous);
-    EXECUTE 'DROP INDEX pg_temp.pgsim_trial_index';
+    EXECUTE 'DROP INDEX pg_temp._pgsim_trial_index';
 END
 $$;
 COMMENT ON FUNCTION pgsim._trial_index IS
@@ -3400,15 +3434,15 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF to_regclass('pg_temp.pgsim_trial_turned') IS NULL THEN
-        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_turned (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+    IF to_regclass('pg_temp._pgsim_trial_turned') IS NULL THEN
+        EXECUTE format('CREATE TEMPORARY TABLE _pgsim_trial_turned (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
     END IF;
-    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_turned SELECT s.key, s.v, u.r FROM unnest($1, $2) AS u (key, r) JOIN pg_temp.pgsim_trial AS s ON s.key = u.key' USING keys, vectors;
+    EXECUTE 'INSERT INTO pg_temp._pgsim_trial_turned SELECT s.key, s.v, u.r FROM unnest($1, $2) AS u (key, r) JOIN pg_temp._pgsim_trial AS s ON s.key = u.key' USING keys, vectors;
     IF queries IS NOT NULL THEN
-        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET turned = $1[number]' USING queries;
-        DROP TABLE pg_temp.pgsim_trial;
-        ALTER TABLE pg_temp.pgsim_trial_turned RENAME TO pgsim_trial;
-        EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+        EXECUTE 'UPDATE pg_temp._pgsim_trial_query SET turned = $1[number]' USING queries;
+        DROP TABLE pg_temp._pgsim_trial;
+        ALTER TABLE pg_temp._pgsim_trial_turned RENAME TO _pgsim_trial;
+        EXECUTE 'ANALYZE pg_temp._pgsim_trial';
     END IF;
 END
 $$;
@@ -3465,7 +3499,7 @@ pg_size_bytes. Rows come best gain per byte first: rank; kind (partial_index, co
 calibrate, and in words alone partition, filter_columns); target; statement, SQL to be run by itself, or NULL; searches that it serves;
 seconds_before and seconds_after, what one of them is expected to cost by the planner, what ranks above in place; gain, the
 seconds saved over the searches recorded; bytes and build_seconds, estimated; reason. It builds nothing: "pgsim advise --apply" does.
-Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+Errors: PS001 to PS006, PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.compress_advice(
     collection text, budget_bytes bigint = NULL, recall float8 = 0.99, model text = NULL, embedding text = 'default', k int = 10, queries vector[] = NULL,
@@ -3540,7 +3574,7 @@ Best first: what fits budget_bytes and reaches recall, the fastest before the ot
 measured; bytes and build_seconds (of one process), those of the sample scaled to all rows; seconds, the median of a search; keep: how many rows are ranked by the whole vector, and hnsw.ef_search; statement, if create_index
 takes it and it is not there. Last, without a rank, storage: whole vectors stored as halfvec, and the recall of an exact search of them. The sample is copied into a temporary table, and holds rows
 that you may read (sample, 100 to 1000000); queries as those of pgsim.recall_by_dims. Nothing is made but that table, which is dropped.
-Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS013, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.forget_searches(collection text, before timestamptz = NULL) RETURNS bigint
 LANGUAGE plpgsql
@@ -3603,7 +3637,7 @@ Each row has measure, value, verdict (ok, note, warning), explanation and hint. 
 Of a sample of rows: sampled_rows, missing_vectors, zero_vectors, duplicate_vectors, norm_spread, intrinsic_dimension and hubness. Of
 tables and indexes: dead_rows, vector_indexes, index_rows, changed_since_build, memory and calibration. Of each HNSW index on all rows: recall_ef_40
 and recall_ef_200, its recall at 10 against exact search. sample: rows to look at, 1 to 5000. Grants and row-level security hold.
-Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+Errors: PS001 to PS006, PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.recall(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', recall float8 = NULL,
@@ -3639,7 +3673,7 @@ rows), which are easier to find than real queries. Of an embedding of
 sparse vectors these are sparse_queries. The other arguments are those of pgsim.search. A row counts as found when it is
 as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_recall with low and high, its 95% bootstrap interval
 over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
-strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032.$$;
+strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.recall_by_dims(
     collection text, model text = NULL, embedding text = 'default', dims int[] = NULL, k int = 10, keep int[] = '{10,50,200}', queries vector[] = NULL,
@@ -3677,8 +3711,8 @@ BEGIN
     FOR wide IN SELECT x.prefix FROM pgsim._trial_kinds(t, recall_by_dims.embedding, recall_by_dims.dims, '{bit}') AS x ORDER BY x.prefix LOOP
         hits := '{}';
         lasts := '{}';
-        FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
-            EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t),
+        FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
+            EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp._pgsim_trial AS s ORDER BY %s OPERATOR(%s.%s) %s, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t),
                            pgsim._trial_coarse(t, 's.v', false, wide, t.element), t.vector_schema, pgsim._distance_operator(t.metric),
                            pgsim._trial_coarse(t, format('$1::%s.%I(%s)', t.vector_schema, t.element, t.dim), false, wide, t.element), depth)
             INTO list USING q.query;
@@ -3711,7 +3745,7 @@ them are the candidates that a funnel would rank by the whole vector. prefix, ke
 complete top k is among those kept; smallest: whether it is the shortest prefix whose recall with so many kept is at least 1 - tolerance;
 warning: at how many queries no index on that prefix can give the true top k. among: the rows compared, a sample of those you may read (sample, 100 to 1000000), copied
 into a temporary table: among more rows more must be kept. queries: vectors as your users send; without them, searches of the sampled rows, which are left out of the others.
-Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS013, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.record_searches(collection text, share float8 = NULL, audit_share float8 = NULL, "values" boolean = NULL) RETURNS void
 LANGUAGE plpgsql
@@ -4774,9 +4808,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- What is asked of vectors, in a search without any.
-    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND NOT queried OR r.model IS NOT NULL AND NOT queried AND NOT sparse_queried
+    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND NOT queried OR (r.model IS NOT NULL OR r.embedding IS DISTINCT FROM 'default') AND NOT queried AND NOT sparse_queried
        OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND NOT queried AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, embedding, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
     END IF;
     IF r.after IS NOT NULL AND NOT (single AND legs[1].kind = 'dense') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'after is given, and more is ranked than distances', HINT = 'Ask for the rows up to the end of the page (k), and leave out those of the pages before.';
@@ -5208,7 +5242,7 @@ BEGIN
         predicate := CASE WHEN r.where_sql IS NULL THEN compiled.predicate ELSE concat_ws(' AND ', compiled.predicate, format(E'(%s\n)', r.where_sql)) END;
     END IF;
     whole := cardinality(c.key_columns) = 1 AND (SELECT a.atttypid IN (20, 21, 23) FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = c.key_columns[1]);
-    depth := CASE WHEN single AND NOT grouped THEN r.k ELSE coalesce(h.candidates, CASE WHEN f.candidates IS NOT NULL THEN greatest(f.candidates, r.k) END, least(greatest(200, 2 * r.k), 10000)) END;
+    depth := CASE WHEN single AND NOT grouped THEN r.k ELSE coalesce(h.candidates, CASE WHEN f.candidates IS NOT NULL THEN greatest(f.candidates, r.k) END, least(greatest(200, 2 * r.k), greatest(10000, r.k))) END;
     LOOP
         lists := '{}';
         told := '{}';
@@ -5448,7 +5482,7 @@ $$Keeps a fusion under a name, which searches of the collection give as fusion =
 
 method: minmax, relative_score, tmm, dbsf or rrf. weights: of every leg by its name; 0 leaves a leg out, and it is not even searched.
 rank_constant: of rrf. candidates: how many rows each leg gives. report: why it is so, for the view pgsim.fusions; `pgsim tune fusion`
-puts there what it measured. "replace": put it in the place of one of that name. Errors: PS001, PS010, PS011, PS020, PS032.$$;
+puts there what it measured. "replace": put it in the place of one of that name. Errors: PS001, PS006, PS010, PS011, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.drop_fusion(collection text, name text) RETURNS void
 LANGUAGE plpgsql
@@ -5464,7 +5498,7 @@ BEGIN
     DELETE FROM pgsim._fusion AS d WHERE d.id = f.id;
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_fusion IS 'Forgets a fusion of a collection; searches that name it fail from then on. Errors: PS001, PS009, PS032.';
+COMMENT ON FUNCTION pgsim.drop_fusion IS 'Forgets a fusion of a collection; searches that name it fail from then on. Errors: PS001, PS006, PS009, PS032.';
 
 CREATE FUNCTION pgsim.fuse(legs pgsim.leg[], method text = 'minmax', weights jsonb = NULL, k int = 10, rank_constant float8 = NULL)
 RETURNS TABLE (key text, score float8, rank int, details jsonb)
@@ -5599,6 +5633,8 @@ DECLARE
     given jsonb;
     chunk_keys text[];
     chunk_scores float8[];
+    compiled record;
+    chunks int;
 BEGIN
     PERFORM pgsim._require_select(c.relation, c.relation);
     PERFORM pgsim._check_columns(c.relation, 'parent', ARRAY[parent]);
@@ -5631,14 +5667,14 @@ BEGIN
             'FROM (SELECT %s FROM unnest($1) AS g (given)) AS i JOIN %s AS b ON %s',
             parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
         INTO given USING chunk_keys, given, parent;
-        PERFORM pgsim._set(callers);
-        SELECT pg_catalog.array_agg(s.key ORDER BY s.rank), pg_catalog.array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
-        FROM pgsim.search(
-            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding,
-            mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
-            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END,
-            where_sql => search_parents.where_sql, where_values => search_parents.where_values) AS s;
-        PERFORM pgsim._set(pinned);
+        compiled := pgsim._compile_filter(c.relation, given, '{}', false);
+        chunks := pgsim._count(c.relation::text, compiled.predicate, compiled."values");
+        -- Not through pgsim.search, which gives no more than 10000 rows.
+        SELECT s.keys, s.scores INTO chunk_keys, chunk_scores
+        FROM pgsim._search_fused(
+            ROW(collection, greatest(chunks, 1), given, model, embedding, NULL, CASE WHEN dense THEN 'exact' ELSE 'auto' END, NULL, NULL, NULL, NULL, NULL, where_sql, where_values, NULL, callers ->> 'search_path')::pgsim._search_request,
+            query, text_query, sparse_query,
+            ROW(CASE WHEN text_query IS NOT NULL THEN ARRAY[text_query] END, text_form, legs, fusion, weights, rank_constant, NULL, 1, NULL)::pgsim._fusion_request, false) AS s;
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT p.parent::text, p.score, (row_number() OVER (ORDER BY p.score DESC, p.parent))::int, jsonb_build_object(''chunks'', p.chunks) '
@@ -5659,7 +5695,7 @@ parent: the column of the chunks that names the parent, a foreign key as a rule;
 text. aggregate: max ranks a parent by its best chunk, mean and sum by its best ones, top of them (3). For mean and sum the parents of the best
 chunks, five times k and at least 50, are ranked by all of their chunks. Fewer than k parents come only when fewer have a chunk that
 matches. where_sql, where_values: a condition over the chunks' table, as pgsim.search takes it. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
+Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim._base_version(c pgsim._collection, e pgsim._embedding, m pgsim._model, column_name text) RETURNS pgsim._version
 LANGUAGE plpgsql
@@ -5739,15 +5775,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._given_to_map IS 'A sample of rows as queries of a derived model, which are of the model that its map begins at: from the version that it follows, or mapped back.';
-
-CREATE FUNCTION pgsim._mapped(components vector[], bias vector, normalized boolean, v vector) RETURNS vector
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    -- Components that are read from a variable cost half of those read from their table for every vector. A number beyond real is none.
-    SELECT CASE WHEN pg_catalog.max(abs(c.number)) <= 3.4e38 THEN pg_catalog.array_agg(c.number)::vector + coalesce(bias, pg_catalog.array_fill(0::real, ARRAY[cardinality(components)])::vector) END
-    FROM (SELECT -(unnest(components) <#> n.v) AS number FROM (SELECT CASE WHEN normalized THEN l2_normalize(_mapped.v) ELSE _mapped.v END AS v OFFSET 0) AS n) AS c
-);
-COMMENT ON FUNCTION pgsim._mapped IS 'A vector mapped: its inner products with the components, and the bias added; NULL where that leaves what a vector holds.';
 
 CREATE FUNCTION pgsim._unmapped(components vector[], v vector) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5862,6 +5889,11 @@ COMMENT ON FUNCTION pgsim._keep_mapped IS
     'Trigger: keeps a derived version up with the one that it follows, in the writer''s own transaction. It runs as its owner, to whom derived versions belong, reads only what was changed, and writes nothing else.';
 REVOKE ALL ON FUNCTION pgsim._keep_mapped FROM PUBLIC;
 
+CREATE FUNCTION pgsim._longer_than(components vector[], bound float8) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT min(c.ordinal) FROM unnest(components) WITH ORDINALITY AS c (component, ordinal) WHERE vector_norm(c.component) > bound);
+COMMENT ON FUNCTION pgsim._longer_than IS 'The number of the first component of a map that is longer than that, or NULL.';
+
 CREATE FUNCTION pgsim._map_components(what text, given vector[], width int) RETURNS int
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -5917,13 +5949,19 @@ BEGIN
     IF NOT FOUND OR row_security_active(c.relation) THEN
         RETURN;
     END IF;
+    IF NOT EXISTS (SELECT FROM pgsim._version AS s JOIN pgsim._version AS b ON b.id = s.follows JOIN pg_class AS r ON r.oid = b.relation WHERE s.id = v.id) THEN
+        RETURN QUERY SELECT 'error', subject, 'the table of the version that it follows was dropped: nothing keeps it up',
+            (SELECT format('SELECT pgsim.drop_version(%L, %L, %L, force => true)', o.collection, o.model, o.embedding) FROM pgsim._version AS s JOIN pgsim.versions AS o ON o.id = s.follows WHERE s.id = v.id)
+            || ': this one stays, and takes vectors of that model itself.';
+        RETURN;
+    END IF;
     missing := pgsim._map_missing(pgsim._target(v.collection, v.model, v.embedding));
     IF missing > 0 THEN
         RETURN QUERY SELECT 'warning', subject, format('%s rows are not mapped yet: a batch a call is filled until none is left', missing), format('SELECT * FROM pgsim.fill_version(%L, %L, %L)', v.collection, v.model, v.embedding);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION pgsim._map_problems IS 'Whether a derived version lacks rows of the one that it follows.';
+COMMENT ON FUNCTION pgsim._map_problems IS 'Whether a derived version has lost the one that it follows, or lacks rows of it.';
 
 CREATE FUNCTION pgsim._map_row(map text) RETURNS pgsim._map
 LANGUAGE plpgsql STABLE
@@ -6097,7 +6135,7 @@ DECLARE
     t pgsim._target;
     followers regclass[] := '{}';
 BEGIN
-    FOR f IN SELECT v.collection, v.model, v.embedding, v.relation, o.model AS base FROM pgsim._version AS s JOIN pgsim.versions AS v ON v.id = s.id JOIN pgsim.versions AS o ON o.id = s.follows
+    FOR f IN SELECT v.collection, v.model, v.embedding, v.relation, o.model AS base, EXISTS (SELECT FROM pg_class AS r WHERE r.oid = o.relation) AS kept FROM pgsim._version AS s JOIN pgsim.versions AS v ON v.id = s.id JOIN pgsim.versions AS o ON o.id = s.follows
              WHERE s.follows = version_id ORDER BY s.id LOOP
         IF NOT coalesce(force, false) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('the version of %L under model %L follows the one under %L: its vectors are those, mapped', f.collection, f.model, f.base),
@@ -6106,7 +6144,7 @@ BEGIN
         CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.relation);
         t := pgsim._target(f.collection, f.model, f.embedding);
         PERFORM pgsim._require_all_rows(t);
-        IF pgsim._map_missing(t) > 0 THEN
+        IF f.kept AND pgsim._map_missing(t) > 0 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('not every row of %L under model %L is mapped to %L yet, and what is not would be lost', f.collection, f.base, f.model),
                 HINT = format('Call pgsim.fill_version(%L, %L, %L) until it fills none, or drop that version first.', f.collection, f.model, f.embedding);
         END IF;
@@ -6131,6 +6169,27 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._repair_mapped IS 'Maps every row of a derived version anew, after a time in which nothing kept it. Writers wait.';
+
+CREATE FUNCTION pgsim._rows_as_queries(t pgsim._target, vectors vector[]) RETURNS vector[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text;
+    keeps boolean;
+    components vectors%TYPE;
+BEGIN
+    SELECT s.name, s.keeps_scores, s.query_components INTO name, keeps, components FROM pgsim._map AS s WHERE s.id = t.map_id;
+    IF components IS NULL THEN
+        RETURN vectors;
+    END IF;
+    IF NOT keeps THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('rows of model %L are no queries: map %L maps the two apart, and cannot be undone', t.model, name), HINT = 'Give queries of the model that the map begins at.';
+    END IF;
+    RETURN pgsim._mapped_queries(t, ARRAY(SELECT pgsim._unmapped(components, u.v) FROM unnest(vectors) WITH ORDINALITY AS u (v, ordinal) ORDER BY u.ordinal));
+END
+$$;
+COMMENT ON FUNCTION pgsim._rows_as_queries IS 'Rows of a version as queries in its own space, where a map may map queries otherwise than rows; PS035 where it cannot be told how.';
 
 CREATE FUNCTION pgsim._target(collection text, model text, embedding text) RETURNS pgsim._target
 LANGUAGE plpgsql STABLE
@@ -6207,15 +6266,26 @@ RETURN (
 );
 COMMENT ON FUNCTION pgsim._key_list IS 'The key columns of a base table, or of a version table (own), as a list for SQL.';
 
+CREATE FUNCTION pgsim._no_key(base regclass, key_columns text[]) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgsim._check_columns(base, 'key_columns', key_columns);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pgsim._no_key IS 'Raises PS005 for a key of which a column was renamed or dropped since.';
+
 CREATE FUNCTION pgsim._key_parse(base regclass, operand text, key_columns text[], own boolean) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
-    SELECT pg_catalog.string_agg(
+    SELECT CASE WHEN count(*) < cardinality(key_columns) THEN pgsim._no_key(base, key_columns) ELSE pg_catalog.string_agg(
         CASE WHEN cardinality(key_columns) = 1
             THEN pg_catalog.format('%s::%s AS %I', operand, pg_catalog.format_type(a.atttypid, -1), CASE WHEN own THEN 'key' ELSE k.name END)
             ELSE pg_catalog.format('(%s::jsonb ->> %L)::%s AS %I', operand, k.name, pg_catalog.format_type(a.atttypid, -1),
                         CASE WHEN own THEN pgsim._key_column(k.ordinal, cardinality(key_columns)) ELSE k.name END)
-        END, ', ' ORDER BY k.ordinal)
+        END, ', ' ORDER BY k.ordinal) END
     FROM pg_catalog.unnest(key_columns) WITH ORDINALITY AS k (name, ordinal)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = base AND a.attname = k.name AND NOT a.attisdropped
 );
@@ -6224,7 +6294,8 @@ COMMENT ON FUNCTION pgsim._key_parse IS 'The reverse of _key_text: a select list
 CREATE FUNCTION pgsim._key_text(base regclass, prefix text, key_columns text[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
-    SELECT CASE WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
+    SELECT CASE WHEN count(*) < cardinality(key_columns) THEN pgsim._no_key(base, key_columns)
+                WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
                 ELSE 'pg_catalog.jsonb_build_object(' || pg_catalog.string_agg(pg_catalog.format('%L, %s', c.name, c.value), ', ' ORDER BY c.ordinal) || ')::text' END
     FROM (
         -- A cast of an enum may be a function of its owner's, which change capture must not run; concat asks the type itself.
@@ -6330,9 +6401,13 @@ BEGIN
         END IF;
     END IF;
     IF kind IN ('rotation', 'pca', 'selection') OR kind = 'leanvec' AND query_matrix IS NULL THEN
-        off := pgsim._identity_error(matrix, matrix);
-        IF NOT off <= 1e-4 THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('the components of matrix are not of length 1 and at right angles: they are off by %s, and a map of kind %s promises 0.0001', off::real, kind),
+        BEGIN
+            off := pgsim._identity_error(matrix, matrix);
+        EXCEPTION WHEN numeric_value_out_of_range THEN
+            off := NULL;
+        END;
+        IF off IS NULL OR off > 1e-4 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('the components of matrix are not of length 1 and at right angles: they are off by %s, and a map of kind %s promises 0.0001', coalesce(off::real::text, 'more than can be told'), kind),
                 HINT = 'Orthogonalise them (a QR decomposition does), or store the map as linear, which promises nothing.';
         END IF;
         IF kind = 'rotation' AND width <> m.dim THEN
@@ -6340,12 +6415,16 @@ BEGIN
         END IF;
         keeps := width = m.dim AND m.metric <> 'l1';
     ELSIF query_matrix IS NOT NULL AND width = m.dim THEN
-        off := pgsim._identity_error(query_matrix, matrix);
-        IF kind = 'leanvec' AND NOT off <= 1e-3 THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix and query_matrix do not keep inner products: they are off by %s, and leanvec promises 0.001', off::real),
+        BEGIN
+            off := pgsim._identity_error(query_matrix, matrix);
+        EXCEPTION WHEN numeric_value_out_of_range THEN
+            off := NULL;
+        END;
+        IF kind = 'leanvec' AND (off IS NULL OR off > 1e-3) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix and query_matrix do not keep inner products: they are off by %s, and leanvec promises 0.001', coalesce(off::real::text, 'more than can be told')),
                 HINT = 'The transposed query_matrix is the inverse of matrix; more ridge makes both easier on single precision. Or store the map as linear, which promises nothing.';
         END IF;
-        keeps := bias IS NULL AND off <= 1e-3;
+        keeps := bias IS NULL AND coalesce(off <= 1e-3, false);
     END IF;
     BEGIN
         INSERT INTO pgsim._map (name, from_model_id, to_model_id, kind, dim_in, dim_out, normalized, keeps_scores, components, query_components, bias, properties)
@@ -6377,6 +6456,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     p := pgsim._map_row(map);
+    IF element NOT IN ('vector', 'halfvec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; what a map makes is vector or halfvec', left(element, 80)), HINT = 'Leave it out for that of the model that the map begins at.';
+    END IF;
     SELECT * INTO m FROM pgsim._model AS s WHERE s.id = p.from_model_id;
     SELECT s.name INTO other FROM pgsim._model AS s WHERE s.id = p.to_model_id OR s.map_id = p.id;
     IF FOUND THEN
@@ -6461,7 +6543,7 @@ $$Maps up to size rows that a derived version lacks, in the order of their keys,
 
 Give last_key as after to the next call, in a transaction of its own; when it is NULL the end is reached. A call from the start
 that fills none says that nothing is missing. It may be stopped at any moment, and readers never wait for it; who writes a row of the batch waits for the batch.
-Rows whose image a vector cannot hold (all zeros under cosine) have none. Errors: PS001 to PS004, PS010, PS016, PS032, PS035.$$;
+Rows whose image a vector cannot hold (all zeros under cosine) have none. Errors: PS001 to PS006, PS010, PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._calibrate_funnels(t pgsim._target, query vector, truth float8[], asked boolean, timed boolean) RETURNS jsonb
 LANGUAGE plpgsql
@@ -6803,12 +6885,10 @@ DECLARE
     mapped boolean := shallow_query IS NULL;
     measured pgsim._layer;
     element text;
-    kept int;
+    kept float8;
     executed record;
 BEGIN
-    IF k IS NULL THEN
-        PERFORM pgsim._check_k(k);
-    END IF;
+    PERFORM pgsim._check_k(k);
     IF oversample NOT BETWEEN 1 AND 1000 OR num_nonnulls(oversample, recall) > 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = CASE WHEN recall IS NULL THEN format('oversample is %s; it is a factor from 1 to 1000', oversample) ELSE 'oversample and recall are given, and each says how many candidates are kept' END,
             HINT = 'Give one of them; without either, 20 times k are kept.';
@@ -6843,12 +6923,18 @@ BEGIN
         END IF;
     END IF;
     PERFORM pgsim._require_select(t.base, s.version);
+    IF t.map_id IS NOT NULL AND trial_keep IS NULL THEN
+        query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
+    END IF;
+    IF s.map_id IS NOT NULL AND trial_keep IS NULL AND NOT mapped THEN
+        shallow_query := (pgsim._mapped_queries(s, ARRAY[shallow_query]))[1];
+    END IF;
     IF mapped THEN
         shallow_query := pgsim.apply_map((SELECT m.name FROM pgsim._map AS m WHERE m.id = trial_map), query, 'query');
     END IF;
     PERFORM pgsim._check_vector(shallow_query, 'shallow_query', s.model, s.dim, s.metric, s.element);
     PERFORM pgsim._check_dims(s, width, 'shallow_dims is');
-    kept := coalesce(trial_keep, p.depth * coalesce(oversample, 20));
+    kept := coalesce(trial_keep, p.depth::float8 * coalesce(oversample, 20));
     IF recall IS NOT NULL AND measured.id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS051', MESSAGE = format('recall is asked for, and what the first %s dimensions of %L find was not measured', width, s.model),
             HINT = format('Measure it: SELECT * FROM pgsim.measure_layers(%L, %L). Or give oversample in its place.', collection, s.model);
@@ -6886,7 +6972,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._search_layers IS
-    'What search_layers and explain_layers share. trial_keep: what is measured now, by a query that trial_map maps, or its own; nothing is refused, and few rows are not ranked at once.';
+    'What search_layers and explain_layers share. trial_keep: what is measured now, by a query that trial_map maps, or its own, as they are stored; nothing is refused, and few rows are not ranked at once.';
 
 CREATE FUNCTION pgsim._slice_target(t pgsim._target, slice text) RETURNS pgsim._target
 LANGUAGE plpgsql STABLE
@@ -6937,7 +7023,7 @@ COMMENT ON FUNCTION pgsim.explain_layers IS
 $$Runs a search over layers and tells what was done and why; it takes the same arguments as pgsim.search_layers.
 
 What it returns is described at pgsim.explain_search; shallow_model names the layer that candidates came from, and map the map that made its query.
-Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;
 
 CREATE FUNCTION pgsim.measure_layers(
     collection text, shallow_model text, model text = NULL, embedding text = 'default', shallow_dims int = NULL, map text = NULL, searches int = 40, seed int = 0
@@ -6949,6 +7035,7 @@ DECLARE
     depths CONSTANT int[] := '{20,50,100,200,500,1000}';
     t pgsim._target := pgsim._target(collection, model, embedding);
     s pgsim._target := pgsim._target(collection, shallow_model, embedding);
+    p pgsim._search_plan;
     of_map pgsim._map;
     drawn record;
     found record;
@@ -6980,6 +7067,7 @@ BEGIN
                             CASE WHEN x.adopted THEN pgsim._key_text(x.base, '', x.key_columns) ELSE pgsim._own_key_text(x.version, '', x.key_columns) END, x.column_name, x.vector_schema, x.version_sql) ORDER BY x.place)
     INTO stored
     FROM (SELECT 1 AS place, a.* FROM (SELECT (t).*) AS a UNION ALL SELECT 2, a.* FROM (SELECT (s).*) AS a) AS x;
+    p := pgsim._plan_search(ROW(collection, 11, NULL, t.model, embedding, NULL, 'exact', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request, false);
     -- Rows are their own queries, and no part of their answers.
     FOR drawn IN EXECUTE format(
         'SELECT d.key, d.v, w.v AS shallow FROM (%s) AS d JOIN (%s) AS w ON w.key = d.key ORDER BY pg_catalog.md5(d.key || $2), d.key LIMIT $1', stored[1], stored[2])
@@ -6987,7 +7075,8 @@ BEGIN
     LOOP
         CONTINUE WHEN pgsim._vector_problem(drawn.v, t.dim, t.metric) IS NOT NULL OR pgsim._vector_problem(drawn.shallow, s.dim, s.metric) IS NOT NULL;
         asked := asked + 1;
-        SELECT array_agg(h.distance) INTO truth FROM (SELECT x.distance FROM pgsim.search(collection, drawn.v, 11, model => t.model, embedding => embedding, mode => 'exact') AS x WHERE x.key <> drawn.key ORDER BY x.rank LIMIT 10) AS h;
+        found := pgsim._execute_search(p, drawn.v, false);
+        truth := ARRAY(SELECT f.d FROM unnest(found.keys, found.distances) AS f (key, d) WHERE f.key <> drawn.key LIMIT 10);
         FOR i IN 1 .. cardinality(depths) LOOP
             found := pgsim._search_layers(collection, drawn.v, CASE WHEN map IS NULL THEN drawn.shallow END, s.model, 11, NULL, t.model, embedding, shallow_dims, NULL, NULL, false, of_map.id, depths[i] + 1);
             width := found.width;
@@ -7046,7 +7135,7 @@ alone. shallow_query NULL: query is mapped to the shallow model, by a map that p
 a layer. Without either it is refused. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
 1000 (20). recall, in its place: as many as were measured to find so much; where none do, every match is ranked. Rows need a vector under both models to be found; where fewer than k are, and where few rows match,
 every match is ranked by the whole model. The rest is as of pgsim.search.
-Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;
 
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -7344,9 +7433,9 @@ CREATE FUNCTION pgsim._column_definitions(base regclass, columns text[], names t
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT string_agg(format('%I %s%s', k.name, format_type(a.atttypid, a.atttypmod),
+    SELECT CASE WHEN count(*) < cardinality(columns) THEN pgsim._no_key(base, columns) ELSE string_agg(format('%I %s%s', k.name, format_type(a.atttypid, a.atttypmod),
                              CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, o.collname) ELSE '' END),
-                      ', ' ORDER BY k.ordinal)
+                      ', ' ORDER BY k.ordinal) END
     FROM unnest(columns, names) WITH ORDINALITY AS k (column_name, name, ordinal)
     JOIN pg_attribute AS a ON a.attrelid = base AND a.attname = k.column_name AND NOT a.attisdropped
     JOIN pg_type AS t ON t.oid = a.atttypid
@@ -7556,9 +7645,17 @@ BEGIN
                 HINT = 'The index of a slice is on all of it, as vector or halfvec.';
         END IF;
     END IF;
+    IF where_filter IS NOT NULL THEN
+        IF NOT t.adopted THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010',
+                MESSAGE = format('where_filter: the vectors of %L under model %L are in a table without the columns of %s', collection, t.model, t.base_sql),
+                HINT = 'A partial index needs a version that adopts a column of the table itself.';
+        END IF;
+        predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
+    END IF;
     full_element := coalesce(element, t.element);
     IF t.element = 'sparsevec' THEN
-        kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
+        kept := pgsim._sparse_index(t, dims, element, method, predicate, given_options);
         full_element := 'sparsevec';
     ELSIF full_element NOT IN ('vector', 'halfvec', 'bit') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector, halfvec or bit elements', left(element, 80)),
@@ -7604,14 +7701,6 @@ BEGIN
         given_options := given_options || jsonb_build_object('lists', (
             SELECT least(32768, greatest(10, CASE WHEN r.reltuples <= 1e6 THEN r.reltuples / 1000 ELSE sqrt(r.reltuples) END))::int
             FROM pg_class AS r WHERE r.oid = t.version));
-    END IF;
-    IF where_filter IS NOT NULL THEN
-        IF NOT t.adopted THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010',
-                MESSAGE = format('where_filter: the vectors of %L under model %L are in a table without the columns of %s', collection, t.model, t.base_sql),
-                HINT = 'A partial index needs a version that adopts a column of the table itself.';
-        END IF;
-        predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
     stored := pgsim._vector_expression(pgsim._stored_vector(t, format('%I', t.column_name)), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));
@@ -7773,9 +7862,10 @@ BEGIN
             MESSAGE = format('row-level security hides rows of %s from role %I, and what is hidden would be taken for deleted', t.base_sql, current_user),
             HINT = format('Call it as the owner of the table where row-level security is not forced, or have an administrator run ALTER ROLE %I BYPASSRLS.', current_user);
     END IF;
+    PERFORM pgsim._check_columns(t.base, 'key_columns', t.key_columns);
 END
 $$;
-COMMENT ON FUNCTION pgsim._require_all_rows IS 'Raises PS032 where row-level security keeps rows of the base table from the caller: for what compares all rows.';
+COMMENT ON FUNCTION pgsim._require_all_rows IS 'Raises PS032 where row-level security keeps rows of the base table from the caller, and PS005 where a column of its key is gone: for what compares all rows.';
 
 CREATE FUNCTION pgsim._require_owner(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -8197,7 +8287,7 @@ COMMENT ON FUNCTION pgsim.create_embedding IS
 $$Declares another named vector of a collection (title, image, an aspect) and returns its name.
 
 source_columns: the columns its text comes from; empty when you make the vectors yourself. The embedding named default
-exists from the start. Errors: PS001, PS005, PS011, PS020, PS032.$$;
+exists from the start. Errors: PS001, PS005, PS006, PS011, PS020, PS032.$$;
 
 CREATE FUNCTION pgsim.create_index(
     collection text, model text, embedding text = 'default', dims int = NULL, element text = NULL, method text = 'hnsw',
@@ -8242,7 +8332,7 @@ The first index of the full width on a collection that declares filter columns m
 model's. Of sparse vectors hnsw takes up to 1000 numbers that are not zero, or the greatest of each (option top_weights, 1 to 1000). dims: index a prefix: of a model that declares prefixes one of them, of another one any. What an index on a prefix or on bits finds is ranked by the whole vectors (docs/matryoshka.md). Option slice of hnsw and ivfflat, a name: index that slice of the vectors.
 where_filter: index only rows that match, for an adopted column.
 Writes to the table wait while it is built; "pgsim index create" and Alembic's create_similarity_index build it CONCURRENTLY.
-Errors: PS001 to PS005, PS010, PS014, PS015, PS020, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS014, PS015, PS020, PS032, PS035, PS054.$$;
 
 CREATE FUNCTION pgsim.create_model(
     name text, dim int, metric text = 'cosine', element text = 'vector', matryoshka int[] = NULL, layer int = NULL,
@@ -8433,7 +8523,7 @@ BEGIN
     PERFORM pgsim._sync_triggers(c);
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_embedding IS 'Drops an embedding of a collection with all its versions. The embedding named default goes with its collection. Errors: PS001, PS003, PS032, PS035.';
+COMMENT ON FUNCTION pgsim.drop_embedding IS 'Drops an embedding of a collection with all its versions. The embedding named default goes with its collection. Errors: PS001, PS003, PS006, PS032, PS035.';
 
 CREATE FUNCTION pgsim.drop_index(index regclass) RETURNS void
 LANGUAGE plpgsql
@@ -8524,7 +8614,7 @@ COMMENT ON FUNCTION pgsim.drop_version IS
 $$Drops a version: its table and indexes; of an adopted column only the indexes that pgsim made, the column stays.
 
 force: drop it even when it is active, or when a derived version follows it: that stays, and from then on takes vectors itself, mapped on their
-way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
+way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS006, PS021, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.enqueue_missing(collection text, model text = NULL, embedding text = 'default', order_by text = NULL) RETURNS bigint
 LANGUAGE sql
@@ -8539,7 +8629,7 @@ Rows without text are left out, and those set aside (pgsim.poison_rows). It take
 order_by: in which order they are to be embedded; what it queued before in another order is queued anew, and counted. recency: rows
 last written first. hot: rows that recorded searches found most often first (pgsim.record_searches). Anything else is SQL over the
 table, 'published DESC, id'; never build it from what users type. model NULL: the active version.
-Errors: PS001 to PS004, PS010, PS032, PS035, PS047.$$;
+Errors: PS001 to PS006, PS010, PS032, PS035, PS047.$$;
 
 CREATE FUNCTION pgsim.sync_privileges(collection text) RETURNS void
 LANGUAGE plpgsql
@@ -8595,7 +8685,7 @@ COMMENT ON FUNCTION pgsim.sync_privileges IS
 $$Brings a collection's tables up to its base table, after GRANT, REVOKE, a change of owner or of row-level security, or a new partition.
 
 Version tables (and codes, text and inverted indexes, to read) take the base table's owner, its grants (SELECT, INSERT, UPDATE, DELETE) and, under row-level security, policies that ask
-the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS032.$$;
+the base table; change capture reaches every partition, and triggers that were disabled are enabled. pgsim.check reports what has drifted. Errors: PS001, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.upsert(
     collection text, model text, keys text[], vectors vector[] = NULL, embedding text = 'default', source_hashes bytea[] = NULL,
@@ -8663,6 +8753,9 @@ BEGIN
             HINT = 'Give each row once.';
     END IF;
 
+    IF t.source_columns <> '{}' THEN
+        PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    END IF;
     -- The hash of the text that was embedded says later whether the row changed meanwhile; without one the text of now is taken.
     hash := CASE WHEN source_hashes IS NOT NULL THEN 'i.source_hash' WHEN t.source_columns = '{}' THEN 'NULL::bytea'
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
@@ -8726,7 +8819,7 @@ column keeps none).
 Under a derived model they are of the model that its map begins at, and stored under that where it has a version, which the derived one follows.
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise; and with
 source_hashes also rows whose text has changed since, which are queued again.
-Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
+Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim._after_condition(t pgsim._target, distance text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -9049,7 +9142,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'Left out, as many candidates are kept as the recall asks for.';
     END IF;
     IF r.where_sql IS NOT NULL AND btrim(r.where_sql) = '' OR r.where_sql IS NULL AND (r.where_values IS NOT NULL OR r.where_columns IS NOT NULL) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values or where_columns without an expression in where_sql',
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_sql is empty, or where_values or where_columns is given without it',
             HINT = 'where_sql is a condition on the table that reads its values: where_sql => ''size < ($1 ->> ''''size'''')::int'', where_values => ''{"size": 100}''.';
     END IF;
     IF r.where_values IS NOT NULL AND (jsonb_typeof(r.where_values) <> 'object' OR EXISTS (SELECT FROM jsonb_object_keys(r.where_values) AS n WHERE left(n, 1) = '$')) THEN
@@ -9159,7 +9252,7 @@ BEGIN
                 p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
             END IF;
         END IF;
-        IF r.dims IS NULL OR cardinality(r.dims) > 1 THEN
+        IF r.dims IS NULL AND index.funnels IS NOT FALSE OR cardinality(r.dims) > 1 THEN
             funnel := pgsim._choose_funnel(p, c, least(p.expected, reachable), reachable);
             funnel_seconds := coalesce(funnel.seconds, 'Infinity');
         END IF;
@@ -9304,18 +9397,19 @@ BEGIN
     IF pgsim._vector_problem(query, t.dim, t.metric, t.element) IS NOT NULL THEN
         PERFORM pgsim._check_vector(query, 'the query', t.model, t.dim, t.metric, t.element);
     END IF;
-    IF r.dims IS NOT NULL AND t.metric = 'cosine' AND pgsim._prefix_is_zero(query, r.dims[1]) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', r.dims[1]),
+    IF r.dims IS NOT NULL AND (t.metric = 'cosine' AND pgsim._prefix_is_zero(query, r.dims[1]) OR r.dims[cardinality(r.dims)] < t.dim AND pgsim._prefix_is_zero(query, r.dims[cardinality(r.dims)])) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', r.dims[CASE t.metric WHEN 'cosine' THEN 1 ELSE cardinality(r.dims) END]),
             HINT = 'Search by a longer prefix, or leave dims out.';
     END IF;
     LOOP
-        IF p.strategy = 'codes' AND (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) THEN
+        IF p.strategy = 'codes' AND (CASE WHEN t.codes_map IS NOT NULL THEN pgsim._image_is_zero(t.codes_map, t.codes_dims, query)
+                                          ELSE (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) END) THEN
             fallbacks := fallbacks || 'what codes compare is all zeros in the query: it has no direction, and they tell of nothing else'::text;
             p.strategy := 'exact';
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+        IF p.ladder IS NOT NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
             fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
             p.strategy := 'exact';
         END IF;
@@ -9806,16 +9900,14 @@ BEGIN
     IF t.map_id IS NOT NULL THEN
         queries := pgsim._mapped_queries(t, queries);
     END IF;
-    IF p.few THEN
+    IF p.few AND NOT explained THEN
         statement := pgsim._search_statement(p);
     END IF;
     FOR i IN 1 .. cardinality(queries) LOOP
         query := i;
-        IF p.few AND NOT explained THEN
-            -- Whatever happens around a statement that ranks so few rows takes as long as the statement.
-            IF pgsim._vector_problem(queries[i], t.dim, metric, t.element) IS NULL THEN
-                EXECUTE statement INTO keys, distances, found USING p.given, queries[i];
-            END IF;
+        -- Whatever happens around a statement that ranks so few rows takes as long as the statement.
+        IF statement IS NOT NULL AND pgsim._vector_problem(queries[i], t.dim, metric, t.element) IS NULL THEN
+            EXECUTE statement INTO keys, distances, found USING p.given, queries[i];
             IF found <= p.bound THEN
                 details := jsonb_build_object('strategy', 'exact', 'model', t.model);
                 IF t.record_share > 0 OR t.audit_share > 0 THEN
@@ -10034,12 +10126,16 @@ CREATE FUNCTION pgsim._set(settings jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    setting record;
+    given CONSTANT jsonb := pg_catalog.jsonb_path_query_array(settings, '$.keyvalue()');
     previous jsonb := '{}';
+    name text;
+    value text;
 BEGIN
-    FOR setting IN SELECT s.key, s.value FROM pg_catalog.jsonb_each_text(settings) AS s LOOP
-        previous := previous || pg_catalog.jsonb_build_object(setting.key, pg_catalog.current_setting(setting.key, true));
-        PERFORM pg_catalog.set_config(setting.key, setting.value, true);
+    -- Assignments take a tenth of what a query takes.
+    FOR i IN 0 .. pg_catalog.jsonb_array_length(given) - 1 LOOP
+        name := given -> i ->> 'key';
+        previous := previous || pg_catalog.jsonb_build_object(name, pg_catalog.current_setting(name, true));
+        value := pg_catalog.set_config(name, given -> i ->> 'value', true);
     END LOOP;
     RETURN previous;
 END
@@ -10125,7 +10221,7 @@ stages: each that was run, with what it read (index, tuples), its settings (ef, 
 complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
 $1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
 Of several legs: fusion (name, method, rank_constant, candidates), and legs: the kind, weight, rows, seconds and details of each, the details of a vector
-being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
+being those above. Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.fetch(collection text, keys text[], columns text[] = NULL) RETURNS TABLE (key text, data jsonb)
 LANGUAGE plpgsql STABLE
@@ -10204,7 +10300,7 @@ legs, each gives candidates rows (200, or twice k where that is more), and these
 tmm, dbsf, rrf (with rank_constant, 60), or a name of pgsim.create_fusion. weights: of every leg, {"dense": 0.7, "text": 0.3}; 0 leaves
 one out. legs: more of them by name: {"title": {"query": [...], "embedding": "title"}, "phrase": {"text_query": "...", "text_form": "phrase"},
 "recent": {"column": "published", "half_life": "30 days"}, "part": {"slice": "title"}}; docs/hybrid.md tells all.
-Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
+Row-level security and grants of the table hold. Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim.search_batch(
     collection text, queries vector[] = NULL, k int = 10, filter jsonb = NULL, text_queries text[] = NULL, sparse_queries sparsevec[] = NULL, model text = NULL, embedding text = 'default',
@@ -10230,7 +10326,7 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows. text_queries, sparse_queries: one for each vector, or in
 their place; NULL in either leaves that one out. legs are the same for all.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
+Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;
 
 CREATE FUNCTION pgsim._check_sparse(v sparsevec, what text, model text, dim int, metric text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -10842,7 +10938,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pgsim._sparse_entries IS 'The numbers of a sparse vector that are not zero, with their indices.';
 
-CREATE FUNCTION pgsim._sparse_index(t pgsim._target, dims int, element text, method text, where_filter jsonb, options jsonb) RETURNS text
+CREATE FUNCTION pgsim._sparse_index(t pgsim._target, dims int, element text, method text, predicate text, options jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -10861,7 +10957,7 @@ BEGIN
     IF options ? 'top_weights' THEN
         RETURN 'top_' || CASE WHEN jsonb_typeof(options -> 'top_weights') = 'number' THEN options ->> 'top_weights' END;
     END IF;
-    EXECUTE format('SELECT count(*), max(s.n) FROM (SELECT length(v.%1$I::text) - length(replace(v.%1$I::text, '':'', '''')) AS n FROM %2$s AS v) AS s WHERE s.n > %3$s', t.column_name, t.version, most)
+    EXECUTE format('SELECT count(*), max(s.n) FROM (SELECT length(v.%1$I::text) - length(replace(v.%1$I::text, '':'', '''')) AS n FROM %2$s AS v WHERE %3$s) AS s WHERE s.n > %4$s', t.column_name, t.version, coalesce(predicate, 'true'), most)
     INTO heavy, heaviest;
     IF heavy > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',
@@ -12950,11 +13046,6 @@ RETURN (
 );
 COMMENT ON FUNCTION pgsim._half_problem IS 'Why a vector, or its first dims numbers, cannot be stored in half precision, or NULL.';
 
-CREATE FUNCTION pgsim._prefix_is_zero(v vector, dims int) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN vector_norm(subvector(v, 1, dims)) = 0;
-COMMENT ON FUNCTION pgsim._prefix_is_zero IS 'Whether the first dims dimensions of a vector are all zeros.';
-
 CREATE FUNCTION pgsim._turned(v vector, others vector[], far float8) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
@@ -13036,7 +13127,7 @@ BEGIN
         reasons := reasons || format('%s rows have no vector%s', compared.missing, CASE WHEN t.source_columns = '{}' THEN ', which the active version has' ELSE ' of their text' END)::text;
     END IF;
     IF compared.waiting > 0 THEN
-        reasons := reasons || format('%s rows wait in the queue to be embedded', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
+        reasons := reasons || format('%s rows wait to be embedded: in the queue, with a worker or set aside', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
     END IF;
     reasons := reasons || pgsim._index_reasons(t);
     quality := pgsim._gate_reasons(t);
@@ -13200,13 +13291,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
     IF t.source_columns = '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('embedding %L of collection %L has no source columns, so nothing can be embedded for it', embedding, t.collection),
             HINT = 'Its vectors come through pgsim.upsert; or declare another embedding with source columns.';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION pgsim._check_backfill IS 'Raises PS032 or PS035 unless the caller sees all rows of a version''s base table, and these have texts.';
+COMMENT ON FUNCTION pgsim._check_backfill IS 'Raises PS005, PS032 or PS035 unless the caller sees all rows of a version''s base table, and these have texts.';
 
 CREATE FUNCTION pgsim._check_probes(m pgsim._model, texts text[], vectors vector[], kind text) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -13250,12 +13342,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS012', MESSAGE = format('column %I of %s is %s; model %L has %s', column_name, t.base_sql, given, t.model, wanted),
             HINT = format('Add one: ALTER TABLE %s ADD COLUMN embedding %s.', t.base_sql, wanted);
     END IF;
+    IF EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = t.base AND a.attname = _check_vector_column.column_name AND a.attgenerated <> '') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('column %I of %s is generated, and takes no vectors', column_name, t.base_sql), HINT = format('Add one: ALTER TABLE %s ADD COLUMN embedding %s.', t.base_sql, wanted);
+    END IF;
     IF EXISTS (SELECT FROM pgsim._version AS v WHERE v.adopted AND v.relation = t.base AND v.column_name = _check_vector_column.column_name AND v.id <> t.version_id) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('column %I of %s holds the vectors of another version', column_name, t.base_sql), HINT = 'Name a column of its own.';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
+COMMENT ON FUNCTION pgsim._check_vector_column IS 'Raises PS005, PS010, PS012 or PS020 for a column of the base table that cannot take a version''s vectors.';
 
 CREATE FUNCTION pgsim.chores(grace interval = '30 days', audit int = 20) RETURNS jsonb
 LANGUAGE plpgsql
@@ -13267,6 +13362,7 @@ DECLARE
     calibrated jsonb := '[]';
     audited jsonb := '{}';
     ready jsonb := '{}';
+    failed jsonb := '{}';
     shown text;
     problems bigint;
     v record;
@@ -13275,8 +13371,8 @@ BEGIN
     IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
     END IF;
-    IF grace IS NULL OR grace < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    IF grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 to 1000 years', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
     END IF;
     FOR v IN
         SELECT s.id, s.collection, s.embedding, s.model, s.state,
@@ -13301,9 +13397,7 @@ BEGIN
                 audited := audited || jsonb_build_object(shown, pgsim.measure_quality(v.collection, v.model, embedding => v.embedding, sample => audit));
             END IF;
         EXCEPTION WHEN OTHERS THEN
-            IF SQLSTATE NOT LIKE 'PS%' THEN
-                RAISE;
-            END IF;
+            failed := failed || jsonb_build_object(shown, SQLERRM);
             RAISE WARNING USING MESSAGE = format('%s: %s', shown, SQLERRM);
         END;
     END LOOP;
@@ -13311,7 +13405,7 @@ BEGIN
     problems := (SELECT count(*) FROM pgsim."check"());
     -- Last: a table that goes takes a lock on its base table, which is held until this transaction ends.
     SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
-    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'problems', problems);
+    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'failed', failed, 'problems', problems);
 END
 $$;
 COMMENT ON FUNCTION pgsim.chores IS
@@ -13319,7 +13413,8 @@ $$Does what should be done now and then: expiry of versions retired longer than 
 
 Statistics: PostgreSQL's of what pgsim keeps, where a tenth of a table has changed since (ANALYZE), and pgsim's own where a version was calibrated and has doubled
 or halved since (pgsim.calibrate). Audit: versions that are being built or ready are compared with their tables; the recall of each active version's index is
-measured by audit searches for its own rows, and recorded as pgsim.measure_quality does (0: not); problems counts what pgsim.check tells.
+measured by audit searches for its own rows, and recorded as pgsim.measure_quality does (0: not); problems counts what pgsim.check tells; failed says of each version that
+something failed for why: it keeps no other from its chores.
 Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it. Errors: PS010, PS032.$$;
 
 CREATE FUNCTION pgsim._chores_statement(schedule text, grace interval, audit int) RETURNS text
@@ -13343,7 +13438,7 @@ DECLARE
 BEGIN
     SELECT * INTO v FROM pgsim._version AS s WHERE s.id = t.version_id;
     compared := v.lapsed OR NOT pgsim._is_verified(t, v.verified);
-    IF NOT compared AND pgsim._noted_keys(t.version_id) <= few THEN
+    IF NOT compared AND pgsim._noted_keys(coalesce(t.follows, t.version_id)) <= few THEN
         noted := pgsim._noted_rows(t);
         missing := noted.missing;
         waiting := noted.waiting;
@@ -13573,6 +13668,7 @@ BEGIN
         INTO missing;
         RETURN missing;
     END IF;
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
     has_text := pgsim._source_text('b.', t.source_columns) || ' IS NOT NULL';
     IF t.adopted THEN
         EXECUTE format('SELECT count(*) FROM %s AS b WHERE b.%I IS NULL AND %s', t.base_sql, t.column_name, has_text) INTO missing;
@@ -13658,23 +13754,30 @@ AS $$
 DECLARE
     source text := pgsim._source_text('b.', t.source_columns);
 BEGIN
-    -- What is queued may have been settled since, by vectors that came another way. Of what is set aside, it is known that its text of now has none.
+    IF t.follows IS NOT NULL THEN
+        -- What it follows is embedded, and mapped on the way.
+        missing := 0;
+        waiting := (pgsim._noted_rows(pgsim._followed(t))).waiting;
+        RETURN;
+    END IF;
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    -- What is queued may have been settled since, by vectors that came another way; a column does not tell, so of one every change of a text counts.
     EXECUTE format(
         'SELECT count(*) FILTER (WHERE %1$s), count(*) FILTER (WHERE n.changed AND %2$s) FROM ('
-        '  SELECT k.given, bool_or(k.changed) AS changed FROM ('
-        '    SELECT unnest(q.keys), q.operation = ''upsert'' FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation <> ''delete'' '
-        '    UNION ALL SELECT unnest(o.keys), true FROM pgsim._batch AS o WHERE o.version_id = $1 '
-        '    UNION ALL SELECT p.key, false FROM pgsim._poison AS p WHERE p.version_id = $1) AS k (given, changed) GROUP BY 1 OFFSET 0) AS n '
+        '  SELECT k.given, bool_or(k.changed) AS changed, bool_or(k.changed AND k.hash IS NULL) AS queued, array_agg(k.hash) AS hashes FROM ('
+        '    SELECT unnest(q.keys), q.operation = ''upsert'', NULL::bytea FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation <> ''delete'' '
+        '    UNION ALL SELECT x.key, true, x.hash FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $1 '
+        '    UNION ALL SELECT p.key, true, p.source_hash FROM pgsim._poison AS p WHERE p.version_id = $1) AS k (given, changed, hash) GROUP BY 1 OFFSET 0) AS n '
         'CROSS JOIN LATERAL (SELECT %3$s OFFSET 0) AS i JOIN %4$s AS b ON %5$s %6$s WHERE %7$s IS NOT NULL',
         CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE 'v.embedding IS NULL' END,
-        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', source) END,
+        CASE WHEN t.adopted THEN format('(b.%I IS NULL OR n.queued OR pgsim._source_hash(%s) = ANY (n.hashes))', t.column_name, source) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', source) END,
         pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
         CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END, source)
     INTO missing, waiting USING t.version_id;
 END
 $$;
 COMMENT ON FUNCTION pgsim._noted_rows IS
-    'Of the rows that are queued for a version, with a worker or set aside: how many have no vector, and how many wait for one of their text of now.';
+    'Of the rows that are queued for a version, with a worker or set aside: how many have no vector, and how many wait for one of their text of now. Of a derived version those of the one that it follows.';
 
 CREATE FUNCTION pgsim._plain_indexes(collection text, embedding text, column_name text) RETURNS TABLE (name text, definition text)
 LANGUAGE plpgsql STABLE
@@ -13833,7 +13936,6 @@ DECLARE
     request pgsim._search_request := r;
     single record;
     has_moved boolean[];
-    missing text;
     place int;
     share float8;
     depth int;
@@ -13959,6 +14061,12 @@ BEGIN
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
                 pgsim._source_text('b.', t.source_columns), t.column_name, t.vector_schema, t.element, pgsim._key_join('b.', 'i.', t.key_columns, false))
             INTO stored USING of_version;
+            -- What is stored or queued again is the batch's no more: a column tells nothing of the text its vector was made from.
+            DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
+            UPDATE pgsim._batch AS b
+            SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
+                                  WHERE NOT EXISTS (SELECT FROM pg_temp.pgsim_vectors AS i WHERE i.key = x.key))
+            WHERE b.id = batch;
         ELSE
             -- Nothing below waits for a writer of rows: who is passed over comes again.
             free := pgsim._lock_codes(of_version, offered);
@@ -14233,7 +14341,6 @@ AS $$
 DECLARE
     models text[];
     wrong text;
-    given int;
 BEGIN
     IF queries IS NULL OR jsonb_typeof(queries) <> 'object' OR (SELECT count(*) FROM jsonb_object_keys(queries)) NOT BETWEEN 1 AND 2 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries is %s; it is an object of one or two models, each with the query''s vector by it', coalesce(left(queries::text, 120), 'NULL')),
@@ -14253,7 +14360,7 @@ BEGIN
     IF target IS NOT NULL AND NOT queries ? target THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('target is %L, of which queries has no vector', left(target, 80)), HINT = 'Name one of the models in queries; by default it is that of the younger version.';
     END IF;
-    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC), count(*) INTO models, given
+    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC) INTO models
     FROM pgsim.versions AS v WHERE v.collection = r.collection AND v.embedding = r.embedding AND queries ? v.model;
     RETURN models;
 END
@@ -14267,15 +14374,25 @@ AS $$
 DECLARE
     waiting bigint;
 BEGIN
-    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert') AND NOT EXISTS (SELECT FROM pgsim._batch AS o WHERE o.version_id = t.version_id) THEN
+    IF t.follows IS NOT NULL THEN
+        -- What it follows is embedded, and mapped on the way.
+        RETURN pgsim._waiting_rows(pgsim._followed(t), most);
+    END IF;
+    IF t.source_columns = '{}' OR NOT EXISTS (SELECT FROM pgsim._queue AS q WHERE q.version_id = t.version_id AND q.operation = 'upsert'
+                                              UNION ALL SELECT FROM pgsim._batch AS o WHERE o.version_id = t.version_id
+                                              UNION ALL SELECT FROM pgsim._poison AS p WHERE p.version_id = t.version_id) THEN
         RETURN 0;
     END IF;
-    -- What is queued may have been settled since, by vectors that came another way.
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    -- What is queued may have been settled since, by vectors that came another way; a column does not tell, so of one every change of a text counts.
     EXECUTE format(
-        'SELECT count(*) FROM (SELECT FROM (SELECT unnest(q.keys) FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation = ''upsert'' UNION SELECT unnest(o.keys) FROM pgsim._batch AS o WHERE o.version_id = $1) AS n (given) '
+        'SELECT count(*) FROM (SELECT FROM (SELECT k.given, bool_or(k.hash IS NULL) AS queued, array_agg(k.hash) AS hashes FROM ('
+        '    SELECT unnest(q.keys), NULL::bytea FROM pgsim._queue AS q WHERE q.version_id = $1 AND q.operation = ''upsert'' '
+        '    UNION ALL SELECT x.key, x.hash FROM pgsim._batch AS o CROSS JOIN LATERAL unnest(o.keys, o.hashes) AS x (key, hash) WHERE o.version_id = $1 '
+        '    UNION ALL SELECT p.key, p.source_hash FROM pgsim._poison AS p WHERE p.version_id = $1) AS k (given, hash) GROUP BY 1) AS n '
         'CROSS JOIN LATERAL (SELECT %s OFFSET 0) AS i JOIN %s AS b ON %s %s LIMIT %s) AS w',
         pgsim._key_parse(t.base, 'n.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
-        CASE WHEN t.adopted THEN format('WHERE b.%I IS NULL AND %s IS NOT NULL', t.column_name, pgsim._source_text('b.', t.source_columns))
+        CASE WHEN t.adopted THEN format('WHERE (b.%1$I IS NULL OR n.queued OR pgsim._source_hash(%2$s) = ANY (n.hashes)) AND %2$s IS NOT NULL', t.column_name, pgsim._source_text('b.', t.source_columns))
              ELSE format('LEFT JOIN %s AS v ON %s WHERE %s IS NOT NULL AND v.source_hash IS DISTINCT FROM pgsim._source_hash(%3$s)',
                          t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true), pgsim._source_text('b.', t.source_columns)) END,
         most)
@@ -14284,7 +14401,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._waiting_rows IS
-    'How many of the rows that are queued for a version, or with a worker, really wait for a vector (those settled otherwise do not count), up to so many. Of an adopted column: those that are NULL.';
+    'How many of the rows that are queued for a version, with a worker or set aside really wait for a vector (those settled otherwise do not count), up to so many. Of a derived version those of the one that it follows.';
 
 CREATE FUNCTION pgsim.activate(collection text, model text, embedding text = 'default', force boolean = false, reason text = NULL) RETURNS text
 LANGUAGE plpgsql
@@ -14304,6 +14421,10 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM pgsim._require_all_rows(t);
+    IF t.state = 'retired' AND force THEN
+        -- As pgsim.revive does: writers that began before would not know that their changes are to be queued again.
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', t.base_sql);
+    END IF;
     checked := pgsim._activation_reasons(t);
     IF checked.reasons <> '{}' AND NOT coalesce(force, false) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS043',
@@ -14311,7 +14432,10 @@ BEGIN
                              CASE cardinality(checked.reasons) WHEN 1 THEN 'one reason' ELSE cardinality(checked.reasons) || ' reasons' END),
             DETAIL = array_to_string(checked.reasons, E'\n'),
             HINT = format('%s Or activate it as it is with force => true, which is put on record.',
-                          CASE WHEN t.source_columns = '{}' THEN 'Store what is missing with pgsim.upsert.'
+                          CASE WHEN (checked.gates ->> 'missing')::bigint = 0 AND coalesce((checked.gates ->> 'waiting')::bigint, 0) = 0 THEN 'DETAIL says what to do about each.'
+                               WHEN t.follows IS NOT NULL AND coalesce((checked.gates ->> 'waiting')::bigint, 0) = 0
+                               THEN format('Map what is missing with pgsim.fill_version(%L, %L, %L), until it fills none.', collection, model, embedding)
+                               WHEN t.source_columns = '{}' THEN 'Store what is missing with pgsim.upsert.'
                                ELSE format('Queue what is missing with pgsim.enqueue_missing(%L, %L, %L), and embed it: pgsim embed, or a worker of yours.', collection, model, embedding) END);
     END IF;
     PERFORM pgsim._switch(of_embedding, t.version_id);
@@ -14330,7 +14454,7 @@ that have a text lack a vector or wait in the queue for one, while the active ve
 index is invalid or codes are not complete, and while a gate (pgsim.set_gate) is not passed. force => true activates it all the same; that, and
 reason, stand in pgsim.history. The version before stays ready, is kept up with changes, and pgsim.rollback returns to it.
 Rows and vectors are compared for this, which blocks nobody; where pgsim.mark_ready found every vector there and nothing was written since,
-that is not done again. Errors: PS001 to PS004, PS006, PS032, PS043.$$;
+that is not done again. Errors: PS001 to PS006, PS032, PS043.$$;
 
 CREATE FUNCTION pgsim.check_probes(model text, texts text[], vectors vector[], kind text = 'document', tolerance float8 = 0.05) RETURNS float8
 LANGUAGE plpgsql STABLE
@@ -14393,6 +14517,9 @@ BEGIN
     IF t.adopted THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the vectors of %L are in column %I of %s already', collection, t.column_name, t.base_sql), HINT = 'pgsim.eject leaves them there.';
     END IF;
+    IF after IS NOT NULL THEN
+        PERFORM pgsim._check_keys(t.base, t.key_columns, ARRAY[after]);
+    END IF;
     own_keys := pgsim._key_list('v.', t.key_columns, true);
     EXECUTE format(
         'WITH batch AS MATERIALIZED (SELECT %1$s, v.embedding FROM %2$s AS v, (SELECT %3$s) AS i %4$s ORDER BY %1$s LIMIT %5$s), '
@@ -14410,7 +14537,7 @@ $$Copies the active version's vectors into a column of the base table, up to siz
 
 Give that key as after in the next call, each in a transaction of its own: so a large table is filled while it is read and written. Rows that have the
 vector already are left alone. pgsim.eject ends it. "pgsim eject --column" does all of it.
-Errors: PS001, PS003 to PS006, PS010, PS012, PS032, PS035.$$;
+Errors: PS001, PS003 to PS006, PS010, PS012, PS016, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.eject(collection text, embedding text = 'default', column_name text = NULL, table_name text = NULL, reason text = NULL) RETURNS regclass
 LANGUAGE plpgsql
@@ -14437,6 +14564,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = CASE WHEN t.adopted THEN format('the vectors of %L are in column %I of %s, and stay there', collection, t.column_name, t.base_sql)
                                                                 ELSE 'column_name and table_name are both given' END,
             HINT = 'Name a column of the table for the vectors to go to, or a table of their own, or neither.';
+    END IF;
+    IF table_name = '' OR octet_length(table_name) > 63 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS011', MESSAGE = format('table_name is %s; a table''s name has 1 to 63 bytes', quote_literal(left(table_name, 80))), HINT = 'Leave it out for one made of the base table''s name.';
     END IF;
     PERFORM pgsim._record_transition(t.version_id, 'eject', t.state, NULL, reason);
 
@@ -14490,8 +14620,8 @@ $$Gives the vectors of the active version back as plain pgvector, and takes them
 An adopted column stays where it is, with its indexes. A version's own table moves beside the base table as it stands, indexes, grants and foreign key
 included, as table_name (default the base table's name and _vectors): a change of the catalogue, whatever its size. column_name: its vectors go into that
 column of the base table instead, of which it copies what pgsim.copy_vectors has not; index the column yourself, best before, CONCURRENTLY.
-Nothing is changed when it fails. Other versions of the embedding have to be dropped first. When nothing else is left of the collection, that is forgotten, too, with
-its triggers. Errors: PS001, PS003 to PS006, PS010, PS012, PS020, PS032, PS035.$$;
+Nothing is changed when it fails. Other versions of the embedding have to be dropped first. reason stands in pgsim.history. When nothing else is left of the collection, that is
+forgotten, too, with its triggers and its history, reason included. Errors: PS001, PS003 to PS006, PS010 to PS012, PS020, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.expire(grace interval = '30 days') RETURNS TABLE (collection text, embedding text, model text)
 LANGUAGE plpgsql
@@ -14501,17 +14631,24 @@ DECLARE
     due record;
 BEGIN
     PERFORM pgsim._require_registrar();
-    IF grace IS NULL OR grace < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    IF grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 to 1000 years', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
     END IF;
     FOR due IN
         SELECT v.id, v.collection, v.embedding, v.model FROM pgsim.versions AS v
-        WHERE v.state = 'retired' AND v.state_since <= clock_timestamp() - grace ORDER BY v.id
+        JOIN pgsim.collections AS c ON c.name = v.collection LEFT JOIN pg_class AS b ON b.oid = c.relation
+        WHERE v.state = 'retired' AND (b.oid IS NULL OR pg_has_role(current_user, b.relowner, 'USAGE')) AND v.state_since <= clock_timestamp() - grace ORDER BY v.id
     LOOP
-        PERFORM pgsim._lock_embedding(due.collection, due.embedding);
-        -- It may have been revived while this waited.
-        CONTINUE WHEN NOT EXISTS (SELECT FROM pgsim._version AS v WHERE v.id = due.id AND v.state = 'retired');
-        PERFORM pgsim.drop_version(due.collection, due.model, due.embedding, reason => format('retired longer than %s', grace));
+        -- What one collection comes to does not keep the others from theirs.
+        BEGIN
+            PERFORM pgsim._lock_embedding(due.collection, due.embedding);
+            -- It may have been revived while this waited.
+            CONTINUE WHEN NOT EXISTS (SELECT FROM pgsim._version AS v WHERE v.id = due.id AND v.state = 'retired');
+            PERFORM pgsim.drop_version(due.collection, due.model, due.embedding, reason => format('retired longer than %s', grace));
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING USING MESSAGE = format('the version of %L under model %L is not dropped: %s', due.collection, due.model, SQLERRM), HINT = 'Run SELECT * FROM pgsim.check().';
+            CONTINUE;
+        END;
         collection := due.collection;
         embedding := due.embedding;
         model := due.model;
@@ -14522,6 +14659,7 @@ $$;
 COMMENT ON FUNCTION pgsim.expire IS
 $$Drops the versions that were retired longer than a grace ago, and returns them. An adopted column stays, as pgsim.drop_version leaves it.
 
+Those whose tables the caller does not own are left alone. One that cannot be dropped stays, and a WARNING says why.
 "pgsim chores" does it from cron, pgsim.schedule_chores from within the database. Errors: PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.finish_batch(batch bigint, failed jsonb = NULL) RETURNS bigint
@@ -14532,6 +14670,7 @@ DECLARE
     taken pgsim._batch;
     t pgsim._target;
     put_back text[];
+    stranger text;
 BEGIN
     PERFORM pgsim._require_registrar();
     IF jsonb_typeof(failed) <> 'object' THEN
@@ -14543,6 +14682,12 @@ BEGIN
             HINT = 'What of it was not stored is in the queue again: take the next batch, with a longer lease if need be.';
     END IF;
     t := pgsim._version_target(taken.version_id);
+    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    SELECT f.key INTO stranger FROM jsonb_object_keys(failed) AS f (key) WHERE f.key <> ALL (taken.keys) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('failed names key %L, which is not in batch %s', left(stranger, 200), batch), HINT = 'Give keys as pgsim.next_batch returned them with this batch.';
+    END IF;
     -- Those that had been set aside for another text are not any more.
     DELETE FROM pgsim._poison AS p USING unnest(taken.keys, taken.hashes) AS x (key, hash)
     WHERE p.version_id = taken.version_id AND p.key = x.key AND p.source_hash <> x.hash;
@@ -14554,7 +14699,8 @@ BEGIN
         pgsim._key_parse(t.base, 'k.given', t.key_columns, true), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
         CASE WHEN t.adopted THEN '' ELSE format('LEFT JOIN %s AS v ON %s', t.version_sql, pgsim._key_join('b.', 'v.', t.key_columns, true)) END,
         pgsim._source_text('b.', t.source_columns),
-        CASE WHEN t.adopted THEN format('b.%I IS NULL', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
+        -- A column tells nothing of the text its vector was made from. What is seen of a transaction that is under way is this one's own.
+        CASE WHEN t.adopted THEN format('(b.%I IS NULL OR CASE WHEN age(b.xmin) > 0 THEN true ELSE pg_xact_status((pg_current_xact_id()::text::bigint - age(b.xmin))::text::xid8) <> ''in progress'' END)', t.column_name) ELSE format('v.source_hash IS DISTINCT FROM pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END)
     INTO put_back USING taken.keys, taken.version_id;
     IF put_back IS NOT NULL THEN
         INSERT INTO pgsim._queue (version_id, operation, keys) VALUES (taken.version_id, 'upsert', put_back);
@@ -14570,8 +14716,8 @@ $$;
 COMMENT ON FUNCTION pgsim.finish_batch IS
 $$Says that a batch of pgsim.next_batch is done, and returns how many of its rows had to go back into the queue: not stored, or changed since.
 
-Call it in the transaction that stores the vectors. failed: rows that cannot be embedded, as {"key": "what is wrong"}: they are set aside
-(pgsim.poison_rows) until their text changes, or pgsim.retry_poison. Errors: PS010, PS032, PS045.$$;
+Call it in the transaction that stores the vectors: of an adopted column only what that has stored counts as done. failed: rows that cannot be embedded, as {"key": "what is wrong"}: they are set aside
+(pgsim.poison_rows) until their text changes, or pgsim.retry_poison. Errors: PS004 to PS006, PS010, PS032, PS045.$$;
 
 CREATE FUNCTION pgsim.limit_backfill(
     collection text, model text = NULL, embedding text = 'default', calls_a_second float8 = NULL, rows_a_second float8 = NULL,
@@ -14586,12 +14732,17 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     FOR given IN
-        SELECT * FROM (VALUES ('calls_a_second', calls_a_second), ('rows_a_second', rows_a_second), ('calls_a_day', calls_a_day::float8), ('tokens_a_day', tokens_a_day::float8),
-                              ('money_a_day', money_a_day::float8), ('price', price::float8)) AS g (name, number)
-        WHERE NOT (g.number > 0 AND g.number < 'infinity')
+        -- Below the least rate, and above such amounts, a time or a sum is more than its type holds.
+        SELECT * FROM (VALUES ('calls_a_second', calls_a_second::numeric, 0.000001), ('rows_a_second', rows_a_second::numeric, 0.000001), ('calls_a_day', calls_a_day, 0), ('tokens_a_day', tokens_a_day, 0),
+                              ('money_a_day', money_a_day, 0), ('price', price, 0)) AS g (name, number, least)
+        WHERE NOT (g.number > 0 AND g.number >= g.least AND g.number < 1e1000)
     LOOP
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; a limit is a finite number above 0', given.name, given.number), HINT = 'NULL is no limit; pgsim.pause_backfill holds all workers.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; a limit is a finite number above 0%s', given.name, left(given.number::text, 80), CASE WHEN given.least > 0 THEN ', at least ' || given.least ELSE '' END),
+            HINT = 'NULL is no limit; pgsim.pause_backfill holds all workers.';
     END LOOP;
     IF money_a_day IS NOT NULL AND price IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'money_a_day is given, and no price', HINT = 'price is that of 1000 tokens, in the same money.';
@@ -14606,7 +14757,7 @@ COMMENT ON FUNCTION pgsim.limit_backfill IS
 $$Sets how fast the workers of a version may go, all of them together, and what they may spend on a day (UTC); what is NULL has no limit.
 
 calls_a_second, rows_a_second: of the embedder. calls_a_day, tokens_a_day, money_a_day: noted before each call, so that a crash spends
-what it began. price: of 1000 tokens. Limits that stood before are replaced, also by NULL. model NULL: the active version.
+what it began. price: of 1000 tokens. Limits that stood before are replaced, also by NULL. model NULL: the active version; a derived one: the version that it follows.
 Errors: PS001 to PS004, PS006, PS010, PS032.$$;
 
 CREATE FUNCTION pgsim.mark_ready(collection text, model text, embedding text = 'default') RETURNS bigint
@@ -14639,7 +14790,7 @@ COMMENT ON FUNCTION pgsim.mark_ready IS
 $$Compares a version with its table, and returns how many rows lack a vector; at 0 it is ready, and is activated without comparing again.
 
 pgsim embed does it at its end. One that was ready and lacks rows is being built again. It reads the keys of both tables and blocks nobody.
-Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+Errors: PS001 to PS006, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.measure_quality(collection text, model text, labelled jsonb = NULL, embedding text = 'default', k int = 10, sample int = 100) RETURNS float8
 LANGUAGE plpgsql
@@ -14671,6 +14822,11 @@ BEGIN
     END IF;
     FOR label IN SELECT (q -> 'query')::text AS query, ARRAY(SELECT jsonb_array_elements_text(q -> 'keys')) AS keys FROM jsonb_array_elements(labelled) AS q LOOP
         queries := queries + 1;
+        BEGIN
+            PERFORM pgsim._vector_of(label.query);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('query %s of labelled is no vector: %s', queries, left(SQLERRM, 200)), HINT = 'Give an array of finite numbers.';
+        END;
         total := total + coalesce((SELECT 1.0 / min(s.rank) FROM pgsim.search(measure_quality.collection, pgsim._vector_of(label.query), measure_quality.k, model => t.model, embedding => measure_quality.embedding) AS s
                                    WHERE s.key = ANY (label.keys)), 0);
     END LOOP;
@@ -14684,7 +14840,7 @@ $$Measures a version and records the result for pgsim.set_gate: recall of its ow
 
 labelled: [{"query": [...], "keys": ["7"]}], vectors that this model made of queries, and the keys that answer them. Without it sample rows are
 searched for, and compared with the exact answer. Returns the value. model NULL: the active version.
-Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.next_batch(collection text, model text = NULL, embedding text = 'default', size int = 64, lease interval = '15 minutes')
 RETURNS TABLE (key text, source text, source_hash bytea, batch bigint)
@@ -14717,7 +14873,7 @@ Commit, embed the texts, and store them with pgsim.upsert(..., source_hashes => 
 pgsim.finish_batch(batch) in the same transaction. When that does not happen within lease, the rows are in the queue again. Workers do not
 meet: what one has taken, others pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted
 are settled here. No rows: nothing waits that no worker has taken, or the backfill is paused. model NULL: the active version.
-Errors: PS001 to PS004, PS010, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS032, PS035.$$;
 
 CREATE FUNCTION pgsim.pause_backfill(collection text, model text = NULL, embedding text = 'default', reason text = NULL) RETURNS void
 LANGUAGE plpgsql
@@ -14728,6 +14884,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     INSERT INTO pgsim._backfill AS f (version_id, paused_at, paused_by, reason) VALUES (t.version_id, clock_timestamp(), session_user, pause_backfill.reason)
     ON CONFLICT (version_id) DO UPDATE SET paused_at = coalesce(f.paused_at, excluded.paused_at), paused_by = excluded.paused_by, reason = excluded.reason;
 END
@@ -14736,7 +14895,7 @@ COMMENT ON FUNCTION pgsim.pause_backfill IS
 $$Holds all workers of a version, wherever they run, before their next call of an embedder, until pgsim.resume_backfill.
 
 What they have embedded they store; changes of rows are queued meanwhile as ever. reason: shown in pgsim.backfill_progress.
-model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
+model NULL: the active version; a derived one: the version that it follows. Errors: PS001 to PS004, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.record_quality(collection text, model text, name text, value float8, embedding text = 'default', details jsonb = '{}') RETURNS void
 LANGUAGE plpgsql
@@ -14769,11 +14928,14 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     UPDATE pgsim._backfill AS f SET paused_at = NULL, paused_by = NULL, reason = NULL WHERE f.version_id = t.version_id;
 END
 $$;
 COMMENT ON FUNCTION pgsim.resume_backfill IS
-$$Lets the workers of a version go on that pgsim.pause_backfill holds. model NULL: the active version.
+$$Lets the workers of a version go on that pgsim.pause_backfill holds. model NULL: the active version; a derived one: the version that it follows.
 
 Errors: PS001 to PS004, PS006, PS032.$$;
 
@@ -14816,6 +14978,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     WITH taken AS (
         DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND (retry_poison.keys IS NULL OR p.key = ANY (retry_poison.keys)) RETURNING p.key
     )
@@ -14828,7 +14993,7 @@ $$;
 COMMENT ON FUNCTION pgsim.retry_poison IS
 $$Queues rows again that were set aside because they could not be embedded (pgsim.poison_rows), and returns how many.
 
-keys: only these; NULL: all of the version. model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
+keys: only these; NULL: all of the version. model NULL: the active version; a derived one: the version that it follows. Errors: PS001 to PS004, PS006, PS032.$$;
 
 CREATE FUNCTION pgsim.revive(collection text, model text, embedding text = 'default', reason text = NULL) RETURNS void
 LANGUAGE plpgsql
@@ -14891,7 +15056,7 @@ BEGIN
     -- The way back is open whatever the gates say; but nobody should find out later.
     IF NOT row_security_active(t.base) THEN
         -- Counted one by one only where that is a matter of milliseconds.
-        waiting := pgsim._noted_keys(t.version_id);
+        waiting := pgsim._noted_keys(coalesce(t.follows, t.version_id));
         IF waiting BETWEEN 1 AND few AND t.source_columns <> '{}' THEN
             waiting := (pgsim._noted_rows(t)).waiting;
         END IF;
@@ -14920,8 +15085,8 @@ DECLARE
     job bigint;
 BEGIN
     PERFORM pgsim._require_registrar();
-    IF schedule IS NULL OR grace IS NULL OR grace < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 or more', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
+    IF schedule IS NULL OR grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 to 1000 years', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
             HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
     END IF;
     IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
@@ -14977,8 +15142,8 @@ BEGIN
     IF minimum IN ('NaN', 'Infinity', '-Infinity') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('minimum is %s; it is a finite number', minimum), HINT = 'Give what has to be measured at least; NULL takes the gate away.';
     END IF;
-    IF max_age IS NULL OR max_age <= interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('max_age is %s; it is a time span above 0', coalesce(max_age::text, 'NULL')), HINT = 'The default is 7 days.';
+    IF max_age IS NULL OR max_age <= '0' OR max_age > '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('max_age is %s; it is a time span above 0, and at most 1000 years', coalesce(max_age::text, 'NULL')), HINT = 'The default is 7 days.';
     END IF;
     IF minimum IS NULL THEN
         DELETE FROM pgsim._gate AS g WHERE g.embedding_id = of_embedding AND g.name = set_gate.name;

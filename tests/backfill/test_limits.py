@@ -131,12 +131,52 @@ def test_a_rate_is_shared_by_all_workers(dsn: str, db: pgsim.Database) -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [{"calls_a_day": 0}, {"tokens_a_day": -1}, {"price": float("nan")}, {"money_a_day": 3}, {"rows_a_second": 0.0}],
+    [
+        {"calls_a_day": 0},
+        {"tokens_a_day": -1},
+        {"price": float("nan")},
+        {"money_a_day": 3},
+        {"rows_a_second": 0.0},
+        {"rows_a_second": 1e-300},
+        {"calls_a_second": 1e-7},
+        {"price": float("inf")},
+    ],
     ids=repr,
 )
 def test_limits_that_are_none_are_refused(db: pgsim.Database, limits: dict[str, float]) -> None:
     with pytest.raises(errors.InvalidArgument):
         db.limit_backfill("articles", "letters", **limits)  # type: ignore[arg-type]
+
+
+def test_amounts_that_no_float_holds_are_limits_like_others(db: pgsim.Database, connection: psycopg.Connection) -> None:
+    connection.execute("SELECT pgsim.limit_backfill('articles', 'letters', money_a_day => 1e400, price => 1e-400)")
+    limits = "SELECT money_a_day = 1e400, price = 1e-400 FROM pgsim.backfill_progress WHERE model = 'letters'"
+    assert connection.execute(limits).fetchone() == (True, True)
+    assert db.embed("articles", Letters(), model="letters") == 40
+    with pytest.raises(psycopg.Error) as raised:
+        connection.execute("SELECT pgsim.limit_backfill('articles', price => 1e2000)")
+    assert raised.value.sqlstate == "PS010"
+
+
+def test_the_slowest_rate_that_is_allowed_holds_a_worker_and_does_not_end_it(dsn: str, db: pgsim.Database) -> None:
+    db.limit_backfill("articles", "letters", rows_a_second=1e-6)
+    with db.connection() as connection:
+        [worker] = connection.execute(
+            "SELECT worker FROM pgsim._begin_work('articles', 'letters', 'default', 'w')"
+        ).fetchall()
+        reserve = "SELECT verdict FROM pgsim._reserve(%s, 0, 10000, 1, '7 days')"
+        assert connection.execute(reserve, worker).fetchall() == [("go",)]
+        assert connection.execute(reserve, worker).fetchall() == [("go",)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_rows": 1.5}, {"batch_tokens": 2.0}, {"retries": "1"}, {"batch_rows": True}, {"lease": None}],
+    ids=repr,
+)
+def test_options_of_a_worker_that_are_none_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(errors.InvalidArgument, match=next(iter(options))):
+        WorkerOptions(**options)  # type: ignore[arg-type]
 
 
 def test_only_the_owner_of_pgsim_steers_a_backfill(connection: psycopg.Connection) -> None:

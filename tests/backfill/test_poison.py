@@ -75,6 +75,53 @@ def test_of_a_batch_that_fails_only_the_rows_to_blame_are_set_aside(
     assert db.check() == []
 
 
+@pytest.mark.parametrize("message", ["zero\0byte", "half a \udc80 character"])
+def test_an_error_that_postgresql_cannot_keep_as_it_stands_sets_its_row_aside(
+    dsn: str, connection: psycopg.Connection, message: str
+) -> None:
+    def fault(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        raise ValueError(message)
+
+    connection.execute("UPDATE articles SET body = 'poison' WHERE id = 7")
+    done = backfill(dsn, "articles", Failing(fault), model="letters", options=QUICK)
+    assert (done.stored, done.set_aside) == (39, 1)
+    ((error,),) = connection.execute("SELECT error FROM pgsim.poison_rows").fetchall()
+    assert error == done.last_error
+    assert "zero\\0byte" in error or "half a \\udc80 character" in error
+
+
+def test_numbers_of_tokens_that_are_none_end_the_worker_and_spend_nothing(dsn: str, db: pgsim.Database) -> None:
+    class Counting(Letters):
+        gives: object
+
+        def count_tokens(self, texts: list[str]) -> list[int]:
+            if isinstance(self.gives, Exception):
+                raise self.gives
+            return self.gives and self.gives * len(texts)  # type: ignore[operator,no-any-return]
+
+    db.limit_backfill("articles", "letters", tokens_a_day=1000)
+    for gives in ([-1], [None], [float("nan")], [1.5], [2**31], [2**70], [True], ["3"], [], None, OSError("no file")):
+        counting = Counting()
+        counting.gives = gives
+        with pytest.raises(errors.EmbedderError, match=r"Counting\.count_tokens"):
+            backfill(dsn, "articles", counting, model="letters", index="none")
+    told = db.backfill_progress("articles", "letters")
+    assert (told.pending, told.tokens_today, told.poison) == (40, 0, 0)
+
+
+def test_a_text_whose_tokens_cannot_be_counted_is_set_aside(dsn: str, connection: psycopg.Connection) -> None:
+    class Counting(Letters):
+        def count_tokens(self, texts: list[str]) -> list[int]:
+            if any("poison" in text for text in texts):
+                raise ValueError("not in the vocabulary")
+            return [1] * len(texts)
+
+    connection.execute("UPDATE articles SET body = 'poison' WHERE id = 7")
+    options = WorkerOptions(batch_rows=16, batch_tokens=100)
+    done = backfill(dsn, "articles", Counting(), model="letters", options=options)
+    assert (done.stored, done.set_aside, wrong(connection)) == (39, 1, [7])
+
+
 def test_a_vector_that_cannot_be_stored_sets_its_row_aside(dsn: str, connection: psycopg.Connection) -> None:
     connection.execute("UPDATE articles SET body = '123' WHERE id = 4")
     done = backfill(dsn, "articles", Letters(), model="letters", options=QUICK)

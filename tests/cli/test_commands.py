@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from pgsim import Database
 from pgsim.cli.filters import parse_filter
 from pgsim.errors import InvalidFilter
+from pgsim.maps import fit_pca
 
 if TYPE_CHECKING:
     from cli.conftest import Pgsim
@@ -117,6 +119,22 @@ def test_a_calibration_shows_what_it_measured(pgsim: Pgsim, items: str) -> None:
     assert "queries" in pgsim("calibrate", "items", "--model", "m", "--queries", "queries.npy")
 
 
+def test_codes_of_a_map_are_built_and_calibrated_from_the_shell(pgsim: Pgsim, items: str) -> None:
+    vectors = np.random.default_rng(6).normal(size=(1200, 8)).astype(np.float32)
+    with Database(items) as db:
+        with db.connection() as connection:
+            connection.execute("INSERT INTO items SELECT i, 's' FROM generate_series(301, 1200) AS i")
+        db.create_map("turned", "m", fit_pca(vectors))
+        db.upsert("items", "m", range(1, 1201), vectors)
+    assert "no map 'nope'" in pgsim("index", "create", "items", "--method", "codes", "--option", "map=nope", status=1)
+    how = ("--method", "codes", "--element", "halfvec", "--dims", "4", "--option", "map=turned")
+    assert "Built pgsim_data.items_m" in pgsim("index", "create", "items", *how)
+    told = " ".join(pgsim("calibrate", "items", "--sample", "12").split())
+    assert re.search(
+        r"how much farther than expected codes may lie, at recall 0.95 (-?[0-9]+[.][0-9e-]*[1-9]|any)", told
+    )
+
+
 def test_recall_is_measured_for_the_filter_that_is_named(pgsim: Pgsim, items: str) -> None:
     told = pgsim(
         "recall", "items", "-f", "section=s1", "--recall", "0.9", "-k", "5", "--sample", "10", "--mode", "exact"
@@ -185,7 +203,7 @@ def test_install_upgrade_uninstall(pgsim: Pgsim, database_dsn: str) -> None:
         (("search", "boat", "--embedder", "letters:Letters", "-c", "letters"), "is not registered"),
         (("search", "boat", "--embedder", "letters:Letters", "-k", "0"), "k is 0"),
         (("index", "create", "notes", "--option", "m=2000"), "from 2 to 100"),
-        (("index", "create", "notes", "--option", "m"), "is not NAME=NUMBER"),
+        (("index", "create", "notes", "--option", "m"), "is not NAME=VALUE"),
         (("index", "drop", "notes_pkey"), "not an index that pgsim made"),
         (("embed", "notes", "--embedder", "letters:LETTERS"), "LETTERS"),
     ],

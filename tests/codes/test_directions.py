@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from pgsim import Database
 from pgsim.errors import PgsimError
-from pgsim.maps import fit_pca
+from pgsim.maps import Map, fit_pca
 from pgsim.vectors import vector_text, vectors_text
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 ROWS, DIM, PREFIX, K = 3000, 48, 16, 10
+ONE = "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]"
 
 
 def filled(connection: Connection, spread: np.ndarray[Any, np.dtype[np.float64]], metric: str = "cosine") -> Any:
@@ -94,11 +96,20 @@ def test_a_query_whose_prefix_is_all_zeros_is_answered_exactly(connection: Conne
 
 def test_numbers_beyond_half_precision_fail_no_writer(connection: Connection) -> None:
     filled(connection, 1.0 / np.arange(1, DIM + 1))
-    connection.execute("UPDATE item SET e = array_fill(1e30::real, ARRAY[%s])::vector WHERE id = 1", [DIM])
+    for key, number in ((1, 1e15), (3, 1e30)):
+        connection.execute(
+            "UPDATE item SET e = array_fill(%s::real, ARRAY[%s])::vector WHERE id = %s", [number, DIM, key]
+        )
     connection.execute("UPDATE item SET e = NULL WHERE id = 2")
-    connection.execute(
-        "SELECT * FROM pgsim.search('item', array_fill(1::real, ARRAY[%s])::vector, mode => 'codes')", [DIM]
+    codes, exact = (
+        connection.execute(
+            "SELECT key, distance FROM pgsim.search('item', array_fill(1::real, ARRAY[%s])::vector, mode => %s)",
+            [DIM, mode],
+        ).fetchall()
+        for mode in ("codes", "exact")
     )
+    assert codes[0] == ("1", pytest.approx(0, abs=1e-6))
+    assert codes == exact
 
 
 def turned(connection: Connection) -> tuple[NDArray[np.float32], Database]:
@@ -176,3 +187,73 @@ def test_a_map_in_use_by_codes_stays(connection: Connection) -> None:
         database.drop_map("pca")
     connection.execute("SELECT pgsim.drop_index(relation) FROM pgsim._index")
     database.drop_map("pca")
+
+
+def dealt(connection: Connection, metric: str, map_: Map, **how: Any) -> NDArray[np.float32]:
+    """A collection ``card`` of 900 vectors of 16 dimensions that all tell as much, with codes under a map."""
+    vectors = np.random.default_rng(3).normal(size=(900, 16)).astype(np.float32)
+    connection.execute("CREATE TABLE card (id int PRIMARY KEY, suit int, e vector(16))")
+    connection.execute(
+        "INSERT INTO card SELECT o, mod(o, 4), v FROM unnest(%s::vector[]) WITH ORDINALITY AS u (v, o)",
+        [vectors_text(vectors)],
+    )
+    connection.execute("ANALYZE card; SELECT pgsim.create_collection('card', filter_columns => '{suit}')")
+    connection.execute("SELECT pgsim.create_model('c', 16, metric => %s)", [metric])
+    connection.execute("SELECT pgsim.create_version('card', 'c', column_name => 'e')")
+    database = Database(connection)
+    database.create_map("some", "c", map_)
+    database.create_index("card", "c", method="codes", options={"map": "some"}, **how)
+    return vectors
+
+
+def answers(connection: Connection, query: NDArray[np.float32], suit: int) -> list[list[tuple[Any, ...]]]:
+    """What codes answer, and what is exact."""
+    return [
+        connection.execute(
+            "SELECT key, distance, details FROM pgsim.search('card', %s::vector, filter => %s, mode => %s)",
+            [vector_text(query), json.dumps({"suit": suit}), mode],
+        ).fetchall()
+        for mode in ("codes", "exact")
+    ]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "ip"])
+@pytest.mark.parametrize("element", ["bit", "halfvec"])
+def test_a_query_whose_image_is_zeros_is_answered_exactly(connection: Connection, metric: str, element: str) -> None:
+    last = np.eye(16, dtype=np.float32)[8:]
+    dealt(connection, metric, Map("selection", last, normalized=metric == "cosine"), dims=8, element=element)
+    query = np.ones(16, np.float32)
+    query[8:] = 0
+    codes, exact = answers(connection, query, 1)
+    assert [row[:2] for row in codes] == [row[:2] for row in exact]
+    assert "all zeros" in codes[0][2]["fallbacks"][0]
+    # Zeros that the map leaves out are of no account.
+    assert answers(connection, 1 - query, 1)[0][0][2]["strategy"] == "codes"
+
+
+@pytest.mark.parametrize("length", [1, 1e-30, 9e37])
+def test_codes_of_a_map_lose_no_row_however_long(connection: Connection, length: float) -> None:
+    turn = np.linalg.qr(np.random.default_rng(7).normal(size=(16, 16)))[0].astype(np.float32)
+    dealt(connection, "ip", Map("linear", turn * np.float32(length), normalized=False))
+    connection.execute("INSERT INTO card VALUES (5000, 77, array_fill(3e38::real, ARRAY[16])), (5001, 77, %s)", [ONE])
+    codes, exact = answers(connection, np.full(16, 1e-3, np.float32), 77)
+    assert [row[0] for row in codes] == [row[0] for row in exact] == ["5000", "5001"]
+    assert len(answers(connection, np.full(16, 3e38, np.float32), 1)[0]) == 10
+
+
+def test_components_beyond_single_precision_are_no_map_of_codes(connection: Connection) -> None:
+    turn = np.linalg.qr(np.random.default_rng(7).normal(size=(16, 16)))[0].astype(np.float32)
+    with pytest.raises(PgsimError, match="component 1 of map 'some' is longer than 1e38") as refused:
+        dealt(connection, "ip", Map("linear", turn * np.float32(2e38), normalized=False))
+    assert refused.value.sqlstate == "PS010"
+
+
+@pytest.mark.parametrize("options", ['"map"', "3", "null", '["map"]', '"m"'])
+def test_options_of_codes_are_an_object(connection: Connection, options: str) -> None:
+    turned(connection)
+    with pytest.raises(psycopg.Error, match="options is not a JSON object") as refused:
+        connection.execute("SELECT pgsim.create_index('item', 'm', method => 'codes', options => %s)", [options])
+    assert (refused.value.sqlstate, refused.value.diag.message_hint) == (
+        "PS010",
+        """For instance: options => '{"map": "rotated"}'.""",
+    )

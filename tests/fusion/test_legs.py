@@ -399,3 +399,10 @@ def test_without_an_origin_a_recency_is_measured_from_now(papers: Papers) -> Non
     papers.connection.execute("UPDATE paper SET published = now() - interval '10 days'")
     found = papers.search(QUERY, legs={"recent": {"column": "published", "half_life": "10 days"}})
     assert [row[4]["legs"]["recent"]["score"] for row in found] == pytest.approx([0.5] * 10)
+
+
+def test_an_embedding_needs_a_query_that_it_is_for(papers: Papers) -> None:
+    for given in ({"text_query": "boat"}, {"legs": {"title": TITLE_LEG}}):
+        with pytest.raises(psycopg.Error, match="embedding, dims") as refused, papers.connection.transaction():
+            papers.search(None, embedding="title", **given)
+        assert refused.value.sqlstate == "PS010"

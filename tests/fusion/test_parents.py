@@ -146,3 +146,30 @@ def test_a_parent_is_a_column(chunks: Connection) -> None:
     with pytest.raises(psycopg.Error, match="no column 'book'") as refused:
         chunks.execute("SELECT * FROM pgsim.search_parents('chunk', 'book', '[1,1,1,1,1,1]')")
     assert refused.value.sqlstate == "PS005"
+
+
+@pytest.mark.parametrize("by", ["vector", "vector and text"])
+@pytest.mark.parametrize("aggregate", ["mean", "sum"])
+def test_parents_of_more_chunks_than_a_search_gives_are_all_ranked(
+    connection: Connection, by: str, aggregate: str
+) -> None:
+    # The best half of the chunks of the first books are the nearest of all, and the others the farthest.
+    connection.execute(
+        "CREATE TABLE chunk (id int PRIMARY KEY, book_id int, body text, e vector(2));"
+        "INSERT INTO chunk SELECT (b - 1) * 260 + j, b, 'word', "
+        "CASE WHEN b > 10 THEN ARRAY[1, .5 + b / 1000.] WHEN j <= 130 THEN '{1,0}' ELSE '{0.2,1}' END::real[]::vector "
+        "FROM generate_series(1, 45) AS b, generate_series(1, 260) AS j; ANALYZE chunk;"
+        "SELECT pgsim.create_collection('chunk', text_columns => '{body}'), pgsim.create_model('m', 2);"
+        "SELECT pgsim.create_version('chunk', 'm', column_name => 'e')"
+    )
+    more: dict[str, object] = {}
+    if by != "vector":
+        connection.execute("SELECT pgsim.enable_text('chunk')")
+        more = {"text_query": "word", "weights": {"dense": 1, "text": 0.5}}
+    truth = connection.execute(
+        f"SELECT c.book_id::text FROM chunk AS c GROUP BY c.book_id ORDER BY {'avg' if aggregate == 'mean' else 'sum'}"
+        "(1 - (e <=> '[1,0]')) DESC, c.book_id".encode()
+    ).fetchall()
+    rows = search(connection, query="[1,0]", k=45, aggregate=aggregate, top=1000, candidates=500, **more)
+    assert [row[0] for row in rows] == [key for (key,) in truth]
+    assert {len(row[3]["chunks"]) for row in rows} == {260}

@@ -451,3 +451,20 @@ def test_a_derived_version_is_activated_and_its_base_is_not_retired_under_it(atl
     assert close(atlas)
     with pytest.raises(InUse, match="under model 'rotated' follows the one under 'base'"):
         atlas.database.retire("place", "base")
+
+
+def test_a_base_whose_table_was_dropped_is_told_and_can_be_forgotten(atlas: Atlas) -> None:
+    atlas.derive()
+    atlas.database.fill_version("place", "rotated")
+    atlas.connection.execute(f"DROP TABLE {atlas.table('base')} CASCADE".encode())
+    told = {problem.object.rpartition(" ")[2]: problem for problem in atlas.database.check()}
+    assert told["base"].problem == "its version table was dropped"
+    assert "it follows was dropped" in told["rotated"].problem
+    assert told["rotated"].hint.startswith(told["base"].hint)
+    atlas.connection.execute(told["base"].hint.encode())
+    [left] = [problem for problem in atlas.database.check() if problem.severity == "error"]
+    assert left.problem.startswith("no version of this embedding is active")
+    atlas.connection.execute(left.hint.encode())
+    assert [problem for problem in atlas.database.check() if problem.severity == "error"] == []
+    atlas.database.upsert("place", "rotated", [1], vectors(1, seed=5))
+    assert atlas.one("SELECT count(*) FROM pgsim.search('place', %s::text::vector, 99)", text(vectors(1)[0])) == 60

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psycopg
@@ -164,3 +165,32 @@ def test_the_command_line_fits_a_ladder(
             assert "--queries 'nowhere.npy' cannot be read" in ran.err
             ran = command_line("ladder", "fit", "place", "--dims", "4,x")
             assert "--dims is '4,x'" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"sample": "x"}, "sample is 'x'"),
+        ({"sample": None}, "sample is None"),
+        ({"seed": None}, "seed is None"),
+        ({"seed": 2**40}, "seed is 1099511627776"),
+        ({"dims": [4.5]}, "dims is 4.5"),
+        ({"dims": [None]}, "dims is None"),
+        ({"dims": [True]}, "dims is True"),
+        ({"dims": "48"}, "dims is '48', not a list"),
+        ({"dims": 4}, "dims is 4, not a list"),
+        ({"name": "a\0b"}, "name holds a character"),
+        ({"name": 3}, "name is 3, not a text"),
+    ],
+)
+def test_what_is_no_argument_of_a_ladder_is_told(wide: Atlas, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape(said)) as refused:
+        wide.database.fit_ladder("place", **wrong)
+    assert refused.value.hint
+
+
+def test_any_whole_number_is_a_seed(wide: Atlas) -> None:
+    first, second = (wide.database.fit_ladder("place", seed=-1, dry_run=True) for _ in range(2))
+    assert first == second
+    with pytest.raises(psycopg.Error, match="seed is NULL"):
+        wide.connection.execute("SELECT pgsim._sent_sample('place', 'base', 'default', 10, NULL)")

@@ -14,6 +14,7 @@ from pgsim.errors import (
     AlreadyExists,
     InsufficientPrivilege,
     InUse,
+    InvalidArgument,
     InvalidMap,
     InvalidVector,
     UnknownMap,
@@ -182,3 +183,24 @@ def test_a_version_of_a_derived_model_needs_one_to_follow(atlas: Atlas) -> None:
         atlas.database.create_version("place", "rotated", embedding="title")
     with pytest.raises(errors.InvalidArgument, match="has a table of its own"):
         atlas.database.create_version("place", "rotated", column_name="name")
+
+
+@pytest.mark.parametrize("length", [1e20, 1e30, 3e38])
+def test_no_promise_is_believed_that_cannot_be_told(atlas: Atlas, length: float) -> None:
+    huge = _matrix(*(length * np.eye(DIM)).tolist()) if length < 3e38 else _matrix(*[[length] * DIM] * DIM)
+    create = "SELECT pgsim.create_map('huge', 'base', kind => %s, matrix => %s, query_matrix => %s)"
+    for kind in ("rotation", "pca", "selection", "leanvec"):
+        with pytest.raises(psycopg.Error, match="not of length 1") as refused, atlas.connection.transaction():
+            atlas.connection.execute(create, [kind, huge, None])
+        assert errors.class_for(refused.value.sqlstate) is InvalidMap
+    with pytest.raises(psycopg.Error, match="do not keep inner products"), atlas.connection.transaction():
+        atlas.connection.execute(create, ["leanvec", huge, huge])
+    atlas.connection.execute(create, ["linear", huge, huge])
+    assert atlas.one("SELECT keeps_scores FROM pgsim.maps WHERE name = 'huge'") is False
+
+
+def test_a_refused_element_leaves_the_map_to_another_model(atlas: Atlas) -> None:
+    for element in ("sparsevec", "bit"):
+        with pytest.raises(InvalidArgument, match=f"element is '{element}'"):
+            atlas.database.derive_model("rotated", "turned", element=element)
+    atlas.database.derive_model("rotated", "turned", element="halfvec")

@@ -282,3 +282,25 @@ def test_names_are_names_whatever_they_hold(connection: Connection) -> None:
     assert connection.execute(funnel.encode(), [query]).fetchall() == exact
     layers = "SELECT key FROM pgsim.search_layers('book', %(q)s, %(q)s, 's%%')"
     assert connection.execute(layers.encode(), {"q": query}).fetchall() == exact
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2", "l1"])
+def test_a_funnel_by_hand_from_a_prefix_of_zeros_is_answered_exactly(connection: Connection, metric: str) -> None:
+    connection.execute("CREATE TABLE leaf (id int PRIMARY KEY, e vector(8))")
+    connection.execute(
+        "INSERT INTO leaf SELECT o, v FROM unnest(%s::vector[]) WITH ORDINALITY AS u (v, o)",
+        [vectors_text(np.random.default_rng(4).normal(size=(400, 8)))],
+    )
+    connection.execute("SELECT pgsim.create_collection('leaf'), pgsim.create_model('m', 8, metric => %s)", [metric])
+    connection.execute("SELECT pgsim.create_version('leaf', 'm', column_name => 'e')")
+    connection.execute("SELECT pgsim.create_index('leaf', 'm', dims => 3, element => 'halfvec')")
+    answers = [
+        connection.execute(
+            "SELECT key, distance, details -> 'fallbacks' FROM "
+            "pgsim.search('leaf', '[0,0,0,1,0,2,0,0]', mode => %s, dims => %s, oversample => %s)",
+            how,
+        ).fetchall()
+        for how in (("exact", None, None), ("ann", [3, 8], 2), ("auto", [3, 8], 2))
+    ]
+    assert [row[:2] for row in answers[0]] == [row[:2] for row in answers[1]] == [row[:2] for row in answers[2]]
+    assert answers[1][0][2] == ["the first 3 dimensions of the query are all zeros: they have no direction"]

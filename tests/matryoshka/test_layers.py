@@ -11,6 +11,7 @@ import pytest
 from matryoshka.books import DIM, drawn
 
 import pgsim
+from pgsim.maps import Map
 from pgsim.vectors import vector_text, vectors_text
 
 if TYPE_CHECKING:
@@ -143,10 +144,10 @@ def test_what_is_no_layer_of_the_model_is_refused(make: Callable[..., Layered]) 
                 [vector_text(book.deep[3]), shallow_model, model],
             )
         assert raised.value.sqlstate == "PS051"
-    for wrong, sqlstate in (({"shallow_dims": 9}, "PS010"), ({"oversample": 0}, "PS010"), ({"k": None}, "PS010")):
+    for wrong in ({"shallow_dims": 9}, {"oversample": 0}, {"k": None}, {"k": 10001}):
         with pytest.raises(psycopg.Error) as raised, book.connection.transaction():
             book.search(3, **wrong)
-        assert raised.value.sqlstate == sqlstate
+        assert raised.value.sqlstate == "PS010"
 
 
 def measure(book: Layered, **arguments: object) -> dict[int, float]:
@@ -258,3 +259,30 @@ def test_python_calls_it_by_the_same_names(make: Callable[..., Layered]) -> None
     assert {(each.dims, each.queries) for each in measured} == {(16, 4)}
     told = database.explain_layers("book", book.deep[3], book.shallow[3], "m4", recall=0.5)
     assert told["shallow_model"] == "m4"
+
+
+def test_queries_of_derived_models_are_given_in_the_space_of_their_base(make: Callable[..., Layered]) -> None:
+    book = make()
+    database = pgsim.Database(book.connection)
+    for model, dim, properties in (("m", DIM, {}), ("m4", SHALLOW, {"layer_of": "m turned"})):
+        turn = np.linalg.qr(np.random.default_rng(dim).normal(size=(dim, dim)))[0].astype(np.float32)
+        database.create_map(model, model, Map("rotation", turn))
+        database.derive_model(f"{model} turned", model, properties=properties)
+        database.create_version("book", f"{model} turned")
+        database.fill_version("book", f"{model} turned", size=ROWS)
+    book.connection.execute("SELECT pgsim.create_index('book', 'm turned'); ANALYZE book")
+    book.connection.execute(
+        "INSERT INTO pgsim._calibration (version_id, rows, queries, exact_row) "
+        "SELECT id, %s, 0, 1 FROM pgsim.versions ON CONFLICT (version_id) DO UPDATE SET exact_row = 1",
+        [ROWS],
+    )
+    hits = database.search_layers(
+        "book", book.deep[3], book.shallow[3], "m4 turned", model="m turned", shallow_dims=SHALLOW, oversample=60
+    )
+    assert hits[0].details["strategy"] == "funnel"
+    assert [hit.key for hit in hits] == [row[0] for row in book.exact(3)]
+    few = database.search_layers(
+        "book", book.deep[3], book.shallow[3], "m4 turned", model="m turned", shallow_dims=SHALLOW, oversample=1
+    )
+    unit = book.shallow / np.linalg.norm(book.shallow, axis=1, keepdims=True)
+    assert {int(hit.key) - 1 for hit in few} == set(np.argsort(-(unit @ unit[3]))[:10].tolist())

@@ -15,7 +15,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 import pgsim
-from pgsim import calls, errors
+from pgsim import calls, errors, fusions, trials
 from pgsim.indexes import create_index_concurrently
 
 if TYPE_CHECKING:
@@ -225,7 +225,8 @@ def test_both_faces_have_the_same_methods_with_the_sql_names() -> None:
     assert public == {name for name in vars(pgsim.AsyncDatabase) if not name.startswith("_")}
     for name in public - {"close", "connection", "embed", "fill_version", "fit_ladder", "tune_index", "tune_prefixes"}:
         told = inspect.signature(getattr(pgsim.Database, name))
-        assert list(told.parameters)[1:] == list(inspect.signature(getattr(calls, name)).parameters)
+        made = next(getattr(module, name) for module in (calls, fusions, trials) if hasattr(module, name))
+        assert list(told.parameters)[1:] == list(inspect.signature(made).parameters)
 
 
 def test_an_index_is_built_concurrently_also_on_partitions(dsn: str) -> None:

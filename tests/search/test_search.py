@@ -319,6 +319,12 @@ def test_bad_arguments_are_refused_with_a_hint(make_items: Callable[..., Items],
     assert caught.value.diag.message_hint
 
 
+@pytest.mark.parametrize("condition", ["", " "])
+def test_an_empty_condition_is_called_empty(items: Items, condition: str) -> None:
+    with pytest.raises(psycopg.Error, match="where_sql is empty"):
+        items.search(items.vectors[0], where_sql=condition)
+
+
 @pytest.mark.parametrize(("query", "sqlstate"), [("[1,2]", "PS012"), ("[0,0,0,0,0,0,0,0]", "PS013"), (None, "PS013")])
 def test_a_query_that_is_no_vector_of_the_model_is_refused(items: Items, query: str | None, sqlstate: str) -> None:
     with pytest.raises(psycopg.Error) as caught:

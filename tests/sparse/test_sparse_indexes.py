@@ -105,6 +105,7 @@ def test_recall_is_measured_of_each_way_to_search(recipes: Recipes, refused: Cal
     )
     index(recipes)
     recipes.connection.execute(INVERTED.encode())
+    recipes.connection.execute("ANALYZE")
     for mode, by in (("exact", "exact"), ("auto", "exact"), ("ann", "ann")):
         asked = measure.format(f"mode => '{mode}', sample => 20, k => 5")
         searches, mean, worst, short, strategies = recipes.connection.execute(asked.encode()).fetchall()[0]
@@ -393,3 +394,22 @@ def test_a_build_that_fails_leaves_nothing(database_dsn: str) -> None:
         connection.execute("RESET statement_timeout")
         create_index_concurrently(connection, "recipe", "terms", embedding="sparse", method="inverted")
         recipes.is_right(QUERIES[0])
+
+
+def test_rows_that_a_partial_index_does_not_hold_are_no_hindrance(
+    connection: Connection, refused: Callable[..., str]
+) -> None:
+    connection.execute(
+        "CREATE TABLE note (id int PRIMARY KEY, kind text, e sparsevec(5000));"
+        "INSERT INTO note SELECT i, CASE WHEN i = 1 THEN 'it''s % heavy' ELSE 'light' END, "
+        "  ('{' || (SELECT string_agg(j || ':1', ',') FROM generate_series(1, 1200 / i) AS j) || '}/5000')::sparsevec "
+        "FROM generate_series(1, 20) AS i;"
+        "SELECT pgsim.create_collection('note', filter_columns => '{kind}');"
+        "SELECT pgsim.create_model('wide', 5000, 'ip', 'sparsevec');"
+        "SELECT pgsim.create_version('note', 'wide', column_name => 'e')"
+    )
+    create = "SELECT pgsim.create_index('note', 'wide', where_filter => %s)"
+    assert "1 rows" in refused("PS010", create, '{"kind": "it\'s % heavy"}')
+    assert "1 rows" in refused("PS010", create, '{"kind": {"$ne": "light"}}')
+    assert "1 rows" in refused("PS010", create, "{}")
+    connection.execute(create.encode(), ['{"kind": "light"}'])

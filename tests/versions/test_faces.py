@@ -81,7 +81,9 @@ def test_the_shell_does_it_too(documents_dsn: str, command_line: CommandLine, mo
     assert "50% off" in command_line("history", "documents").out
     lines = [json.loads(line) for line in command_line("history", "--json").out.splitlines()]
     assert [line["action"] for line in lines][2:] == ["activate", "rollback", "retire", "revive"]
-    assert command_line("history", "none").status == 1
+    unknown = command_line("history", "none")
+    assert unknown.status == 1
+    assert "Registered: 'documents'" in unknown.err
 
 
 def test_the_shell_makes_lists_and_drops_versions(

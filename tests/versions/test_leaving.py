@@ -139,8 +139,89 @@ def test_retired_versions_go_when_their_grace_is_over(filled: psycopg.Connection
     assert filled.execute("SELECT * FROM pgsim.expire()").fetchall() == []
     done = database.chores(grace=datetime.timedelta(0))
     assert done["expired"] == [{"collection": "documents", "embedding": "default", "model": "new"}]
-    assert done["missing"] == {}
+    assert (done["missing"], done["failed"]) == ({}, {})
     assert [step.action for step in database.history()] == ["create", "create", "retire", "drop"]
+
+
+BROKEN = """
+CREATE TABLE broken (id int PRIMARY KEY, body text); INSERT INTO broken VALUES (1, 'x');
+SELECT pgsim.create_collection('broken', text_columns => '{body}');
+SELECT pgsim.create_version('broken', m) FROM unnest('{old,new,other}'::text[]) AS m;
+SELECT pgsim.retire('broken', 'other');
+ALTER TABLE broken RENAME body TO words;
+"""
+
+
+def test_a_broken_collection_keeps_no_other_from_its_chores(filled: psycopg.Connection) -> None:
+    filled.execute(BROKEN)
+    filled.execute("SELECT pgsim.create_version('documents', 'other'), pgsim.retire('documents', 'other')")
+    done = Database(filled).chores(grace=datetime.timedelta(0))
+    assert {"collection": "documents", "embedding": "default", "model": "other"} in done["expired"]  # type: ignore[operator]
+    assert done["missing"] == {"documents, default, new": 0}
+    assert done["failed"] == {"broken, default, new": "source_columns: table public.broken has no column 'body'"}
+
+
+def test_one_version_that_cannot_be_dropped_stays_and_the_others_go(filled: psycopg.Connection) -> None:
+    filled.execute("SELECT pgsim.retire('documents', 'new')")
+    filled.execute("SELECT pgsim.create_version('documents', 'other'), pgsim.retire('documents', 'other')")
+    table = filled.execute("SELECT relation::text FROM pgsim.versions WHERE model = 'new'").fetchall()[0][0]
+    filled.execute(f"CREATE VIEW mine AS SELECT key FROM {table}")
+    notices: list[str | None] = []
+    filled.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+    assert filled.execute("SELECT model FROM pgsim.expire('0')").fetchall() == [("other",)]
+    [notice] = notices
+    assert str(notice).startswith("the version of 'documents' under model 'new' is not dropped: cannot drop table")
+
+
+def test_expiry_leaves_versions_of_tables_of_others_alone(filled: psycopg.Connection) -> None:
+    filled.execute("SELECT pgsim.retire('documents', 'new')")
+    filled.execute("""
+        CREATE ROLE chores_registrar; CREATE ROLE chores_runner; GRANT chores_registrar TO chores_runner;
+        GRANT ALL ON ALL TABLES IN SCHEMA pgsim TO chores_registrar; ALTER SCHEMA pgsim OWNER TO chores_registrar;
+        SET LOCAL ROLE chores_runner;
+    """)
+    assert filled.execute("SELECT * FROM pgsim.expire('0')").fetchall() == []
+    assert filled.execute("SELECT pgsim.chores('0') -> 'expired'").fetchone() == ([],)
+
+
+def test_spans_beyond_a_thousand_years_are_refused(filled: psycopg.Connection, refused: Refused) -> None:
+    span = "'300000 years'"
+    refused("PS010", f"SELECT pgsim.set_gate('documents', 'mrr', 1, max_age => {span})")
+    refused("PS010", f"SELECT * FROM pgsim.expire({span})")
+    refused("PS010", f"SELECT pgsim.chores({span})")
+    refused("PS010", f"SELECT pgsim.schedule_chores(grace => {span})")
+    filled.execute("SELECT pgsim.set_gate('documents', 'mrr', 1, max_age => '1000 years')")
+    assert "was not measured" in str(refused("PS043", "SELECT pgsim.activate('documents', 'new')").detail)
+
+
+@pytest.mark.parametrize("after", ["abc", "99999999999", ""])
+def test_a_key_that_is_none_is_refused_as_the_place_to_go_on_from(
+    alone: psycopg.Connection, refused: Refused, after: str
+) -> None:
+    alone.execute("ALTER TABLE documents ADD COLUMN mine vector(2)")
+    refused("PS016", "SELECT pgsim.copy_vectors('documents', 'mine', after => %s)", after)
+
+
+def test_a_generated_column_takes_no_vectors(alone: psycopg.Connection, refused: Refused) -> None:
+    alone.execute(
+        "ALTER TABLE documents ADD COLUMN made vector(2) GENERATED ALWAYS AS (ARRAY[id, 1]::vector(2)) STORED"
+    )
+    assert "is generated" in refused("PS010", "SELECT pgsim.copy_vectors('documents', 'made')").message
+    assert "is generated" in refused("PS010", "SELECT pgsim.eject('documents', column_name => 'made')").message
+
+
+@pytest.mark.parametrize("name", ["", "x" * 64, "\u00e9" * 32])
+def test_a_name_that_no_table_can_have_is_refused(alone: psycopg.Connection, refused: Refused, name: str) -> None:
+    refused("PS011", "SELECT pgsim.eject('documents', table_name => %s)", name)
+
+
+@pytest.mark.parametrize("query", ['["a"]', "[]", "[1, 1e300, 1]", "[null, 1, 1]", "[[1, 2, 3]]"])
+def test_labelled_queries_that_are_no_vectors_are_refused(
+    filled: psycopg.Connection, refused: Refused, query: str
+) -> None:
+    labelled = f'[{{"query": [1, 1, 1], "keys": ["1"]}}, {{"query": {query}, "keys": ["1"]}}]'
+    told = refused("PS013", "SELECT pgsim.measure_quality('documents', 'new', %s::jsonb)", labelled)
+    assert told.message.startswith("query 2 of labelled is no vector")
 
 
 def test_chores_find_what_is_ready(filled: psycopg.Connection) -> None:

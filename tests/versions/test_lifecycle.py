@@ -66,7 +66,7 @@ def test_all_reasons_against_an_activation_are_listed(documents: psycopg.Connect
     assert told.detail
     reasons = told.detail.splitlines()
     assert reasons[0] == "6 rows have no vector of their text"
-    assert reasons[1] == "2 rows wait in the queue to be embedded"
+    assert reasons[1] == "2 rows wait to be embedded: in the queue, with a worker or set aside"
     assert "it has no vector index, and the active version has" in reasons[2]
     assert reasons[3].startswith("gate 'mrr' asks for 0.5, and it was not measured")
 
@@ -122,7 +122,10 @@ def test_a_version_that_was_compared_is_not_compared_again_though_rows_are_writt
     filled.execute("SELECT pgsim.rollback('documents')")
     filled.execute("INSERT INTO documents VALUES (7, 'seven'); UPDATE documents SET body = 'other' WHERE id = 1")
     told = refused("PS043", ACTIVATE)
-    assert told.detail == "1 rows have no vector of their text\n2 rows wait in the queue to be embedded"
+    assert (
+        told.detail
+        == "1 rows have no vector of their text\n2 rows wait to be embedded: in the queue, with a worker or set aside"
+    )
     filled.execute("SELECT pgsim.upsert('documents', 'new', '{7,1}', ARRAY['[1,7,1]', '[1,1,1]']::vector[])")
     filled.execute("DELETE FROM documents WHERE id = 6")
     filled.execute(ACTIVATE)
@@ -137,11 +140,13 @@ def test_a_row_that_a_worker_has_or_that_is_set_aside_is_missing_still(
     batches = filled.execute("SELECT batch FROM pgsim.next_batch('documents', 'new')").fetchall()
     assert len(batches) == 2
     assert refused("PS043", ACTIVATE).detail == (
-        "2 rows have no vector of their text\n2 rows wait in the queue to be embedded"
+        "2 rows have no vector of their text\n2 rows wait to be embedded: in the queue, with a worker or set aside"
     )
     filled.execute("SELECT pgsim.upsert('documents', 'new', '{7}', ARRAY['[1,7,1]']::vector[])")
     filled.execute('SELECT pgsim.finish_batch(%s, \'{"8": "too odd"}\')', batches[0])
-    assert refused("PS043", ACTIVATE).detail == "1 rows have no vector of their text"
+    assert refused("PS043", ACTIVATE).detail == (
+        "1 rows have no vector of their text\n1 rows wait to be embedded: in the queue, with a worker or set aside"
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF map_id IS NOT NULL THEN
-        -- Read once a statement, and no more of it than is needed.
-        value := format('pgsim._mapped((SELECT m.components[1:%s] FROM pgsim._map AS m WHERE m.id = %s), NULL, false, %s::%s.vector)', dims, map_id, value, vector_schema);
+        -- Read once a statement, and no more of it than is needed. Of length one, no vector is too long for the map.
+        value := format('pgsim._mapped((SELECT m.components[1:%s] FROM pgsim._map AS m WHERE m.id = %s), NULL, true, %s::%s.vector)', dims, map_id, value, vector_schema);
     ELSIF dims < dim THEN
         value := format('%s.subvector(%s, 1, %s)', vector_schema, value, dims);
     END IF;

@@ -10,7 +10,6 @@ DECLARE
     number int := 1;
     codes regclass;
     x record;
-    new_id int;
     map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
 BEGIN
     dims := coalesce(dims, t.dim);
@@ -52,7 +51,7 @@ BEGIN
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
     INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete, place)
-    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill, CASE WHEN beside THEN 'beside' ELSE 'serving' END) RETURNING id INTO new_id;
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill, CASE WHEN beside THEN 'beside' ELSE 'serving' END);
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.

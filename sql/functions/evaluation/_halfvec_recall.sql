@@ -7,8 +7,8 @@ DECLARE
     found float8[];
     recalls float8[] := '{}';
 BEGIN
-    FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
-        EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp.pgsim_trial AS s ORDER BY (s.v::%s.halfvec(%s) OPERATOR(%2$s.%4$s) $1::%2$s.halfvec(%3$s)) + 0, s.key COLLATE "C" LIMIT %5$s) AS n',
+    FOR q IN EXECUTE 'SELECT query, truth FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
+        EXECUTE format('SELECT array_agg(n.d) FROM (SELECT %s AS d FROM pg_temp._pgsim_trial AS s ORDER BY (s.v::%s.halfvec(%s) OPERATOR(%2$s.%4$s) $1::%2$s.halfvec(%3$s)) + 0, s.key COLLATE "C" LIMIT %5$s) AS n',
                        pgsim._trial_distance(t), t.vector_schema, t.dim, pgsim._distance_operator(t.metric), k)
         INTO found USING q.query;
         recalls := recalls || pgsim._tie_recall(found, q.truth);

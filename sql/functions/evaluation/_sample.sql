@@ -11,6 +11,9 @@ DECLARE
     -- Rows of one block often came together: ten times as many are read as are kept.
     part text := CASE WHEN estimate > 50.0 * wanted THEN format('TABLESAMPLE SYSTEM (%s) REPEATABLE (%s)', 1000.0 * wanted / estimate, seed) END;
 BEGIN
+    IF seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+    END IF;
     IF NOT t.adopted THEN
         SELECT string_agg(format('b.%I AS k_%s', k.name, k.ordinal), ', '),
                format('LEFT JOIN %s AS v ON ', t.version_sql)

@@ -35,11 +35,12 @@ BEGIN
     END IF;
     IF given THEN
         queries := pgsim._recall_queries(t.collection, queries, t.model, (SELECT e.name FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id WHERE v.id = t.version_id), 1, seed);
-    ELSIF seed IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'seed is NULL; it is a whole number', HINT = 'The same seed takes the same rows. Leave it out for 0.';
+        IF t.map_id IS NOT NULL THEN
+            queries := pgsim._mapped_queries(t, queries);
+        END IF;
     END IF;
 
-    SELECT s.keys, s.vectors, cardinality(s.keys) AS read INTO drawn FROM pgsim._sample(t, most + CASE WHEN given THEN 0 ELSE searches END, coalesce(seed, 0)) AS s;
+    SELECT s.keys, s.vectors, cardinality(s.keys) AS read INTO drawn FROM pgsim._sample(t, most + CASE WHEN given THEN 0 ELSE searches END, seed) AS s;
     every := drawn.read < most + CASE WHEN given THEN 0 ELSE searches END;
     SELECT coalesce(array_agg(u.key ORDER BY u.place), '{}') AS keys, coalesce(array_agg(u.v ORDER BY u.place), '{}') AS vectors INTO drawn
     FROM unnest(drawn.keys, drawn.vectors) WITH ORDINALITY AS u (key, v, place)
@@ -47,7 +48,7 @@ BEGIN
     IF NOT given THEN
         -- A row that is its own answer would be found too easily.
         held_out := least(searches, cardinality(drawn.keys) / 5);
-        queries := drawn.vectors[: held_out];
+        queries := pgsim._rows_as_queries(t, drawn.vectors[: held_out]);
     END IF;
     rows := cardinality(drawn.keys) - held_out;
     IF rows < 2 * k OR cardinality(queries) = 0 THEN
@@ -62,9 +63,12 @@ BEGIN
         NULL;
     END;
     PERFORM pgsim._trial_end();
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('_pgsim_trial', '_pgsim_trial_query', '_pgsim_trial_turned', '_pgsim_trial_index')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = 'something of this session has a name that begins with _pgsim_trial, as the temporary copy of rows does on which indexes are tried', HINT = 'Drop it, or ask in another session.';
+    END IF;
     BEGIN
-        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
-        EXECUTE format('CREATE TEMPORARY TABLE pgsim_trial_query (number int, query %s.vector, turned %1$s.vector, truth float8[], relevant text[])', t.vector_schema);
+        EXECUTE format('CREATE TEMPORARY TABLE _pgsim_trial (key text, v %s.%I(%s), r %1$s.vector)', t.vector_schema, t.element, t.dim);
+        EXECUTE format('CREATE TEMPORARY TABLE _pgsim_trial_query (number int, query %s.vector, turned %1$s.vector, truth float8[], relevant text[])', t.vector_schema);
     EXCEPTION
         WHEN insufficient_privilege THEN
             RAISE EXCEPTION USING ERRCODE = 'PS032', MESSAGE = format('role %I may not make temporary tables, and indexes are tried on a temporary copy of rows', current_user),
@@ -72,26 +76,26 @@ BEGIN
         WHEN read_only_sql_transaction THEN
             RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = 'the transaction is read only, and indexes are tried on a temporary copy of rows', HINT = 'Ask the primary server, in a transaction that may write.';
     END;
-    EXECUTE format('INSERT INTO pg_temp.pgsim_trial (key, v) SELECT u.key, u.v::%s.%I FROM unnest($1, $2) AS u (key, v)', t.vector_schema, t.element)
+    EXECUTE format('INSERT INTO pg_temp._pgsim_trial (key, v) SELECT u.key, u.v::%s.%I FROM unnest($1, $2) AS u (key, v)', t.vector_schema, t.element)
     USING drawn.keys[held_out + 1 :], drawn.vectors[held_out + 1 :];
-    EXECUTE 'INSERT INTO pg_temp.pgsim_trial_query (number, query, relevant) SELECT u.number, u.query, ARRAY(SELECT jsonb_array_elements_text(nullif($2 -> (u.number::int - 1), ''null''))) FROM unnest($1) WITH ORDINALITY AS u (query, number)'
+    EXECUTE 'INSERT INTO pg_temp._pgsim_trial_query (number, query, relevant) SELECT u.number, u.query, ARRAY(SELECT jsonb_array_elements_text(nullif($2 -> (u.number::int - 1), ''null''))) FROM unnest($1) WITH ORDINALITY AS u (query, number)'
     USING queries, relevant;
     IF relevant IS NOT NULL THEN
-        EXECUTE 'SELECT ARRAY(SELECT DISTINCT r FROM pg_temp.pgsim_trial_query AS q CROSS JOIN unnest(q.relevant) AS r EXCEPT SELECT s.key FROM pg_temp.pgsim_trial AS s)' INTO wanted;
+        EXECUTE 'SELECT ARRAY(SELECT DISTINCT r FROM pg_temp._pgsim_trial_query AS q CROSS JOIN unnest(q.relevant) AS r EXCEPT SELECT s.key FROM pg_temp._pgsim_trial AS s)' INTO wanted;
         missing := cardinality(wanted) - pgsim._trial_add(t, wanted);
-        EXECUTE 'SELECT count(*) FROM pg_temp.pgsim_trial' INTO rows;
+        EXECUTE 'SELECT count(*) FROM pg_temp._pgsim_trial' INTO rows;
     END IF;
-    EXECUTE 'ANALYZE pg_temp.pgsim_trial';
+    EXECUTE 'ANALYZE pg_temp._pgsim_trial';
     total := CASE WHEN every THEN rows + held_out ELSE greatest(rows, pgsim._rows_estimate(t.version)) END;
     asked := cardinality(queries);
 
-    FOR q IN EXECUTE 'SELECT number, query, relevant FROM pg_temp.pgsim_trial_query ORDER BY number' LOOP
+    FOR q IN EXECUTE 'SELECT number, query, relevant FROM pg_temp._pgsim_trial_query ORDER BY number' LOOP
         started := clock_timestamp();
-        EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT (%s) + 0 AS d, s.key FROM pg_temp.pgsim_trial AS s ORDER BY 1, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t), k)
+        EXECUTE format('SELECT array_agg(n.d) AS distances, array_agg(n.key) AS keys FROM (SELECT (%s) + 0 AS d, s.key FROM pg_temp._pgsim_trial AS s ORDER BY 1, s.key COLLATE "C" LIMIT %s) AS n', pgsim._trial_distance(t), k)
         INTO found USING q.query;
         taken := taken || extract(epoch FROM clock_timestamp() - started)::float8;
         ranks := ranks || pgsim._reciprocal_rank(found.keys, q.relevant);
-        EXECUTE 'UPDATE pg_temp.pgsim_trial_query SET truth = $1 WHERE number = $2' USING found.distances, q.number;
+        EXECUTE 'UPDATE pg_temp._pgsim_trial_query SET truth = $1 WHERE number = $2' USING found.distances, q.number;
     END LOOP;
     exact_seconds := (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY u) FROM unnest(taken) AS u);
     exact_quality := CASE WHEN relevant IS NOT NULL THEN (SELECT avg(u) FROM unnest(ranks) AS u) END;

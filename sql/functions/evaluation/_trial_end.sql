@@ -5,7 +5,7 @@ AS $$
 DECLARE
     made text;
 BEGIN
-    FOR made IN SELECT r.relname FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('pgsim_trial', 'pgsim_trial_query', 'pgsim_trial_turned') AND r.relkind = 'r' LOOP
+    FOR made IN SELECT r.relname FROM pg_class AS r WHERE r.relnamespace = pg_my_temp_schema() AND r.relname IN ('_pgsim_trial', '_pgsim_trial_query', '_pgsim_trial_turned') AND r.relkind = 'r' LOOP
         EXECUTE format('DROP TABLE pg_temp.%I', made);
     END LOOP;
 END

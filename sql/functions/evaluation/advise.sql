@@ -17,4 +17,4 @@ pg_size_bytes. Rows come best gain per byte first: rank; kind (partial_index, co
 calibrate, and in words alone partition, filter_columns); target; statement, SQL to be run by itself, or NULL; searches that it serves;
 seconds_before and seconds_after, what one of them is expected to cost by the planner, what ranks above in place; gain, the
 seconds saved over the searches recorded; bytes and build_seconds, estimated; reason. It builds nothing: "pgsim advise --apply" does.
-Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+Errors: PS001 to PS006, PS010, PS032.$$;

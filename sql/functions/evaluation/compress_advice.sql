@@ -71,4 +71,4 @@ Best first: what fits budget_bytes and reaches recall, the fastest before the ot
 measured; bytes and build_seconds (of one process), those of the sample scaled to all rows; seconds, the median of a search; keep: how many rows are ranked by the whole vector, and hnsw.ef_search; statement, if create_index
 takes it and it is not there. Last, without a rank, storage: whole vectors stored as halfvec, and the recall of an exact search of them. The sample is copied into a temporary table, and holds rows
 that you may read (sample, 100 to 1000000); queries as those of pgsim.recall_by_dims. Nothing is made but that table, which is dropped.
-Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS013, PS020, PS032, PS035.$$;

@@ -39,4 +39,4 @@ Each row has measure, value, verdict (ok, note, warning), explanation and hint. 
 Of a sample of rows: sampled_rows, missing_vectors, zero_vectors, duplicate_vectors, norm_spread, intrinsic_dimension and hubness. Of
 tables and indexes: dead_rows, vector_indexes, index_rows, changed_since_build, memory and calibration. Of each HNSW index on all rows: recall_ef_40
 and recall_ef_200, its recall at 10 against exact search. sample: rows to look at, 1 to 5000. Grants and row-level security hold.
-Errors: PS001 to PS004, PS006, PS010, PS032.$$;
+Errors: PS001 to PS006, PS010, PS032.$$;

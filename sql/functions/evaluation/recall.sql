@@ -32,4 +32,4 @@ rows), which are easier to find than real queries. Of an embedding of
 sparse vectors these are sparse_queries. The other arguments are those of pgsim.search. A row counts as found when it is
 as near as the k-th true one, within 1e-6: rows may tie. Returns searches; mean_recall with low and high, its 95% bootstrap interval
 over the queries; worst; short, the answers with fewer rows than the exact one; seconds and exact_seconds, the median of each search;
-strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032.$$;
+strategies, and how often each answered. Errors: PS001 to PS006, PS010, PS012 to PS015, PS032, PS035.$$;

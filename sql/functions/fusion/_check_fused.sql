@@ -6,9 +6,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- What is asked of vectors, in a search without any.
-    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND NOT queried OR r.model IS NOT NULL AND NOT queried AND NOT sparse_queried
+    IF num_nonnulls(r.dims, r.oversample, r.max_distance) > 0 AND NOT queried OR (r.model IS NOT NULL OR r.embedding IS DISTINCT FROM 'default') AND NOT queried AND NOT sparse_queried
        OR (r.recall IS NOT NULL OR r.mode IS DISTINCT FROM 'auto') AND NOT queried AND NOT EXISTS (SELECT FROM unnest(legs) AS g WHERE g.spec ?| '{query,sparse_query}') THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'recall, mode, model, embedding, dims, oversample or max_distance is given, but no query vector that it is for', HINT = 'They say how vectors are searched: give query, or leave them out. A leg of its own has them among its properties.';
     END IF;
     IF r.after IS NOT NULL AND NOT (single AND legs[1].kind = 'dense') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'after is given, and more is ranked than distances', HINT = 'Ask for the rows up to the end of the page (k), and leave out those of the pages before.';

@@ -71,7 +71,7 @@ BEGIN
         predicate := CASE WHEN r.where_sql IS NULL THEN compiled.predicate ELSE concat_ws(' AND ', compiled.predicate, format(E'(%s\n)', r.where_sql)) END;
     END IF;
     whole := cardinality(c.key_columns) = 1 AND (SELECT a.atttypid IN (20, 21, 23) FROM pg_attribute AS a WHERE a.attrelid = c.relation AND a.attname = c.key_columns[1]);
-    depth := CASE WHEN single AND NOT grouped THEN r.k ELSE coalesce(h.candidates, CASE WHEN f.candidates IS NOT NULL THEN greatest(f.candidates, r.k) END, least(greatest(200, 2 * r.k), 10000)) END;
+    depth := CASE WHEN single AND NOT grouped THEN r.k ELSE coalesce(h.candidates, CASE WHEN f.candidates IS NOT NULL THEN greatest(f.candidates, r.k) END, least(greatest(200, 2 * r.k), greatest(10000, r.k))) END;
     LOOP
         lists := '{}';
         told := '{}';

@@ -42,4 +42,4 @@ $$Keeps a fusion under a name, which searches of the collection give as fusion =
 
 method: minmax, relative_score, tmm, dbsf or rrf. weights: of every leg by its name; 0 leaves a leg out, and it is not even searched.
 rank_constant: of rrf. candidates: how many rows each leg gives. report: why it is so, for the view pgsim.fusions; `pgsim tune fusion`
-puts there what it measured. "replace": put it in the place of one of that name. Errors: PS001, PS010, PS011, PS020, PS032.$$;
+puts there what it measured. "replace": put it in the place of one of that name. Errors: PS001, PS006, PS010, PS011, PS020, PS032.$$;

@@ -12,4 +12,4 @@ BEGIN
     DELETE FROM pgsim._fusion AS d WHERE d.id = f.id;
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_fusion IS 'Forgets a fusion of a collection; searches that name it fail from then on. Errors: PS001, PS009, PS032.';
+COMMENT ON FUNCTION pgsim.drop_fusion IS 'Forgets a fusion of a collection; searches that name it fail from then on. Errors: PS001, PS006, PS009, PS032.';

@@ -16,6 +16,8 @@ DECLARE
     given jsonb;
     chunk_keys text[];
     chunk_scores float8[];
+    compiled record;
+    chunks int;
 BEGIN
     PERFORM pgsim._require_select(c.relation, c.relation);
     PERFORM pgsim._check_columns(c.relation, 'parent', ARRAY[parent]);
@@ -48,14 +50,14 @@ BEGIN
             'FROM (SELECT %s FROM unnest($1) AS g (given)) AS i JOIN %s AS b ON %s',
             parent, pgsim._key_parse(c.relation, 'g.given', c.key_columns, true), c.relation, pgsim._key_join('b.', 'i.', c.key_columns, true))
         INTO given USING chunk_keys, given, parent;
-        PERFORM pgsim._set(callers);
-        SELECT pg_catalog.array_agg(s.key ORDER BY s.rank), pg_catalog.array_agg(s.score ORDER BY s.rank) INTO chunk_keys, chunk_scores
-        FROM pgsim.search(
-            search_parents.collection, search_parents.query, 10000, given, search_parents.text_query, search_parents.sparse_query, model => search_parents.model, embedding => search_parents.embedding,
-            mode => CASE WHEN dense THEN 'exact' ELSE 'auto' END, fusion => search_parents.fusion, weights => search_parents.weights, text_form => search_parents.text_form,
-            legs => search_parents.legs, rank_constant => search_parents.rank_constant, candidates => CASE WHEN search_parents.candidates IS NOT NULL THEN 10000 END,
-            where_sql => search_parents.where_sql, where_values => search_parents.where_values) AS s;
-        PERFORM pgsim._set(pinned);
+        compiled := pgsim._compile_filter(c.relation, given, '{}', false);
+        chunks := pgsim._count(c.relation::text, compiled.predicate, compiled."values");
+        -- Not through pgsim.search, which gives no more than 10000 rows.
+        SELECT s.keys, s.scores INTO chunk_keys, chunk_scores
+        FROM pgsim._search_fused(
+            ROW(collection, greatest(chunks, 1), given, model, embedding, NULL, CASE WHEN dense THEN 'exact' ELSE 'auto' END, NULL, NULL, NULL, NULL, NULL, where_sql, where_values, NULL, callers ->> 'search_path')::pgsim._search_request,
+            query, text_query, sparse_query,
+            ROW(CASE WHEN text_query IS NOT NULL THEN ARRAY[text_query] END, text_form, legs, fusion, weights, rank_constant, NULL, 1, NULL)::pgsim._fusion_request, false) AS s;
     END IF;
     RETURN QUERY EXECUTE format(
         'SELECT p.parent::text, p.score, (row_number() OVER (ORDER BY p.score DESC, p.parent))::int, jsonb_build_object(''chunks'', p.chunks) '
@@ -76,4 +78,4 @@ parent: the column of the chunks that names the parent, a foreign key as a rule;
 text. aggregate: max ranks a parent by its best chunk, mean and sum by its best ones, top of them (3). For mean and sum the parents of the best
 chunks, five times k and at least 50, are ranked by all of their chunks. Fewer than k parents come only when fewer have a chunk that
 matches. where_sql, where_values: a condition over the chunks' table, as pgsim.search takes it. details: the chunks that counted, with their scores. The other arguments are those of pgsim.search.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032.$$;
+Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;

@@ -7,7 +7,7 @@ DECLARE
     t pgsim._target;
     followers regclass[] := '{}';
 BEGIN
-    FOR f IN SELECT v.collection, v.model, v.embedding, v.relation, o.model AS base FROM pgsim._version AS s JOIN pgsim.versions AS v ON v.id = s.id JOIN pgsim.versions AS o ON o.id = s.follows
+    FOR f IN SELECT v.collection, v.model, v.embedding, v.relation, o.model AS base, EXISTS (SELECT FROM pg_class AS r WHERE r.oid = o.relation) AS kept FROM pgsim._version AS s JOIN pgsim.versions AS v ON v.id = s.id JOIN pgsim.versions AS o ON o.id = s.follows
              WHERE s.follows = version_id ORDER BY s.id LOOP
         IF NOT coalesce(force, false) THEN
             RAISE EXCEPTION USING ERRCODE = 'PS021', MESSAGE = format('the version of %L under model %L follows the one under %L: its vectors are those, mapped', f.collection, f.model, f.base),
@@ -16,7 +16,7 @@ BEGIN
         CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.relation);
         t := pgsim._target(f.collection, f.model, f.embedding);
         PERFORM pgsim._require_all_rows(t);
-        IF pgsim._map_missing(t) > 0 THEN
+        IF f.kept AND pgsim._map_missing(t) > 0 THEN
             RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('not every row of %L under model %L is mapped to %L yet, and what is not would be lost', f.collection, f.base, f.model),
                 HINT = format('Call pgsim.fill_version(%L, %L, %L) until it fills none, or drop that version first.', f.collection, f.model, f.embedding);
         END IF;

@@ -48,9 +48,13 @@ BEGIN
         END IF;
     END IF;
     IF kind IN ('rotation', 'pca', 'selection') OR kind = 'leanvec' AND query_matrix IS NULL THEN
-        off := pgsim._identity_error(matrix, matrix);
-        IF NOT off <= 1e-4 THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('the components of matrix are not of length 1 and at right angles: they are off by %s, and a map of kind %s promises 0.0001', off::real, kind),
+        BEGIN
+            off := pgsim._identity_error(matrix, matrix);
+        EXCEPTION WHEN numeric_value_out_of_range THEN
+            off := NULL;
+        END;
+        IF off IS NULL OR off > 1e-4 THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('the components of matrix are not of length 1 and at right angles: they are off by %s, and a map of kind %s promises 0.0001', coalesce(off::real::text, 'more than can be told'), kind),
                 HINT = 'Orthogonalise them (a QR decomposition does), or store the map as linear, which promises nothing.';
         END IF;
         IF kind = 'rotation' AND width <> m.dim THEN
@@ -58,12 +62,16 @@ BEGIN
         END IF;
         keeps := width = m.dim AND m.metric <> 'l1';
     ELSIF query_matrix IS NOT NULL AND width = m.dim THEN
-        off := pgsim._identity_error(query_matrix, matrix);
-        IF kind = 'leanvec' AND NOT off <= 1e-3 THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix and query_matrix do not keep inner products: they are off by %s, and leanvec promises 0.001', off::real),
+        BEGIN
+            off := pgsim._identity_error(query_matrix, matrix);
+        EXCEPTION WHEN numeric_value_out_of_range THEN
+            off := NULL;
+        END;
+        IF kind = 'leanvec' AND (off IS NULL OR off > 1e-3) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS055', MESSAGE = format('matrix and query_matrix do not keep inner products: they are off by %s, and leanvec promises 0.001', coalesce(off::real::text, 'more than can be told')),
                 HINT = 'The transposed query_matrix is the inverse of matrix; more ridge makes both easier on single precision. Or store the map as linear, which promises nothing.';
         END IF;
-        keeps := bias IS NULL AND off <= 1e-3;
+        keeps := bias IS NULL AND coalesce(off <= 1e-3, false);
     END IF;
     BEGIN
         INSERT INTO pgsim._map (name, from_model_id, to_model_id, kind, dim_in, dim_out, normalized, keeps_scores, components, query_components, bias, properties)

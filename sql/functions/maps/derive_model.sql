@@ -9,6 +9,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     p := pgsim._map_row(map);
+    IF element NOT IN ('vector', 'halfvec') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; what a map makes is vector or halfvec', left(element, 80)), HINT = 'Leave it out for that of the model that the map begins at.';
+    END IF;
     SELECT * INTO m FROM pgsim._model AS s WHERE s.id = p.from_model_id;
     SELECT s.name INTO other FROM pgsim._model AS s WHERE s.id = p.to_model_id OR s.map_id = p.id;
     IF FOUND THEN

@@ -42,4 +42,4 @@ $$Maps up to size rows that a derived version lacks, in the order of their keys,
 
 Give last_key as after to the next call, in a transaction of its own; when it is NULL the end is reached. A call from the start
 that fills none says that nothing is missing. It may be stopped at any moment, and readers never wait for it; who writes a row of the batch waits for the batch.
-Rows whose image a vector cannot hold (all zeros under cosine) have none. Errors: PS001 to PS004, PS010, PS016, PS032, PS035.$$;
+Rows whose image a vector cannot hold (all zeros under cosine) have none. Errors: PS001 to PS006, PS010, PS016, PS032, PS035.$$;

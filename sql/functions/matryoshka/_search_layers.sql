@@ -14,12 +14,10 @@ DECLARE
     mapped boolean := shallow_query IS NULL;
     measured pgsim._layer;
     element text;
-    kept int;
+    kept float8;
     executed record;
 BEGIN
-    IF k IS NULL THEN
-        PERFORM pgsim._check_k(k);
-    END IF;
+    PERFORM pgsim._check_k(k);
     IF oversample NOT BETWEEN 1 AND 1000 OR num_nonnulls(oversample, recall) > 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = CASE WHEN recall IS NULL THEN format('oversample is %s; it is a factor from 1 to 1000', oversample) ELSE 'oversample and recall are given, and each says how many candidates are kept' END,
             HINT = 'Give one of them; without either, 20 times k are kept.';
@@ -54,12 +52,18 @@ BEGIN
         END IF;
     END IF;
     PERFORM pgsim._require_select(t.base, s.version);
+    IF t.map_id IS NOT NULL AND trial_keep IS NULL THEN
+        query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
+    END IF;
+    IF s.map_id IS NOT NULL AND trial_keep IS NULL AND NOT mapped THEN
+        shallow_query := (pgsim._mapped_queries(s, ARRAY[shallow_query]))[1];
+    END IF;
     IF mapped THEN
         shallow_query := pgsim.apply_map((SELECT m.name FROM pgsim._map AS m WHERE m.id = trial_map), query, 'query');
     END IF;
     PERFORM pgsim._check_vector(shallow_query, 'shallow_query', s.model, s.dim, s.metric, s.element);
     PERFORM pgsim._check_dims(s, width, 'shallow_dims is');
-    kept := coalesce(trial_keep, p.depth * coalesce(oversample, 20));
+    kept := coalesce(trial_keep, p.depth::float8 * coalesce(oversample, 20));
     IF recall IS NOT NULL AND measured.id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS051', MESSAGE = format('recall is asked for, and what the first %s dimensions of %L find was not measured', width, s.model),
             HINT = format('Measure it: SELECT * FROM pgsim.measure_layers(%L, %L). Or give oversample in its place.', collection, s.model);
@@ -97,4 +101,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._search_layers IS
-    'What search_layers and explain_layers share. trial_keep: what is measured now, by a query that trial_map maps, or its own; nothing is refused, and few rows are not ranked at once.';
+    'What search_layers and explain_layers share. trial_keep: what is measured now, by a query that trial_map maps, or its own, as they are stored; nothing is refused, and few rows are not ranked at once.';

@@ -12,4 +12,4 @@ COMMENT ON FUNCTION pgsim.explain_layers IS
 $$Runs a search over layers and tells what was done and why; it takes the same arguments as pgsim.search_layers.
 
 What it returns is described at pgsim.explain_search; shallow_model names the layer that candidates came from, and map the map that made its query.
-Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;

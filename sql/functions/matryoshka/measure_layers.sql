@@ -8,6 +8,7 @@ DECLARE
     depths CONSTANT int[] := '{20,50,100,200,500,1000}';
     t pgsim._target := pgsim._target(collection, model, embedding);
     s pgsim._target := pgsim._target(collection, shallow_model, embedding);
+    p pgsim._search_plan;
     of_map pgsim._map;
     drawn record;
     found record;
@@ -39,6 +40,7 @@ BEGIN
                             CASE WHEN x.adopted THEN pgsim._key_text(x.base, '', x.key_columns) ELSE pgsim._own_key_text(x.version, '', x.key_columns) END, x.column_name, x.vector_schema, x.version_sql) ORDER BY x.place)
     INTO stored
     FROM (SELECT 1 AS place, a.* FROM (SELECT (t).*) AS a UNION ALL SELECT 2, a.* FROM (SELECT (s).*) AS a) AS x;
+    p := pgsim._plan_search(ROW(collection, 11, NULL, t.model, embedding, NULL, 'exact', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request, false);
     -- Rows are their own queries, and no part of their answers.
     FOR drawn IN EXECUTE format(
         'SELECT d.key, d.v, w.v AS shallow FROM (%s) AS d JOIN (%s) AS w ON w.key = d.key ORDER BY pg_catalog.md5(d.key || $2), d.key LIMIT $1', stored[1], stored[2])
@@ -46,7 +48,8 @@ BEGIN
     LOOP
         CONTINUE WHEN pgsim._vector_problem(drawn.v, t.dim, t.metric) IS NOT NULL OR pgsim._vector_problem(drawn.shallow, s.dim, s.metric) IS NOT NULL;
         asked := asked + 1;
-        SELECT array_agg(h.distance) INTO truth FROM (SELECT x.distance FROM pgsim.search(collection, drawn.v, 11, model => t.model, embedding => embedding, mode => 'exact') AS x WHERE x.key <> drawn.key ORDER BY x.rank LIMIT 10) AS h;
+        found := pgsim._execute_search(p, drawn.v, false);
+        truth := ARRAY(SELECT f.d FROM unnest(found.keys, found.distances) AS f (key, d) WHERE f.key <> drawn.key LIMIT 10);
         FOR i IN 1 .. cardinality(depths) LOOP
             found := pgsim._search_layers(collection, drawn.v, CASE WHEN map IS NULL THEN drawn.shallow END, s.model, 11, NULL, t.model, embedding, shallow_dims, NULL, NULL, false, of_map.id, depths[i] + 1);
             width := found.width;

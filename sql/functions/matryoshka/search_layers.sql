@@ -19,4 +19,4 @@ alone. shallow_query NULL: query is mapped to the shallow model, by a map that p
 a layer. Without either it is refused. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
 1000 (20). recall, in its place: as many as were measured to find so much; where none do, every match is ranked. Rows need a vector under both models to be found; where fewer than k are, and where few rows match,
 every match is ranked by the whole model. The rest is as of pgsim.search.
-Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS051.$$;
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;

@@ -2,9 +2,9 @@ CREATE FUNCTION pgsim._column_definitions(base regclass, columns text[], names t
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT string_agg(format('%I %s%s', k.name, format_type(a.atttypid, a.atttypmod),
+    SELECT CASE WHEN count(*) < cardinality(columns) THEN pgsim._no_key(base, columns) ELSE string_agg(format('%I %s%s', k.name, format_type(a.atttypid, a.atttypmod),
                              CASE WHEN a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, o.collname) ELSE '' END),
-                      ', ' ORDER BY k.ordinal)
+                      ', ' ORDER BY k.ordinal) END
     FROM unnest(columns, names) WITH ORDINALITY AS k (column_name, name, ordinal)
     JOIN pg_attribute AS a ON a.attrelid = base AND a.attname = k.column_name AND NOT a.attisdropped
     JOIN pg_type AS t ON t.oid = a.atttypid

@@ -35,9 +35,17 @@ BEGIN
                 HINT = 'The index of a slice is on all of it, as vector or halfvec.';
         END IF;
     END IF;
+    IF where_filter IS NOT NULL THEN
+        IF NOT t.adopted THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS010',
+                MESSAGE = format('where_filter: the vectors of %L under model %L are in a table without the columns of %s', collection, t.model, t.base_sql),
+                HINT = 'A partial index needs a version that adopts a column of the table itself.';
+        END IF;
+        predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
+    END IF;
     full_element := coalesce(element, t.element);
     IF t.element = 'sparsevec' THEN
-        kept := pgsim._sparse_index(t, dims, element, method, where_filter, given_options);
+        kept := pgsim._sparse_index(t, dims, element, method, predicate, given_options);
         full_element := 'sparsevec';
     ELSIF full_element NOT IN ('vector', 'halfvec', 'bit') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('element is %L; an index has vector, halfvec or bit elements', left(element, 80)),
@@ -83,14 +91,6 @@ BEGIN
         given_options := given_options || jsonb_build_object('lists', (
             SELECT least(32768, greatest(10, CASE WHEN r.reltuples <= 1e6 THEN r.reltuples / 1000 ELSE sqrt(r.reltuples) END))::int
             FROM pg_class AS r WHERE r.oid = t.version));
-    END IF;
-    IF where_filter IS NOT NULL THEN
-        IF NOT t.adopted THEN
-            RAISE EXCEPTION USING ERRCODE = 'PS010',
-                MESSAGE = format('where_filter: the vectors of %L under model %L are in a table without the columns of %s', collection, t.model, t.base_sql),
-                HINT = 'A partial index needs a version that adopts a column of the table itself.';
-        END IF;
-        predicate := (pgsim._compile_filter(t.base, where_filter, '{}', true)).predicate;
     END IF;
 
     stored := pgsim._vector_expression(pgsim._stored_vector(t, format('%I', t.column_name)), t.vector_schema, t.prefix_metric, t.dim, t.element, full_dims, coalesce(kept, full_element));

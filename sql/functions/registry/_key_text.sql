@@ -1,7 +1,8 @@
 CREATE FUNCTION pgsim._key_text(base regclass, prefix text, key_columns text[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
-    SELECT CASE WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
+    SELECT CASE WHEN count(*) < cardinality(key_columns) THEN pgsim._no_key(base, key_columns)
+                WHEN cardinality(key_columns) = 1 THEN pg_catalog.min(c.value || '::text')
                 ELSE 'pg_catalog.jsonb_build_object(' || pg_catalog.string_agg(pg_catalog.format('%L, %s', c.name, c.value), ', ' ORDER BY c.ordinal) || ')::text' END
     FROM (
         -- A cast of an enum may be a function of its owner's, which change capture must not run; concat asks the type itself.

@@ -24,4 +24,4 @@ COMMENT ON FUNCTION pgsim.create_embedding IS
 $$Declares another named vector of a collection (title, image, an aspect) and returns its name.
 
 source_columns: the columns its text comes from; empty when you make the vectors yourself. The embedding named default
-exists from the start. Errors: PS001, PS005, PS011, PS020, PS032.$$;
+exists from the start. Errors: PS001, PS005, PS006, PS011, PS020, PS032.$$;

@@ -19,4 +19,4 @@ BEGIN
     PERFORM pgsim._sync_triggers(c);
 END
 $$;
-COMMENT ON FUNCTION pgsim.drop_embedding IS 'Drops an embedding of a collection with all its versions. The embedding named default goes with its collection. Errors: PS001, PS003, PS032, PS035.';
+COMMENT ON FUNCTION pgsim.drop_embedding IS 'Drops an embedding of a collection with all its versions. The embedding named default goes with its collection. Errors: PS001, PS003, PS006, PS032, PS035.';

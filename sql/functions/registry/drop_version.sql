@@ -31,4 +31,4 @@ COMMENT ON FUNCTION pgsim.drop_version IS
 $$Drops a version: its table and indexes; of an adopted column only the indexes that pgsim made, the column stays.
 
 force: drop it even when it is active, or when a derived version follows it: that stays, and from then on takes vectors itself, mapped on their
-way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS004, PS006, PS021, PS032, PS035.$$;
+way (which takes all rows to be mapped). reason stands in pgsim.history, which keeps the step. Errors: PS001 to PS006, PS021, PS032, PS035.$$;

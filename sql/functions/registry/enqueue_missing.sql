@@ -11,4 +11,4 @@ Rows without text are left out, and those set aside (pgsim.poison_rows). It take
 order_by: in which order they are to be embedded; what it queued before in another order is queued anew, and counted. recency: rows
 last written first. hot: rows that recorded searches found most often first (pgsim.record_searches). Anything else is SQL over the
 table, 'published DESC, id'; never build it from what users type. model NULL: the active version.
-Errors: PS001 to PS004, PS010, PS032, PS035, PS047.$$;
+Errors: PS001 to PS006, PS010, PS032, PS035, PS047.$$;

@@ -64,6 +64,9 @@ BEGIN
             HINT = 'Give each row once.';
     END IF;
 
+    IF t.source_columns <> '{}' THEN
+        PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
+    END IF;
     -- The hash of the text that was embedded says later whether the row changed meanwhile; without one the text of now is taken.
     hash := CASE WHEN source_hashes IS NOT NULL THEN 'i.source_hash' WHEN t.source_columns = '{}' THEN 'NULL::bytea'
                  ELSE format('pgsim._source_hash(%s)', pgsim._source_text('b.', t.source_columns)) END;
@@ -127,4 +130,4 @@ column keeps none).
 Under a derived model they are of the model that its map begins at, and stored under that where it has a version, which the derived one follows.
 skip_absent: leave out keys that are not in the base table (rows deleted since they were read), where they are an error otherwise; and with
 source_hashes also rows whose text has changed since, which are queued again.
-Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS004, PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;
+Needs SELECT, INSERT and UPDATE on the base table. Errors: PS001 to PS007, PS010, PS012, PS013, PS016, PS032, PS035.$$;

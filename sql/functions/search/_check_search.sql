@@ -36,7 +36,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', r.oversample), HINT = 'Left out, as many candidates are kept as the recall asks for.';
     END IF;
     IF r.where_sql IS NOT NULL AND btrim(r.where_sql) = '' OR r.where_sql IS NULL AND (r.where_values IS NOT NULL OR r.where_columns IS NOT NULL) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_values or where_columns without an expression in where_sql',
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'where_sql is empty, or where_values or where_columns is given without it',
             HINT = 'where_sql is a condition on the table that reads its values: where_sql => ''size < ($1 ->> ''''size'''')::int'', where_values => ''{"size": 100}''.';
     END IF;
     IF r.where_values IS NOT NULL AND (jsonb_typeof(r.where_values) <> 'object' OR EXISTS (SELECT FROM jsonb_object_keys(r.where_values) AS n WHERE left(n, 1) = '$')) THEN

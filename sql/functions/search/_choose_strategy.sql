@@ -79,7 +79,7 @@ BEGIN
                 p.worth_ef := CASE WHEN p.codes_second THEN (codes_seconds - c.ann_start) / c.ann_candidate END;
             END IF;
         END IF;
-        IF r.dims IS NULL OR cardinality(r.dims) > 1 THEN
+        IF r.dims IS NULL AND index.funnels IS NOT FALSE OR cardinality(r.dims) > 1 THEN
             funnel := pgsim._choose_funnel(p, c, least(p.expected, reachable), reachable);
             funnel_seconds := coalesce(funnel.seconds, 'Infinity');
         END IF;

@@ -25,18 +25,19 @@ BEGIN
     IF pgsim._vector_problem(query, t.dim, t.metric, t.element) IS NOT NULL THEN
         PERFORM pgsim._check_vector(query, 'the query', t.model, t.dim, t.metric, t.element);
     END IF;
-    IF r.dims IS NOT NULL AND t.metric = 'cosine' AND pgsim._prefix_is_zero(query, r.dims[1]) THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', r.dims[1]),
+    IF r.dims IS NOT NULL AND (t.metric = 'cosine' AND pgsim._prefix_is_zero(query, r.dims[1]) OR r.dims[cardinality(r.dims)] < t.dim AND pgsim._prefix_is_zero(query, r.dims[cardinality(r.dims)])) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('the first %s dimensions of the query are all zeros: such a prefix has no direction', r.dims[CASE t.metric WHEN 'cosine' THEN 1 ELSE cardinality(r.dims) END]),
             HINT = 'Search by a longer prefix, or leave dims out.';
     END IF;
     LOOP
-        IF p.strategy = 'codes' AND (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) THEN
+        IF p.strategy = 'codes' AND (CASE WHEN t.codes_map IS NOT NULL THEN pgsim._image_is_zero(t.codes_map, t.codes_dims, query)
+                                          ELSE (t.metric <> 'cosine' OR t.codes_dims < t.dim) AND pgsim._prefix_is_zero(query, t.codes_dims) END) THEN
             fallbacks := fallbacks || 'what codes compare is all zeros in the query: it has no direction, and they tell of nothing else'::text;
             p.strategy := 'exact';
             p.bound := NULL;
         END IF;
         settings := p.settings;
-        IF p.ladder IS NOT NULL AND r.dims IS NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
+        IF p.ladder IS NOT NULL AND p.strategy = 'funnel' AND p.shallow_query IS NULL AND pgsim._prefix_is_zero(query, p.ladder[1]) THEN
             fallbacks := fallbacks || format('the first %s dimensions of the query are all zeros: they have no direction', p.ladder[1]);
             p.strategy := 'exact';
         END IF;

@@ -56,16 +56,14 @@ BEGIN
     IF t.map_id IS NOT NULL THEN
         queries := pgsim._mapped_queries(t, queries);
     END IF;
-    IF p.few THEN
+    IF p.few AND NOT explained THEN
         statement := pgsim._search_statement(p);
     END IF;
     FOR i IN 1 .. cardinality(queries) LOOP
         query := i;
-        IF p.few AND NOT explained THEN
-            -- Whatever happens around a statement that ranks so few rows takes as long as the statement.
-            IF pgsim._vector_problem(queries[i], t.dim, metric, t.element) IS NULL THEN
-                EXECUTE statement INTO keys, distances, found USING p.given, queries[i];
-            END IF;
+        -- Whatever happens around a statement that ranks so few rows takes as long as the statement.
+        IF statement IS NOT NULL AND pgsim._vector_problem(queries[i], t.dim, metric, t.element) IS NULL THEN
+            EXECUTE statement INTO keys, distances, found USING p.given, queries[i];
             IF found <= p.bound THEN
                 details := jsonb_build_object('strategy', 'exact', 'model', t.model);
                 IF t.record_share > 0 OR t.audit_share > 0 THEN

@@ -2,12 +2,16 @@ CREATE FUNCTION pgsim._set(settings jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    setting record;
+    given CONSTANT jsonb := pg_catalog.jsonb_path_query_array(settings, '$.keyvalue()');
     previous jsonb := '{}';
+    name text;
+    value text;
 BEGIN
-    FOR setting IN SELECT s.key, s.value FROM pg_catalog.jsonb_each_text(settings) AS s LOOP
-        previous := previous || pg_catalog.jsonb_build_object(setting.key, pg_catalog.current_setting(setting.key, true));
-        PERFORM pg_catalog.set_config(setting.key, setting.value, true);
+    -- Assignments take a tenth of what a query takes.
+    FOR i IN 0 .. pg_catalog.jsonb_array_length(given) - 1 LOOP
+        name := given -> i ->> 'key';
+        previous := previous || pg_catalog.jsonb_build_object(name, pg_catalog.current_setting(name, true));
+        value := pg_catalog.set_config(name, given -> i ->> 'value', true);
     END LOOP;
     RETURN previous;
 END

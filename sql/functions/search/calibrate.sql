@@ -19,4 +19,4 @@ queries: vectors to measure with, best those that your users ask; default a samp
 rows fewer, but 60 at least), each turned some way off, since an index finds its own rows more easily than anything else. Each is ranked
 exactly too: some seconds per hundred thousand rows. It blocks
 nobody. Run it after loading, after building an index, and when the table has doubled: explain_search says when it is stale.
-Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Returns what was measured: of each index on a prefix or on bits too what a funnel over it finds (funnels), with warnings of those that tell little. Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;

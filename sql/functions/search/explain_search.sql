@@ -23,4 +23,4 @@ stages: each that was run, with what it read (index, tuples), its settings (ef, 
 complete: true when k rows came, or every row that matches; calibration; rows; dims; filter and values (the predicate and what it reads from
 $1); statement (the last one, over $1, the values, and $2, the query vector); settings; seconds (plan and search).
 Of several legs: fusion (name, method, rank_constant, candidates), and legs: the kind, weight, rows, seconds and details of each, the details of a vector
-being those above. Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
+being those above. Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;

@@ -22,4 +22,4 @@ $$Searches for many query vectors in one call: planned once, answered each as by
 
 query is the place of the vector in queries, from 1; a query that finds nothing has no rows. text_queries, sparse_queries: one for each vector, or in
 their place; NULL in either leaves that one out. legs are the same for all.
-Errors: PS001 to PS006, PS009, PS010, PS012 to PS016, PS032, PS035, PS050.$$;
+Errors: PS001 to PS006, PS009 to PS016, PS032, PS035, PS050.$$;

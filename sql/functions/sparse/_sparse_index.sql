@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._sparse_index(t pgsim._target, dims int, element text, method text, where_filter jsonb, options jsonb) RETURNS text
+CREATE FUNCTION pgsim._sparse_index(t pgsim._target, dims int, element text, method text, predicate text, options jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -17,7 +17,7 @@ BEGIN
     IF options ? 'top_weights' THEN
         RETURN 'top_' || CASE WHEN jsonb_typeof(options -> 'top_weights') = 'number' THEN options ->> 'top_weights' END;
     END IF;
-    EXECUTE format('SELECT count(*), max(s.n) FROM (SELECT length(v.%1$I::text) - length(replace(v.%1$I::text, '':'', '''')) AS n FROM %2$s AS v) AS s WHERE s.n > %3$s', t.column_name, t.version, most)
+    EXECUTE format('SELECT count(*), max(s.n) FROM (SELECT length(v.%1$I::text) - length(replace(v.%1$I::text, '':'', '''')) AS n FROM %2$s AS v WHERE %3$s) AS s WHERE s.n > %4$s', t.column_name, t.version, coalesce(predicate, 'true'), most)
     INTO heavy, heaviest;
     IF heavy > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010',

@@ -17,7 +17,7 @@ BEGIN
         reasons := reasons || format('%s rows have no vector%s', compared.missing, CASE WHEN t.source_columns = '{}' THEN ', which the active version has' ELSE ' of their text' END)::text;
     END IF;
     IF compared.waiting > 0 THEN
-        reasons := reasons || format('%s rows wait in the queue to be embedded', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
+        reasons := reasons || format('%s rows wait to be embedded: in the queue, with a worker or set aside', CASE WHEN compared.waiting = most THEN 'more than ' || most - 1 ELSE compared.waiting::text END)::text;
     END IF;
     reasons := reasons || pgsim._index_reasons(t);
     quality := pgsim._gate_reasons(t);

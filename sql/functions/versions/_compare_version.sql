@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     SELECT * INTO v FROM pgsim._version AS s WHERE s.id = t.version_id;
     compared := v.lapsed OR NOT pgsim._is_verified(t, v.verified);
-    IF NOT compared AND pgsim._noted_keys(t.version_id) <= few THEN
+    IF NOT compared AND pgsim._noted_keys(coalesce(t.follows, t.version_id)) <= few THEN
         noted := pgsim._noted_rows(t);
         missing := noted.missing;
         waiting := noted.waiting;

@@ -23,6 +23,7 @@ BEGIN
         INTO missing;
         RETURN missing;
     END IF;
+    PERFORM pgsim._check_columns(t.base, 'source_columns', t.source_columns);
     has_text := pgsim._source_text('b.', t.source_columns) || ' IS NOT NULL';
     IF t.adopted THEN
         EXECUTE format('SELECT count(*) FROM %s AS b WHERE b.%I IS NULL AND %s', t.base_sql, t.column_name, has_text) INTO missing;

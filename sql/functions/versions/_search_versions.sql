@@ -11,7 +11,6 @@ DECLARE
     request pgsim._search_request := r;
     single record;
     has_moved boolean[];
-    missing text;
     place int;
     share float8;
     depth int;

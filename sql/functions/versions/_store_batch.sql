@@ -42,6 +42,12 @@ BEGIN
                 pgsim._key_parse(t.base, 'k.key', t.key_columns, true), pgsim._key_list('b.', t.key_columns, false), t.base_sql, pgsim._key_join('b.', 'i.', t.key_columns, true),
                 pgsim._source_text('b.', t.source_columns), t.column_name, t.vector_schema, t.element, pgsim._key_join('b.', 'i.', t.key_columns, false))
             INTO stored USING of_version;
+            -- What is stored or queued again is the batch's no more: a column tells nothing of the text its vector was made from.
+            DELETE FROM pgsim._poison AS p USING pg_temp.pgsim_vectors AS i WHERE p.version_id = of_version AND p.key = i.key AND p.source_hash <> i.source_hash;
+            UPDATE pgsim._batch AS b
+            SET (keys, hashes) = (SELECT coalesce(array_agg(x.key), '{}'), coalesce(array_agg(x.hash), '{}') FROM unnest(b.keys, b.hashes) AS x (key, hash)
+                                  WHERE NOT EXISTS (SELECT FROM pg_temp.pgsim_vectors AS i WHERE i.key = x.key))
+            WHERE b.id = batch;
         ELSE
             -- Nothing below waits for a writer of rows: who is passed over comes again.
             free := pgsim._lock_codes(of_version, offered);

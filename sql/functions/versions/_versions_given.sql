@@ -5,7 +5,6 @@ AS $$
 DECLARE
     models text[];
     wrong text;
-    given int;
 BEGIN
     IF queries IS NULL OR jsonb_typeof(queries) <> 'object' OR (SELECT count(*) FROM jsonb_object_keys(queries)) NOT BETWEEN 1 AND 2 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('queries is %s; it is an object of one or two models, each with the query''s vector by it', coalesce(left(queries::text, 120), 'NULL')),
@@ -25,7 +24,7 @@ BEGIN
     IF target IS NOT NULL AND NOT queries ? target THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('target is %L, of which queries has no vector', left(target, 80)), HINT = 'Name one of the models in queries; by default it is that of the younger version.';
     END IF;
-    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC), count(*) INTO models, given
+    SELECT array_agg(v.model ORDER BY v.model IS NOT DISTINCT FROM target DESC, v.id DESC) INTO models
     FROM pgsim.versions AS v WHERE v.collection = r.collection AND v.embedding = r.embedding AND queries ? v.model;
     RETURN models;
 END

@@ -16,6 +16,10 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM pgsim._require_all_rows(t);
+    IF t.state = 'retired' AND force THEN
+        -- As pgsim.revive does: writers that began before would not know that their changes are to be queued again.
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', t.base_sql);
+    END IF;
     checked := pgsim._activation_reasons(t);
     IF checked.reasons <> '{}' AND NOT coalesce(force, false) THEN
         RAISE EXCEPTION USING ERRCODE = 'PS043',
@@ -23,7 +27,10 @@ BEGIN
                              CASE cardinality(checked.reasons) WHEN 1 THEN 'one reason' ELSE cardinality(checked.reasons) || ' reasons' END),
             DETAIL = array_to_string(checked.reasons, E'\n'),
             HINT = format('%s Or activate it as it is with force => true, which is put on record.',
-                          CASE WHEN t.source_columns = '{}' THEN 'Store what is missing with pgsim.upsert.'
+                          CASE WHEN (checked.gates ->> 'missing')::bigint = 0 AND coalesce((checked.gates ->> 'waiting')::bigint, 0) = 0 THEN 'DETAIL says what to do about each.'
+                               WHEN t.follows IS NOT NULL AND coalesce((checked.gates ->> 'waiting')::bigint, 0) = 0
+                               THEN format('Map what is missing with pgsim.fill_version(%L, %L, %L), until it fills none.', collection, model, embedding)
+                               WHEN t.source_columns = '{}' THEN 'Store what is missing with pgsim.upsert.'
                                ELSE format('Queue what is missing with pgsim.enqueue_missing(%L, %L, %L), and embed it: pgsim embed, or a worker of yours.', collection, model, embedding) END);
     END IF;
     PERFORM pgsim._switch(of_embedding, t.version_id);
@@ -42,4 +49,4 @@ that have a text lack a vector or wait in the queue for one, while the active ve
 index is invalid or codes are not complete, and while a gate (pgsim.set_gate) is not passed. force => true activates it all the same; that, and
 reason, stand in pgsim.history. The version before stays ready, is kept up with changes, and pgsim.rollback returns to it.
 Rows and vectors are compared for this, which blocks nobody; where pgsim.mark_ready found every vector there and nothing was written since,
-that is not done again. Errors: PS001 to PS004, PS006, PS032, PS043.$$;
+that is not done again. Errors: PS001 to PS006, PS032, PS043.$$;

@@ -8,6 +8,7 @@ DECLARE
     calibrated jsonb := '[]';
     audited jsonb := '{}';
     ready jsonb := '{}';
+    failed jsonb := '{}';
     shown text;
     problems bigint;
     v record;
@@ -16,8 +17,8 @@ BEGIN
     IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('audit is %s; it is how many rows of a version are searched for, 0 to 1000', coalesce(audit::text, 'NULL')), HINT = 'The default is 20; 0 audits nothing.';
     END IF;
-    IF grace IS NULL OR grace < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 or more', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
+    IF grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('grace is %s; it is a time span of 0 to 1000 years', coalesce(grace::text, 'NULL')), HINT = 'The default is 30 days.';
     END IF;
     FOR v IN
         SELECT s.id, s.collection, s.embedding, s.model, s.state,
@@ -42,9 +43,7 @@ BEGIN
                 audited := audited || jsonb_build_object(shown, pgsim.measure_quality(v.collection, v.model, embedding => v.embedding, sample => audit));
             END IF;
         EXCEPTION WHEN OTHERS THEN
-            IF SQLSTATE NOT LIKE 'PS%' THEN
-                RAISE;
-            END IF;
+            failed := failed || jsonb_build_object(shown, SQLERRM);
             RAISE WARNING USING MESSAGE = format('%s: %s', shown, SQLERRM);
         END;
     END LOOP;
@@ -52,7 +51,7 @@ BEGIN
     problems := (SELECT count(*) FROM pgsim."check"());
     -- Last: a table that goes takes a lock on its base table, which is held until this transaction ends.
     SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') INTO expired FROM pgsim.expire(grace) AS e;
-    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'problems', problems);
+    RETURN jsonb_build_object('expired', expired, 'analyzed', to_jsonb(analyzed), 'calibrated', calibrated, 'missing', ready, 'audited', audited, 'failed', failed, 'problems', problems);
 END
 $$;
 COMMENT ON FUNCTION pgsim.chores IS
@@ -60,5 +59,6 @@ $$Does what should be done now and then: expiry of versions retired longer than 
 
 Statistics: PostgreSQL's of what pgsim keeps, where a tenth of a table has changed since (ANALYZE), and pgsim's own where a version was calibrated and has doubled
 or halved since (pgsim.calibrate). Audit: versions that are being built or ready are compared with their tables; the recall of each active version's index is
-measured by audit searches for its own rows, and recorded as pgsim.measure_quality does (0: not); problems counts what pgsim.check tells.
+measured by audit searches for its own rows, and recorded as pgsim.measure_quality does (0: not); problems counts what pgsim.check tells; failed says of each version that
+something failed for why: it keeps no other from its chores.
 Call it from cron ("pgsim chores"), or let pgsim.schedule_chores do it. Errors: PS010, PS032.$$;

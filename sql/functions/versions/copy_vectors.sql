@@ -18,6 +18,9 @@ BEGIN
     IF t.adopted THEN
         RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('the vectors of %L are in column %I of %s already', collection, t.column_name, t.base_sql), HINT = 'pgsim.eject leaves them there.';
     END IF;
+    IF after IS NOT NULL THEN
+        PERFORM pgsim._check_keys(t.base, t.key_columns, ARRAY[after]);
+    END IF;
     own_keys := pgsim._key_list('v.', t.key_columns, true);
     EXECUTE format(
         'WITH batch AS MATERIALIZED (SELECT %1$s, v.embedding FROM %2$s AS v, (SELECT %3$s) AS i %4$s ORDER BY %1$s LIMIT %5$s), '
@@ -35,4 +38,4 @@ $$Copies the active version's vectors into a column of the base table, up to siz
 
 Give that key as after in the next call, each in a transaction of its own: so a large table is filled while it is read and written. Rows that have the
 vector already are left alone. pgsim.eject ends it. "pgsim eject --column" does all of it.
-Errors: PS001, PS003 to PS006, PS010, PS012, PS032, PS035.$$;
+Errors: PS001, PS003 to PS006, PS010, PS012, PS016, PS020, PS032, PS035.$$;

@@ -24,6 +24,9 @@ BEGIN
                                                                 ELSE 'column_name and table_name are both given' END,
             HINT = 'Name a column of the table for the vectors to go to, or a table of their own, or neither.';
     END IF;
+    IF table_name = '' OR octet_length(table_name) > 63 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS011', MESSAGE = format('table_name is %s; a table''s name has 1 to 63 bytes', quote_literal(left(table_name, 80))), HINT = 'Leave it out for one made of the base table''s name.';
+    END IF;
     PERFORM pgsim._record_transition(t.version_id, 'eject', t.state, NULL, reason);
 
     IF t.adopted THEN
@@ -76,5 +79,5 @@ $$Gives the vectors of the active version back as plain pgvector, and takes them
 An adopted column stays where it is, with its indexes. A version's own table moves beside the base table as it stands, indexes, grants and foreign key
 included, as table_name (default the base table's name and _vectors): a change of the catalogue, whatever its size. column_name: its vectors go into that
 column of the base table instead, of which it copies what pgsim.copy_vectors has not; index the column yourself, best before, CONCURRENTLY.
-Nothing is changed when it fails. Other versions of the embedding have to be dropped first. When nothing else is left of the collection, that is forgotten, too, with
-its triggers. Errors: PS001, PS003 to PS006, PS010, PS012, PS020, PS032, PS035.$$;
+Nothing is changed when it fails. Other versions of the embedding have to be dropped first. reason stands in pgsim.history. When nothing else is left of the collection, that is
+forgotten, too, with its triggers and its history, reason included. Errors: PS001, PS003 to PS006, PS010 to PS012, PS020, PS032, PS035.$$;

@@ -11,12 +11,17 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     FOR given IN
-        SELECT * FROM (VALUES ('calls_a_second', calls_a_second), ('rows_a_second', rows_a_second), ('calls_a_day', calls_a_day::float8), ('tokens_a_day', tokens_a_day::float8),
-                              ('money_a_day', money_a_day::float8), ('price', price::float8)) AS g (name, number)
-        WHERE NOT (g.number > 0 AND g.number < 'infinity')
+        -- Below the least rate, and above such amounts, a time or a sum is more than its type holds.
+        SELECT * FROM (VALUES ('calls_a_second', calls_a_second::numeric, 0.000001), ('rows_a_second', rows_a_second::numeric, 0.000001), ('calls_a_day', calls_a_day, 0), ('tokens_a_day', tokens_a_day, 0),
+                              ('money_a_day', money_a_day, 0), ('price', price, 0)) AS g (name, number, least)
+        WHERE NOT (g.number > 0 AND g.number >= g.least AND g.number < 1e1000)
     LOOP
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; a limit is a finite number above 0', given.name, given.number), HINT = 'NULL is no limit; pgsim.pause_backfill holds all workers.';
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('%s is %s; a limit is a finite number above 0%s', given.name, left(given.number::text, 80), CASE WHEN given.least > 0 THEN ', at least ' || given.least ELSE '' END),
+            HINT = 'NULL is no limit; pgsim.pause_backfill holds all workers.';
     END LOOP;
     IF money_a_day IS NOT NULL AND price IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = 'money_a_day is given, and no price', HINT = 'price is that of 1000 tokens, in the same money.';
@@ -31,5 +36,5 @@ COMMENT ON FUNCTION pgsim.limit_backfill IS
 $$Sets how fast the workers of a version may go, all of them together, and what they may spend on a day (UTC); what is NULL has no limit.
 
 calls_a_second, rows_a_second: of the embedder. calls_a_day, tokens_a_day, money_a_day: noted before each call, so that a crash spends
-what it began. price: of 1000 tokens. Limits that stood before are replaced, also by NULL. model NULL: the active version.
+what it began. price: of 1000 tokens. Limits that stood before are replaced, also by NULL. model NULL: the active version; a derived one: the version that it follows.
 Errors: PS001 to PS004, PS006, PS010, PS032.$$;

@@ -28,4 +28,4 @@ COMMENT ON FUNCTION pgsim.mark_ready IS
 $$Compares a version with its table, and returns how many rows lack a vector; at 0 it is ready, and is activated without comparing again.
 
 pgsim embed does it at its end. One that was ready and lacks rows is being built again. It reads the keys of both tables and blocks nobody.
-Errors: PS001 to PS004, PS006, PS032, PS035.$$;
+Errors: PS001 to PS006, PS032, PS035.$$;

@@ -28,6 +28,11 @@ BEGIN
     END IF;
     FOR label IN SELECT (q -> 'query')::text AS query, ARRAY(SELECT jsonb_array_elements_text(q -> 'keys')) AS keys FROM jsonb_array_elements(labelled) AS q LOOP
         queries := queries + 1;
+        BEGIN
+            PERFORM pgsim._vector_of(label.query);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS013', MESSAGE = format('query %s of labelled is no vector: %s', queries, left(SQLERRM, 200)), HINT = 'Give an array of finite numbers.';
+        END;
         total := total + coalesce((SELECT 1.0 / min(s.rank) FROM pgsim.search(measure_quality.collection, pgsim._vector_of(label.query), measure_quality.k, model => t.model, embedding => measure_quality.embedding) AS s
                                    WHERE s.key = ANY (label.keys)), 0);
     END LOOP;
@@ -41,4 +46,4 @@ $$Measures a version and records the result for pgsim.set_gate: recall of its ow
 
 labelled: [{"query": [...], "keys": ["7"]}], vectors that this model made of queries, and the keys that answer them. Without it sample rows are
 searched for, and compared with the exact answer. Returns the value. model NULL: the active version.
-Errors: PS001 to PS004, PS006, PS010, PS012, PS013, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS012, PS013, PS032, PS035.$$;

@@ -29,4 +29,4 @@ Commit, embed the texts, and store them with pgsim.upsert(..., source_hashes => 
 pgsim.finish_batch(batch) in the same transaction. When that does not happen within lease, the rows are in the queue again. Workers do not
 meet: what one has taken, others pass over. Rows whose text is what their vector was made from, whose text is gone, or that were deleted
 are settled here. No rows: nothing waits that no worker has taken, or the backfill is paused. model NULL: the active version.
-Errors: PS001 to PS004, PS010, PS032, PS035.$$;
+Errors: PS001 to PS006, PS010, PS032, PS035.$$;

@@ -8,6 +8,9 @@ DECLARE
 BEGIN
     PERFORM pgsim._require_registrar();
     t := pgsim._target(collection, model, embedding);
+    IF t.follows IS NOT NULL THEN
+        t := pgsim._followed(t);
+    END IF;
     WITH taken AS (
         DELETE FROM pgsim._poison AS p WHERE p.version_id = t.version_id AND (retry_poison.keys IS NULL OR p.key = ANY (retry_poison.keys)) RETURNING p.key
     )
@@ -20,4 +23,4 @@ $$;
 COMMENT ON FUNCTION pgsim.retry_poison IS
 $$Queues rows again that were set aside because they could not be embedded (pgsim.poison_rows), and returns how many.
 
-keys: only these; NULL: all of the version. model NULL: the active version. Errors: PS001 to PS004, PS006, PS032.$$;
+keys: only these; NULL: all of the version. model NULL: the active version; a derived one: the version that it follows. Errors: PS001 to PS004, PS006, PS032.$$;

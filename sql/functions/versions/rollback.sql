@@ -32,7 +32,7 @@ BEGIN
     -- The way back is open whatever the gates say; but nobody should find out later.
     IF NOT row_security_active(t.base) THEN
         -- Counted one by one only where that is a matter of milliseconds.
-        waiting := pgsim._noted_keys(t.version_id);
+        waiting := pgsim._noted_keys(coalesce(t.follows, t.version_id));
         IF waiting BETWEEN 1 AND few AND t.source_columns <> '{}' THEN
             waiting := (pgsim._noted_rows(t)).waiting;
         END IF;

@@ -6,8 +6,8 @@ DECLARE
     job bigint;
 BEGIN
     PERFORM pgsim._require_registrar();
-    IF schedule IS NULL OR grace IS NULL OR grace < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 or more', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
+    IF schedule IS NULL OR grace IS NULL OR grace NOT BETWEEN '0' AND '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('schedule is %s and grace %s; give both, and a grace of 0 to 1000 years', coalesce(quote_literal(left(schedule, 80)), 'NULL'), coalesce(grace::text, 'NULL')),
             HINT = 'For instance ''17 3 * * *'', every night, and ''30 days''.';
     END IF;
     IF audit IS NULL OR audit NOT BETWEEN 0 AND 1000 THEN

@@ -9,8 +9,8 @@ BEGIN
     IF minimum IN ('NaN', 'Infinity', '-Infinity') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('minimum is %s; it is a finite number', minimum), HINT = 'Give what has to be measured at least; NULL takes the gate away.';
     END IF;
-    IF max_age IS NULL OR max_age <= interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('max_age is %s; it is a time span above 0', coalesce(max_age::text, 'NULL')), HINT = 'The default is 7 days.';
+    IF max_age IS NULL OR max_age <= '0' OR max_age > '1000 years' THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('max_age is %s; it is a time span above 0, and at most 1000 years', coalesce(max_age::text, 'NULL')), HINT = 'The default is 7 days.';
     END IF;
     IF minimum IS NULL THEN
         DELETE FROM pgsim._gate AS g WHERE g.embedding_id = of_embedding AND g.name = set_gate.name;
