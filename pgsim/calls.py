@@ -24,6 +24,7 @@ from pgsim.maps import Map
 from pgsim.options import (
     BatchOptions,
     CallOptions,
+    LayerOptions,
     ParentOptions,
     RecallOptions,
     finite_number,
@@ -600,7 +601,7 @@ def search_parents(
 def search_layers(
     collection: str,
     query: Vector,
-    shallow_query: Vector,
+    shallow_query: Vector | None,
     shallow_model: str,
     *,
     k: int = 10,
@@ -608,39 +609,120 @@ def search_layers(
     model: str | None = None,
     embedding: str = "default",
     shallow_dims: int | None = None,
-    oversample: int = 20,
+    oversample: int | None = None,
+    recall: float | None = None,
 ) -> Steps[list[Hit]]:
     """Find candidates by a shallow layer's vectors, and rank them by the whole model's.
 
     Args:
         collection: the collection's name.
         query: a vector of the model.
-        shallow_query: a vector of the shallow model, made from the same text.
-        shallow_model: a model registered with the property ``layer_of``.
+        shallow_query: a vector of the shallow model, made from the same text; None: the query mapped to it, by a map
+            that `measure_layers` has measured.
+        shallow_model: a model registered with the property ``layer_of``, or that a measured map leads to.
         k: how many rows, 1 to 10,000.
         filter: conditions in the filter language.
         model: the whole model; by default the active version's.
         embedding: the embedding of the collection.
         shallow_dims: a prefix of the shallow model; by default the shortest that an index is on.
-        oversample: how many times k candidates are kept.
+        oversample: how many times k candidates are kept; by default 20.
+        recall: in its place: as many as were measured to find that share of the true rows.
 
     Raises:
-        ForeignLayer: the shallow model is no layer of the other; and what `search` raises.
+        ForeignLayer: the shallow model is no layer of the other, and no map between them was measured; or a recall is
+            asked for, and was not measured; and what `search` raises.
+    """
+    options = LayerOptions(
+        k=k,
+        filter=filter,
+        model=model,
+        embedding=embedding,
+        shallow_dims=shallow_dims,
+        oversample=oversample,
+        recall=recall,
+    )
+    given = _layered(collection, query, shallow_query, shallow_model, options)
+    return [_hit(row) for row in (yield from _rows("pgsim.search_layers", **given))]
+
+
+def explain_layers(
+    collection: str, query: Vector, shallow_query: Vector | None, shallow_model: str, **options: Unpack[LayerOptions]
+) -> Steps[dict[str, object]]:
+    """Search over layers, and tell what was done and why. Arguments and errors are those of `search_layers`."""
+    given = _layered(collection, query, shallow_query, shallow_model, options)
+    rows = yield from _rows("pgsim.explain_layers", **given)
+    return cast("dict[str, object]", rows[0][0])
+
+
+def _layered(
+    collection: str, query: Vector, shallow_query: Vector | None, shallow_model: str, options: LayerOptions
+) -> dict[str, object]:
+    shallow_dims, oversample, recall = options.get("shallow_dims"), options.get("oversample"), options.get("recall")
+    return {
+        "collection": collection,
+        "query": _query_text(query),
+        "shallow_query": None if shallow_query is None else _query_text(shallow_query),
+        "shallow_model": shallow_model,
+        "k": whole_number("k", options.get("k", 10)),
+        "filter": json_text(options.get("filter")),
+        "model": options.get("model"),
+        "embedding": options.get("embedding", "default"),
+        "shallow_dims": None if shallow_dims is None else whole_number("shallow_dims", shallow_dims),
+        "oversample": None if oversample is None else whole_number("oversample", oversample),
+        "recall": None if recall is None else finite_number("recall", recall),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRecall:
+    """What a shallow model finds: the share of the true ten among the best ``kept`` by its first ``dims`` numbers."""
+
+    dims: int
+    kept: int
+    mean_recall: float
+    queries: int
+
+
+def measure_layers(
+    collection: str,
+    shallow_model: str,
+    *,
+    model: str | None = None,
+    embedding: str = "default",
+    shallow_dims: int | None = None,
+    map: str | None = None,  # noqa: A002 -- named as in SQL
+    searches: int = 40,
+    seed: int = 0,
+) -> Steps[list[LayerRecall]]:
+    """Measure what a shallow model finds of the whole model's answers, by which `search_layers` keeps a recall.
+
+    Args:
+        collection: the collection's name.
+        shallow_model: a layer of the model, or one that the map leads to.
+        model: the whole model; by default the active version's.
+        embedding: the embedding of the collection.
+        shallow_dims: a prefix of the shallow model; by default the shortest that an index is on.
+        map: one from the model to the shallow model, which queries are mapped by.
+        searches: how many rows are queries.
+        seed: the same one takes the same rows.
+
+    Raises:
+        ForeignLayer: the shallow model is no layer of the other, or the map leads elsewhere.
+        UnknownMap: there is no such map.
+        WrongState: no row has vectors under both models.
     """
     rows = yield from _rows(
-        "pgsim.search_layers",
+        "pgsim.measure_layers",
         collection=collection,
-        query=_query_text(query),
-        shallow_query=_query_text(shallow_query),
         shallow_model=shallow_model,
-        k=whole_number("k", k),
-        filter=json_text(filter),
         model=model,
         embedding=embedding,
         shallow_dims=None if shallow_dims is None else whole_number("shallow_dims", shallow_dims),
-        oversample=whole_number("oversample", oversample),
+        map=map,
+        searches=whole_number("searches", searches),
+        seed=whole_number("seed", seed),
     )
-    return [_hit(row) for row in rows]
+    return [LayerRecall(*cast("tuple[int, int, float, int]", row)) for row in rows]
 
 
 def create_fusion(

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from pgsim.database import translated
-from pgsim.errors import WrongState
+from pgsim.errors import InvalidArgument, WrongState
 from pgsim.json_values import json_text
 from pgsim.options import finite_number
 
@@ -43,13 +43,25 @@ _CREATE_CODES = """
 SELECT c.codes::oid, c.codes::text
 FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t
 CROSS JOIN LATERAL pgsim._check_codes(t, %(dims)s, %(element)s, %(where_filter)s::jsonb, %(options)s::jsonb)
-CROSS JOIN LATERAL pgsim._create_codes(t, false, %(dims)s, %(element)s, %(options)s::jsonb) AS c (codes)
+CROSS JOIN LATERAL pgsim._create_codes(t, false, %(dims)s, %(element)s, %(options)s::jsonb, %(replace)s) AS c (codes)
 """
 _FILL_CODES = """
 SELECT pgsim._fill_codes(t, %(codes)s::oid::regclass, c.filter_columns)
 FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t JOIN pgsim.collections AS c ON c.name = t.collection
 """
-_FINISH_CODES = "SELECT pgsim._finish_codes(%(version_id)s)"
+_FINISH_CODES = """
+SELECT pgsim._finish_codes(%(version_id)s, i.place) FROM pgsim._index AS i WHERE i.relation = %(codes)s::oid
+"""
+_LEAVING_CODES = """
+SELECT i.relation::oid FROM pgsim._index AS i
+WHERE i.version_id = %(version_id)s AND i.method = 'codes' AND i.place = 'leaving'
+"""
+# Everybody may read which transactions run: each holds a lock on its own number.
+_RUNNING = """
+SELECT array_agg(l.virtualtransaction) FROM pg_catalog.pg_locks AS l
+WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+  AND l.virtualtransaction = ANY (coalesce(%(these)s, ARRAY[l.virtualtransaction]))
+"""
 _CREATE_INVERTED = """
 SELECT pgsim._create_inverted(t, %(dims)s, %(element)s, %(where_filter)s::jsonb, %(options)s::jsonb, false)
 FROM pgsim._target(%(collection)s, %(model)s, %(embedding)s) AS t
@@ -78,6 +90,9 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.rel
 # So few that whoever writes one of them does not wait longer than for any other row that somebody has just changed.
 _TEXTS_AT_ONCE = 200
 
+# A search that began before its codes were replaced is over by then, or belongs to a transaction that nobody waits for.
+_LONGEST_SEARCH = 20.0
+
 
 def create_index_concurrently(
     connection: psycopg.Connection[Row],
@@ -90,6 +105,7 @@ def create_index_concurrently(
     method: str = "hnsw",
     where_filter: Mapping[str, object] | None = None,
     options: Mapping[str, object] | None = None,
+    replace: bool = False,
 ) -> str:
     """Build an index as `Database.create_index` does, without making writers wait; its name.
 
@@ -100,6 +116,7 @@ def create_index_concurrently(
 
     Args:
         connection: one in autocommit mode, outside a transaction.
+        replace: codes take the place of those there are, which serve until the new ones are whole.
 
     Raises:
         WrongState: the connection is inside a transaction, or not in autocommit mode.
@@ -115,7 +132,10 @@ def create_index_concurrently(
         "method": method,
         "where_filter": json_text(where_filter),
         "options": json_text(options or {}),
+        "replace": replace,
     }
+    if replace and method != "codes":
+        raise InvalidArgument("replace is for codes", hint="Build another index beside the first, then drop that.")
     with translated(), connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
         if method == "codes":
             return _build_codes(cursor, arguments)[1]
@@ -225,12 +245,29 @@ def _build_codes(cursor: psycopg.Cursor[Row], arguments: dict[str, object]) -> t
     version_id, codes, name, pinned = _giving_way(cursor, partial(_create_codes, cursor, arguments))
     try:
         _giving_way(cursor, partial(_value, cursor, _FILL_CODES, pinned | {"codes": codes}))
-        while _giving_way(cursor, partial(_value, cursor, _FINISH_CODES, {"version_id": version_id})) is False:
+        while (
+            _giving_way(cursor, partial(_value, cursor, _FINISH_CODES, {"version_id": version_id, "codes": codes}))
+            is False
+        ):
             pass
     except BaseException:
         _drop_codes(cursor, codes)
         raise
+    if arguments["replace"]:
+        _drop_leaving(cursor, version_id)
     return codes, str(name)
+
+
+def _drop_leaving(cursor: psycopg.Cursor[Row], version_id: object) -> None:
+    """Drop the codes whose place others have taken, once nobody reads them."""
+    replaced = cursor.execute(_LEAVING_CODES, {"version_id": version_id}).fetchall()
+    running = _value(cursor, _RUNNING, {"these": None}) if replaced else None
+    waited = time.monotonic()
+    while running and time.monotonic() - waited < _LONGEST_SEARCH:
+        time.sleep(0.02)
+        running = _value(cursor, _RUNNING, {"these": running})
+    for (codes,) in replaced:
+        _giving_way(cursor, partial(_drop_codes, cursor, codes))
 
 
 def _build_inverted(cursor: psycopg.Cursor[Row], arguments: dict[str, object]) -> str:

@@ -341,3 +341,15 @@ def _place(after: object) -> dict[str, object]:
     if place.get("rank") is None:
         return {name: value for name, value in place.items() if name != "rank"}
     return place | {"rank": whole_number("the rank of after", place["rank"])}
+
+
+class LayerOptions(TypedDict, total=False):
+    """What `search_layers` takes beside the vectors."""
+
+    k: int
+    filter: Mapping[str, object] | None
+    model: str | None
+    embedding: str
+    shallow_dims: int | None
+    oversample: int | None
+    recall: float | None

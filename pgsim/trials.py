@@ -66,10 +66,11 @@ SELECT pgsim._try_codes(%(collection)s, %(model)s, %(embedding)s, %(filters)s::j
 """
 _CODES = f"""
 SELECT i.name, i.dims, i.element, i.map_id IS NOT NULL
-FROM {_TARGET} JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.method = 'codes'
+FROM {_TARGET} JOIN pgsim._index AS i ON i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'serving'
 """
 _COPY = 'SELECT s.key, s.v::text FROM pg_temp._pgsim_trial AS s ORDER BY s.key COLLATE "C"'
 _ASKED = "SELECT q.query::text FROM pg_temp._pgsim_trial_query AS q ORDER BY q.number"
+_MAPPED = "the model is another one mapped; tune the one that it was made from"
 _CHUNK = 1000
 _LEAST_ROWS = 50
 
@@ -108,8 +109,8 @@ def tune_index(
         embedding: the embedding of the collection.
         dims: lengths to try; by default the model's, or a sixth, a third, a half and the whole.
         elements: ``vector``, ``halfvec`` and ``bit``, or some of them.
-        rotated: try prefixes turned by principal components too, which `create_index` alone cannot make; None: if
-            the metric allows it.
+        rotated: try prefixes turned by principal components too, for which `Database.fit_ladder` makes a rotated copy
+            of the vectors; None: where the metric allows it, and the model is not another one mapped already.
         budget: the bytes that the index may take.
         slack: how much longer than the fastest the chosen index may take when it is smaller; .25 is a quarter.
         sample: how many rows are copied, 100 to 1,000,000.
@@ -135,7 +136,9 @@ def tune_index(
     metric = str(kinds[0][5])
     if rotated and metric == "l1":
         raise InvalidArgument("a rotation changes l1 distances", hint="Leave rotated out under that metric.")
-    rotated = metric != "l1" if rotated is None else rotated
+    found = yield from query("SELECT map IS NOT NULL FROM pgsim.models WHERE name = %(model)s", named)
+    mapped = bool(found[0][0])
+    rotated = metric != "l1" and not mapped if rotated is None else rotated
     turned = [kind for kind in kinds if cast("int", kind[0]) < of.dim and kind[1] != "vector"] if rotated else []
     planned = [(False, kind) for kind in kinds] + [(True, kind) for kind in turned]
     names = [f"{kind[0]} {kind[1]}{', rotated' if turn else ''}" for turn, kind in planned]
@@ -160,7 +163,7 @@ def tune_index(
             | {"rows": rows, "total": total, "rotated": turn, "prefix": kind[0], "element": kind[1]}
             | {"k": k, "recall": recall},
         )
-        trials += [_trial(row, kind, rotated=turn, scale=total / rows, seed=seed) for row in measured]
+        trials += [_trial(row, kind, rotated=turn, mapped=mapped, scale=total / rows, seed=seed) for row in measured]
         done += 1
     stored = yield from query(_HALVED, named | {"k": k})
     yield from query(END)
@@ -466,7 +469,7 @@ def _numbers(texts: Sequence[object]) -> NDArray[np.float64]:
     return np.array([np.fromstring(str(text)[1:-1], sep=",") for text in texts])
 
 
-def _trial(row: Row, kind: Row, *, rotated: bool, scale: float, seed: int) -> Trial:
+def _trial(row: Row, kind: Row, *, rotated: bool, mapped: bool, scale: float, seed: int) -> Trial:
     ef, keep, recalls, quality, seconds, size, build_seconds, total_build_seconds = row
     prefix, element, existing, refusal, *_ = kind
     return Trial(
@@ -483,7 +486,7 @@ def _trial(row: Row, kind: Row, *, rotated: bool, scale: float, seed: int) -> Tr
         total_bytes=math.ceil(cast("int", size) * scale),
         total_build_seconds=cast("float", total_build_seconds),
         existing=None if rotated else cast("str | None", existing),
-        refusal=None if rotated else cast("str | None", refusal),
+        refusal=_MAPPED if rotated and mapped else None if rotated else cast("str | None", refusal),
     )
 
 

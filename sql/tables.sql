@@ -169,10 +169,12 @@ CREATE TABLE pgsim._index (
     columns text[],
     map_id int REFERENCES pgsim._map,
     complete boolean NOT NULL DEFAULT true,
+    -- Codes that are to take the place of others are made beside them; those that have left their place wait for searches that read them.
+    place text NOT NULL DEFAULT 'serving' CHECK (place IN ('serving', 'beside', 'leaving')),
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
 );
-CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
+CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id, place) WHERE method = 'codes' AND place <> 'leaving';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
 -- A funnel: candidates by an index on a prefix or on bits, of which the best share (of hnsw.ef_search) are ranked by the full vector. What it misses, by both, is a
@@ -217,6 +219,21 @@ CREATE TABLE pgsim._calibration (
     measured_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
+
+-- Of a shallow model's prefix: the share of the true ten by the whole model that is found among so many candidates. map_id: the query was not the shallow model's, but mapped to it.
+CREATE TABLE pgsim._layer (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    shallow_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    map_id int REFERENCES pgsim._map ON DELETE CASCADE,
+    dims int NOT NULL,
+    kept int[] NOT NULL,
+    recalls float8[] NOT NULL,
+    queries int NOT NULL,
+    measured_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (version_id, shallow_id, map_id, dims)
+);
+COMMENT ON TABLE pgsim._layer IS 'What a shallow layer finds of the whole model''s answers: pgsim.measure_layers writes it, pgsim.search_layers reads it.';
 
 CREATE TABLE pgsim._fusion (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -549,7 +566,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._layer, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
 GRANT SELECT ON pgsim._transition, pgsim._gate, pgsim._quality, pgsim._probe TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS

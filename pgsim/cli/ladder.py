@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pgsim.database import Database
+    from pgsim.evaluation.trials import Trial, TuningReport
     from pgsim.ladders import LadderReport
+
+_LADDER = """
+SELECT FROM pgsim.maps AS p JOIN pgsim.models AS m ON m.map = p.name
+WHERE p.name = %(map)s AND p.from_model = %(model)s AND p.kind = 'pca' AND p.properties ? 'ladder'
+  AND %(dims)s = ANY (m.matryoshka)
+"""
 
 app = typer.Typer(help="Prefixes that can be searched, for any model.", no_args_is_help=True)
 
@@ -94,11 +101,35 @@ def fit(
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )
         for length in [] if dry_run else indexed or []:
-            _index(database, collection, report.name, embedding, length)
+            name, built = _index(database, collection, report.name, embedding, length, "halfvec")
+            if built:
+                output.print(f"Built {escape(name)}.", highlight=False)
     if dry_run:
         output.print("Nothing is kept (dry run).", highlight=False)
         return
-    _say_what_is_next(collection, embedding, report)
+    say_what_is_next(collection, embedding, report.name, report.base_model, (report.dims[0], report.dims[-1]))
+
+
+def index_rotated(database: Database, tuned: TuningReport, best: Trial) -> tuple[str, str, bool]:
+    """Make what `Database.tune_index` chose of the rotated prefixes: its model, its index, and whether that is new.
+
+    A ladder that there is already and has that length is taken up, else one is fitted and filled.
+    """
+    collection, model, embedding = tuned.collection, tuned.model, tuned.embedding
+    with database.connection() as connection:
+        left = connection.execute(_LADDER, {"map": f"{model}-pca", "model": model, "dims": best.dims}).fetchall()
+    name = f"{model}-pca" if left else f"{model}-pca-{best.dims}"
+    with progress() as bars:
+        bar = bars.add_task(f"Rotating {escape(collection)}", total=None)
+        database.fit_ladder(
+            collection,
+            model=model,
+            embedding=embedding,
+            dims=None if left else [best.dims],
+            name=name,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+        return name, *_index(database, collection, name, embedding, best.dims, best.element)
 
 
 def _show(report: LadderReport) -> None:
@@ -107,6 +138,13 @@ def _show(report: LadderReport) -> None:
     what = "rows held back" if report.asked == "rows" else "of your queries"
     title = f"Recall of the true 10 among the best by a prefix: {report.queries} {what}, {report.rows} rows"
     output.print(table(columns, rows, title=title))
+    worse = [each.dims for each in report.prefixes if each.raw and each.mapped and each.mapped[1] < each.raw[1] - 0.01]
+    if worse:
+        output.print(
+            f"Mapped, {', '.join(map(str, worse))} dimensions find less than as they are: these vectors have no few "
+            "directions that tell most. Leave them as they are.",
+            highlight=False,
+        )
     if not report.new:
         output.print(f"{report.name!r} was fitted before; this is what was measured then.", highlight=False)
     if report.keeps_scores:
@@ -117,12 +155,13 @@ def _show(report: LadderReport) -> None:
         output.print(f"Scores change: this is a space of its own{kept}. Judge it by your own queries.", highlight=False)
 
 
-def _say_what_is_next(collection: str, embedding: str, report: LadderReport) -> None:
+def say_what_is_next(collection: str, embedding: str, model: str, base_model: str, ends: tuple[int, int]) -> None:
+    """How a ladder's version is searched, and how it becomes the one that answers."""
     place = "" if embedding == "default" else f", embedding => {_literal(embedding)}"
-    of, name = _literal(collection), _literal(report.name)
-    rungs = f"{{{report.dims[0]},{report.dims[-1]}}}"
+    of, name = _literal(collection), _literal(model)
+    rungs = f"{{{ends[0]},{ends[1]}}}"
     output.print(
-        f"{report.name!r} has all rows, and follows {report.base_model!r}, whose queries it takes. "
+        f"{model!r} has all rows, and follows {base_model!r}, whose queries it takes. "
         f"Try it:\n  SELECT * FROM pgsim.search({of}, query, model => {name}, dims => '{rungs}'{place});\n"
         f"and when you are content, let it answer:\n  SELECT pgsim.activate({of}, {name}{place});",
         highlight=False,
@@ -131,20 +170,21 @@ def _say_what_is_next(collection: str, embedding: str, report: LadderReport) -> 
     )
 
 
-def _index(database: Database, collection: str, name: str, embedding: str, length: int) -> None:
+def _index(
+    database: Database, collection: str, name: str, embedding: str, length: int, element: str
+) -> tuple[str, bool]:
     with database.connection() as connection:
         there = connection.execute(
-            "SELECT EXISTS (SELECT FROM pgsim.indexes WHERE collection = %s AND model = %s AND embedding = %s "
-            "AND dims = %s AND element = 'halfvec' AND method = 'hnsw' AND valid)",
-            [collection, name, embedding, length],
-        ).fetchone()
-        if there and there[0]:
-            return
+            "SELECT name FROM pgsim.indexes WHERE collection = %s AND model = %s AND embedding = %s "
+            "AND dims = %s AND element = %s AND method = 'hnsw' AND where_filter IS NULL AND valid",
+            [collection, name, embedding, length, element],
+        ).fetchall()
+        if there:
+            return str(there[0][0]), False
         with output.status(f"Indexing {length} dimensions ..."):
-            built = create_index_concurrently(
-                connection, collection, name, embedding=embedding, dims=length, element="halfvec"
-            )
-    output.print(f"Built {escape(built)}.", highlight=False)
+            return create_index_concurrently(
+                connection, collection, name, embedding=embedding, dims=length, element=element
+            ), True
 
 
 def _cells(shares: Sequence[float] | None) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,12 +14,13 @@ from typer.core import TyperGroup
 
 from pgsim.calls import Query
 from pgsim.cli.connection import Dsn, opened
+from pgsim.cli.ladder import index_rotated, say_what_is_next
 from pgsim.cli.quality import Queries, read_vectors
 from pgsim.cli.screen import output, progress, table
 from pgsim.cli.sizes import read_bytes, show_bytes
 from pgsim.cli.work import EmbedderSpec, embedder_of
 from pgsim.database import translated
-from pgsim.errors import InvalidArgument
+from pgsim.errors import InUse, InvalidArgument
 from pgsim.evaluation.picture import check_picture, draw
 from pgsim.indexes import create_index_concurrently
 
@@ -80,7 +81,10 @@ def index(
     labels: Labels = None,
     dims: Dims = None,
     element: Annotated[list[str] | None, typer.Option(help="vector, halfvec or bit; by default all.")] = None,
-    rotated: Annotated[bool, typer.Option("--rotated", help="Try rotated prefixes too.")] = False,
+    rotated: Annotated[
+        bool | None,
+        typer.Option("--rotated/--no-rotated", help="Try rotated prefixes too; by default with --apply."),
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Bytes that the index may take: 500MB, 2GB.")] = None,
     slack: Annotated[
         float, typer.Option(help="A smaller index may take so much longer than the fastest: 0.25 is a quarter.")
@@ -114,7 +118,7 @@ def index(
                 embedding=embedding,
                 dims=dims,
                 elements=element,
-                rotated=rotated,
+                rotated=False if rotated is None and not apply else rotated,
                 budget=size,
                 slack=slack,
                 sample=sample,
@@ -274,28 +278,31 @@ def _apply_codes(database: Database, report: CodesReport, best: CodeKind, seed: 
     collection, model, embedding = report.collection, report.model, report.embedding
     with translated(), database.connection() as connection, output.status(f"Making codes, {best.name} ..."):
         options: dict[str, object] = {}
+        base = f"{model}-codes"
+        names = [str(name) for (name,) in connection.execute("SELECT name FROM pgsim.maps").fetchall()]
         if best.rotated:
-            names = connection.execute("SELECT name FROM pgsim.maps").fetchall()
-            name = f"{model}-codes"
-            while (name,) in names:
+            name = base
+            while name in names:
                 name += "'"
             options = {"map": database.fit_codes_map(collection, name, model=model, embedding=embedding, seed=seed)}
-        if report.current is not None:
-            connection.execute(
-                "SELECT pgsim.drop_index(i.relation) FROM pgsim._index AS i "
-                "JOIN pgsim._target(%s, %s, %s) AS t ON t.version_id = i.version_id WHERE i.method = 'codes'",
-                [collection, model, embedding],
+        try:
+            made = create_index_concurrently(
+                connection,
+                collection,
+                model,
+                embedding=embedding,
+                dims=best.dims,
+                element=best.element,
+                method="codes",
+                options=options,
+                replace=True,
             )
-        made = create_index_concurrently(
-            connection,
-            collection,
-            model,
-            embedding=embedding,
-            dims=best.dims,
-            element=best.element,
-            method="codes",
-            options=options,
-        )
+        finally:
+            # Rotations that earlier codes were made with, or that this one was to be; what is in use is not dropped.
+            for name in () if connection.closed else {*names, *map(str, options.values())}:
+                if name.rstrip("'") == base:
+                    with suppress(InUse):
+                        database.drop_map(name)
     database.calibrate(collection, model=model, embedding=embedding)
     output.print(f"{escape(made)} is made; calibrated.", highlight=False)
 
@@ -357,12 +364,12 @@ def show_trials(report: TuningReport) -> None:
 
 def _trial_line(trial: Trial, report: TuningReport, *, labelled: bool) -> list[object]:
     notes = []
-    if trial.rotated:
-        notes.append("needs pgsim ladder fit")
-    elif trial.existing:
+    if trial.existing:
         notes.append(f"is there: {trial.existing}")
     elif trial.refusal:
         notes.append(f"cannot be built: {trial.refusal}")
+    elif trial.rotated:
+        notes.append("with a rotated copy of the vectors")
     if not trial.reaches(report.asked):
         notes.append("misses the recall")
     return [
@@ -383,10 +390,14 @@ def _trial_line(trial: Trial, report: TuningReport, *, labelled: bool) -> list[o
 def _chosen(report: TuningReport) -> str:
     if report.best is None:
         return f"None that can be built, and fits the budget, reaches a recall of {report.asked:g}."
-    return (
+    told = (
         f"Chosen: {report.best.name}, the smallest of those that take little longer than the fastest "
         f"({1e3 * report.best.seconds:.2f} ms, {show_bytes(report.best.total_bytes)})."
     )
+    if report.best.rotated:
+        copied = show_bytes((8 + 4 * report.dim) * report.total)
+        told += f" Beside the index it takes a rotated copy of the vectors, {copied}."
+    return told
 
 
 def _prefix_line(prefix: Prefix, keep: list[int]) -> list[object]:
@@ -409,8 +420,12 @@ def _require_owner(database: Database, collection: str, model: str | None, embed
 
 def _apply(database: Database, report: TuningReport, best: Trial, vectors: NDArray[np.float32] | None) -> None:
     collection, model, embedding = report.collection, report.model, report.embedding
-    name = best.existing
-    if name is None:
+    built = best.existing is None
+    if best.rotated:
+        model, name, built = index_rotated(database, report, best)
+    elif best.existing is not None:
+        name = best.existing
+    else:
         with database.connection() as connection, output.status(f"Building {best.name} ..."):
             dims = None if best.dims == report.dim else best.dims
             name = create_index_concurrently(
@@ -420,7 +435,7 @@ def _apply(database: Database, report: TuningReport, best: Trial, vectors: NDArr
         database.calibrate(collection, vectors, model=model, embedding=embedding)
     with output.status("Searching ..."):
         got = database.recall(collection, vectors, recall=report.asked, k=report.k, model=model, embedding=embedding)
-    output.print(f"{escape(name)} {'was there' if best.existing else 'is built'}; calibrated.", highlight=False)
+    output.print(f"{escape(name)} {'is built' if built else 'was there'}; calibrated.", highlight=False)
     if got.mean_recall is not None and got.seconds is not None:
         by = ", ".join(f"{strategy} {times}" for strategy, times in sorted(got.strategies.items()))
         output.print(
@@ -428,6 +443,8 @@ def _apply(database: Database, report: TuningReport, best: Trial, vectors: NDArr
             f"({by}).",
             highlight=False,
         )
+    if best.rotated:
+        say_what_is_next(collection, embedding, model, report.model, (best.dims, report.dim))
 
 
 def _read_labels(path: Path, vectors: NDArray[np.float32] | None) -> list[list[str]]:

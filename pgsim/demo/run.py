@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psycopg import sql
 from rich.markup import escape
 from rich.rule import Rule
@@ -22,14 +23,13 @@ from pgsim import install as _install
 from pgsim.cli.screen import lines, output, progress
 from pgsim.demo.corpus import read_standard_library
 from pgsim.demo.model import EntryEmbedder, LsaEmbedder, document_text
-from pgsim.errors import EmbedderError, NotReady, UnknownCollection, UnknownModel, WrongState
+from pgsim.errors import EmbedderError, NotReady, UnknownCollection, UnknownMap, UnknownModel, WrongState
 from pgsim.indexes import create_index_concurrently
 from pgsim.vectors import vector_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     import psycopg
     from numpy.typing import NDArray
     from rich.progress import Progress
@@ -45,6 +45,8 @@ DIMS = 256
 NARROW_MODEL = "python-lsa-narrow"
 NARROW_DIMS = 128
 PREFIXES = (32, 64, 128, 256)
+TURNED_MODEL = "python-lsa-turned"
+LADDER = f"{TURNED_MODEL}-pca"
 
 _QUESTIONS = (
     "read a file line by line",
@@ -172,6 +174,40 @@ class Stage:
                 right = sum(len(answer & best) for answer, best in zip(answers, true, strict=True))
                 yield name, found, right / sum(map(len, true)), 1e3 * seconds / len(queries)
 
+    def recall_of(self, dims: list[int] | None) -> float:
+        """The share of the true ten of the questions that are found by these prefixes, or by the index on all."""
+        shares = []
+        for text in _QUESTIONS:
+            query = self.embedder.embed_query(text)
+            true = {hit.key for hit in self.database.search(COLLECTION, query, mode="exact")}
+            found = {hit.key for hit in self.database.search(COLLECTION, query, dims=dims, mode="ann")}
+            shares.append(len(found & true) / len(true))
+        return sum(shares) / len(shares)
+
+    def index_bytes(self, dims: int) -> int:
+        """What the index on so many dimensions takes."""
+        with self.database.connection() as connection:
+            ((size,),) = connection.execute(
+                "SELECT bytes FROM pgsim.indexes WHERE collection = %s AND dims = %s AND method = 'hnsw'",
+                [COLLECTION, dims],
+            ).fetchall()
+        return int(str(size))
+
+    def turn(self) -> int:
+        """Give each function the vector that it has, the last dimension first, under `TURNED_MODEL`; how many rows."""
+        with self.database.connection() as connection:
+            ((table,),) = connection.execute(
+                "SELECT relation::text FROM pgsim.versions WHERE collection = %s AND model = %s", [COLLECTION, MODEL]
+            ).fetchall()
+            # The name is quoted by PostgreSQL.
+            rows = connection.execute(
+                f"SELECT key, embedding::text FROM {table} AS v JOIN python_library AS b ON b.name = v.key "
+                "WHERE b.kind = 'function' ORDER BY key".encode()
+            ).fetchall()
+        vectors = np.array([np.fromstring(str(text)[1:-1], np.float32, sep=",")[::-1] for _, text in rows])
+        self.database.upsert(COLLECTION, TURNED_MODEL, [key for key, _ in rows], vectors)
+        return len(rows)
+
     def states(self, step: str) -> list[object]:
         """What is done, the state of each version, and who answers a search."""
         with self.database.connection() as connection:
@@ -275,6 +311,57 @@ def prefix(stage: Stage) -> None:
     stage.search("measure elapsed time", dims=[64, DIMS])
 
 
+def ladder(stage: Stage) -> None:
+    """What prefixes are worth, in numbers, and a rotation that makes them so."""
+    stage.title("A ladder", f"The true ten of {len(_QUESTIONS)} questions, by all {DIMS} dimensions and by fewer.")
+    database = stage.database
+    told = [
+        (f"all {DIMS}", DIMS, stage.recall_of(None)),
+        ("the first 64 alone", 64, stage.recall_of([64])),
+        (f"candidates by 64, ranked by {DIMS}", 64, stage.recall_of([64, DIMS])),
+    ]
+    database.calibrate(COLLECTION, sample=40)
+    told.append(("as many as pgsim.calibrate found to be needed", 64, stage.recall_of([64, DIMS])))
+    rows = [[name, f"{stage.index_bytes(dims) / 1e6:.1f} MB", f"{recall:.0%}"] for name, dims, recall in told]
+    output.print(lines(["", "#index", "#of the true ten"], rows))
+    database.create_model(TURNED_MODEL, DIMS)
+    database.create_version(COLLECTION, TURNED_MODEL)
+    output.print(
+        f"Few models have such an order. {stage.turn()} vectors, of the functions, are stored with what tells most at "
+        "the end. pgsim ladder fit turns them by a map, which changes no whole score:"
+    )
+    report = database.fit_ladder(COLLECTION, model=TURNED_MODEL, dims=[32, 64, 128])
+    short = [prefix for prefix in report.prefixes if prefix.dims < DIMS]
+    within = short[0].within.index(50)
+    output.print(
+        lines(
+            ["of the true ten, among 50 by", *(f"#{prefix.dims}" for prefix in short)],
+            [
+                ["as they are", *(f"{prefix.raw[within]:.0%}" if prefix.raw else "" for prefix in short)],
+                ["turned", *(f"{prefix.mapped[within]:.0%}" if prefix.mapped else "" for prefix in short)],
+            ],
+        )
+    )
+    with database.connection() as connection:
+        create_index_concurrently(connection, COLLECTION, LADDER, dims=64, element="halfvec")
+    query = stage.embedder.embed_query("measure elapsed time")[::-1]
+    only = {"kind": "function"}
+    hits = database.search(COLLECTION, query, k=3, model=LADDER, dims=[64, DIMS], filter=only, mode="ann")
+    output.print(
+        f"[dim]“measure elapsed time”, by model => '{LADDER}', dims => '{{64,{DIMS}}}':[/] "
+        f"{escape(', '.join(f'{hit.key} {hit.score:.2f}' for hit in hits))}",
+        soft_wrap=True,
+    )
+    database.drop_version(COLLECTION, LADDER)
+    database.drop_version(COLLECTION, TURNED_MODEL)
+    for forget, name in (
+        (database.drop_model, LADDER),
+        (database.drop_map, LADDER),
+        (database.drop_model, TURNED_MODEL),
+    ):
+        forget(name)
+
+
 def upgraded(stage: Stage) -> None:
     """Change the model while searches go on, and go back."""
     stage.title(
@@ -318,7 +405,7 @@ def explained(stage: Stage) -> None:
         )
 
 
-SCENES: tuple[Callable[[Stage], None], ...] = (plain, filtered, kept, hybrid, prefix, upgraded, explained)
+SCENES: tuple[Callable[[Stage], None], ...] = (plain, filtered, kept, hybrid, prefix, ladder, upgraded, explained)
 
 
 def run(database: Database) -> None:
@@ -350,6 +437,9 @@ def _set(database: Database, bars: Progress) -> Stage:
         (database.drop_collection, COLLECTION, UnknownCollection),
         (database.drop_model, MODEL, UnknownModel),
         (database.drop_model, NARROW_MODEL, UnknownModel),
+        (database.drop_model, LADDER, UnknownModel),
+        (database.drop_map, LADDER, UnknownMap),
+        (database.drop_model, TURNED_MODEL, UnknownModel),
     ):
         try:
             forget(name)

@@ -113,7 +113,10 @@ def pareto_front(settings: Sequence[Trial], recall: float) -> tuple[Trial, ...]:
 
 
 def choose(settings: Sequence[Trial], recall: float, *, slack: float, budget: int | None = None) -> Trial | None:
-    """The smallest index that takes at most so much longer than the fastest, of those that can be built now.
+    """The smallest index that takes at most so much longer than the fastest, of those that can be built.
+
+    A rotated one takes a second copy of the vectors: it is chosen where it is so much smaller or faster than what would
+    be chosen without, or where nothing else is able.
 
     Args:
         settings: one for each index.
@@ -124,11 +127,17 @@ def choose(settings: Sequence[Trial], recall: float, *, slack: float, budget: in
     able = [
         trial
         for trial in settings
-        if trial.reaches(recall)
-        and not trial.rotated
-        and trial.refusal is None
-        and (budget is None or trial.total_bytes <= budget)
+        if trial.reaches(recall) and trial.refusal is None and (budget is None or trial.total_bytes <= budget)
     ]
+    best = _smallest_of_the_fast(able, slack)
+    plain = _smallest_of_the_fast([trial for trial in able if not trial.rotated], slack)
+    if best is None or plain is None or not best.rotated:
+        return best
+    pays = (1 + slack) * best.total_bytes <= plain.total_bytes or (1 + slack) * best.seconds <= plain.seconds
+    return best if pays else plain
+
+
+def _smallest_of_the_fast(able: Sequence[Trial], slack: float) -> Trial | None:
     if not able:
         return None
     longest = (1 + slack) * min(trial.seconds for trial in able)

@@ -216,10 +216,12 @@ CREATE TABLE pgsim._index (
     columns text[],
     map_id int REFERENCES pgsim._map,
     complete boolean NOT NULL DEFAULT true,
+    -- Codes that are to take the place of others are made beside them; those that have left their place wait for searches that read them.
+    place text NOT NULL DEFAULT 'serving' CHECK (place IN ('serving', 'beside', 'leaving')),
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (version_id, name)
 );
-CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id) WHERE method = 'codes';
+CREATE UNIQUE INDEX _index_codes ON pgsim._index (version_id, place) WHERE method = 'codes' AND place <> 'leaving';
 COMMENT ON TABLE pgsim._index IS 'Vector indexes made by pgsim. An index lives in the schema of its version''s table; codes are a table in pgsim_data.';
 
 -- A funnel: candidates by an index on a prefix or on bits, of which the best share (of hnsw.ef_search) are ranked by the full vector. What it misses, by both, is a
@@ -264,6 +266,21 @@ CREATE TABLE pgsim._calibration (
     measured_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE pgsim._calibration IS 'What searches of a version cost and find, measured on its own rows: pgsim.calibrate writes it, the planner reads it.';
+
+-- Of a shallow model's prefix: the share of the true ten by the whole model that is found among so many candidates. map_id: the query was not the shallow model's, but mapped to it.
+CREATE TABLE pgsim._layer (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    shallow_id int NOT NULL REFERENCES pgsim._version ON DELETE CASCADE,
+    map_id int REFERENCES pgsim._map ON DELETE CASCADE,
+    dims int NOT NULL,
+    kept int[] NOT NULL,
+    recalls float8[] NOT NULL,
+    queries int NOT NULL,
+    measured_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (version_id, shallow_id, map_id, dims)
+);
+COMMENT ON TABLE pgsim._layer IS 'What a shallow layer finds of the whole model''s answers: pgsim.measure_layers writes it, pgsim.search_layers reads it.';
 
 CREATE TABLE pgsim._fusion (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -596,7 +613,7 @@ CREATE TYPE pgsim._search_plan AS (
     settings jsonb
 );
 
-GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
+GRANT SELECT ON pgsim._map, pgsim._release, pgsim._collection, pgsim._model, pgsim._embedding, pgsim._version, pgsim._index, pgsim._calibration, pgsim._layer, pgsim._text, pgsim._text_backend, pgsim._fusion TO PUBLIC;
 GRANT SELECT ON pgsim._transition, pgsim._gate, pgsim._quality, pgsim._probe TO PUBLIC;
 
 CREATE VIEW pgsim.collections AS
@@ -923,7 +940,7 @@ END;
 COMMENT ON FUNCTION pgsim._codes_indexes IS
     'The index that codes get on each filter column, NULL for none. What a btree or GIN index may refuse for its length is indexed so only where the base table''s own index refuses it too; otherwise a writer would fail for pgsim''s sake.';
 
-CREATE FUNCTION pgsim._codes_kept(base regclass, version_id int, mirrored text[]) RETURNS boolean
+CREATE FUNCTION pgsim._codes_kept(base regclass, version_id int, mirrored text[], place text = 'serving') RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -931,7 +948,7 @@ BEGIN
     -- A trigger depends on the columns that its condition reads, whatever they are called by now.
     RETURN EXISTS (
         SELECT FROM pgsim._index AS i JOIN pg_trigger AS g ON g.tgrelid = base AND g.tgname = format('!pgsim_codes_%s_update', i.id) AND g.tgenabled IN ('O', 'A')
-        WHERE i.version_id = _codes_kept.version_id AND i.method = 'codes'
+        WHERE i.version_id = _codes_kept.version_id AND i.method = 'codes' AND i.place = _codes_kept.place
           AND cardinality(mirrored) = (SELECT count(DISTINCT a.attnum) FROM pg_depend AS d JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                                        WHERE d.classid = 'pg_trigger'::regclass AND d.objid = g.oid AND d.refobjid = base AND a.attname = ANY (mirrored)));
 END
@@ -947,9 +964,14 @@ DECLARE
     problems text;
     again text;
 BEGIN
+    RETURN QUERY
+        SELECT 'warning', subject, format('codes %s are %s', i.name, CASE i.place WHEN 'beside' THEN 'being made in place of others, or were left by what ended before they were whole' ELSE 'no longer used: others took their place' END),
+               format('SELECT pgsim.drop_index(%L)', i.relation::text)
+        FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
+        WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes' AND i.place <> 'serving';
     SELECT i.*, r.oid IS NULL AS gone, v.model, v.embedding INTO k
     FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id LEFT JOIN pg_class AS r ON r.oid = i.relation
-    WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes';
+    WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes' AND i.place = 'serving';
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -1119,7 +1141,7 @@ $$;
 COMMENT ON FUNCTION pgsim._codes_triggers IS
     'The triggers that keep the codes of a collection''s versions: on the base table for keys and filter columns, and where the vectors are for the codes themselves.';
 
-CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}') RETURNS regclass
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}', beside boolean = false) RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1127,6 +1149,8 @@ DECLARE
     c pgsim._collection;
     columns text[];
     table_name text;
+    first_name text;
+    number int := 1;
     codes regclass;
     x record;
     map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
@@ -1135,7 +1159,11 @@ BEGIN
     element := coalesce(element, 'bit');
     SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
     columns := pgsim._codes_columns(c.key_columns, c.filter_columns);
-    IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes') THEN
+    beside := beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'serving');
+    IF beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'beside') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('codes %s are being made in place of those of collection %L under model %L already', (SELECT i.relation FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'beside'), t.collection, t.model),
+            HINT = 'Wait for them. Where whoever made them is gone, drop them with pgsim.drop_index.';
+    ELSIF NOT beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place <> 'leaving') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has codes under model %L already', t.collection, t.model),
             HINT = 'Use them, or drop them first with pgsim.drop_index.';
     ELSIF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = t.base AND r.relkind = 'p') THEN
@@ -1153,15 +1181,20 @@ BEGIN
     END IF;
     PERFORM pgsim._check_columns(t.base, 'filter_columns', columns);
     PERFORM pgsim._require_all_rows(t);
-    table_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
+    first_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
+    table_name := first_name;
+    WHILE to_regclass(format('pgsim_data.%I', table_name)) IS NOT NULL LOOP
+        number := number + 1;
+        table_name := first_name || number;
+    END LOOP;
     EXECUTE format(
         'CREATE %s TABLE pgsim_data.%I (%s, code %s(%s), PRIMARY KEY (%s))',
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.base), table_name,
         pgsim._codes_definitions(t.base, columns), CASE element WHEN 'bit' THEN 'bit' ELSE format('%s.halfvec', t.vector_schema) END, dims, pgsim._key_list('', t.key_columns, false));
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
-    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete)
-    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill);
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete, place)
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill, CASE WHEN beside THEN 'beside' ELSE 'serving' END);
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -1179,7 +1212,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._create_codes IS
-    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
+    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes; beside, in place of those that serve.';
 
 CREATE FUNCTION pgsim._drop_codes(version_id int, codes regclass) RETURNS void
 LANGUAGE plpgsql
@@ -1187,6 +1220,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c pgsim._collection;
+    place text := (SELECT i.place FROM pgsim._index AS i WHERE i.relation = codes);
 BEGIN
     SELECT s.* INTO c FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS s ON s.id = e.collection_id
     WHERE v.id = _drop_codes.version_id;
@@ -1200,8 +1234,10 @@ BEGIN
         PERFORM pgsim._sync_triggers(c);
     END IF;
     EXECUTE format('DROP TABLE %s', codes);
-    -- Codes of another kind are measured anew.
-    UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
+    IF place = 'serving' THEN
+        -- Codes of another kind are measured anew.
+        UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._drop_codes IS 'Drops the codes of a version, and the triggers that kept them.';
@@ -1243,7 +1279,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._fill_codes IS 'Fills codes from the base table and its vectors; rows that are there stay as they are.';
 
-CREATE FUNCTION pgsim._finish_codes(version_id int) RETURNS boolean
+CREATE FUNCTION pgsim._finish_codes(version_id int, place text = 'serving') RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1253,23 +1289,27 @@ DECLARE
     i pgsim._index;
 BEGIN
     PERFORM pgsim._require_registrar();
-    SELECT s.* INTO i FROM pgsim._index AS s WHERE s.version_id = _finish_codes.version_id AND s.method = 'codes' FOR UPDATE;
+    SELECT s.* INTO i FROM pgsim._index AS s WHERE s.version_id = _finish_codes.version_id AND s.method = 'codes' AND s.place = _finish_codes.place FOR UPDATE;
     SELECT v.collection, v.model, v.embedding INTO of FROM pgsim.versions AS v WHERE v.id = _finish_codes.version_id;
     t := pgsim._target(of.collection, of.model, of.embedding);
     PERFORM pgsim._require_owner(t.base);
-    IF NOT pgsim._codes_kept(t.base, t.version_id, pgsim._codes_columns(t.key_columns, (pgsim._collection_row(of.collection)).filter_columns)) THEN
+    IF NOT pgsim._codes_kept(t.base, t.version_id, pgsim._codes_columns(t.key_columns, (pgsim._collection_row(of.collection)).filter_columns), place) THEN
         -- Writers wait until this transaction ends, so it ends with this.
         PERFORM pgsim._sync_triggers(pgsim._collection_row(of.collection));
         RETURN false;
     END IF;
     PERFORM pgsim._require_all_rows(t);
     PERFORM pgsim._repair_codes(t, i.relation, (pgsim._collection_row(of.collection)).filter_columns);
+    -- Margins of another kind say nothing of this one.
+    UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE i.place = 'beside' AND k.version_id = i.version_id;
     PERFORM pgsim._calibrate_margins(t, i.dims, i.element, i.map_id);
-    UPDATE pgsim._index AS s SET complete = true WHERE s.id = i.id;
+    -- Those whose place they take are there for whoever reads them still, and are kept; a search that begins from here on reads the new ones.
+    UPDATE pgsim._index AS s SET complete = false, place = 'leaving' WHERE i.place = 'beside' AND s.version_id = i.version_id AND s.method = 'codes' AND s.place = 'serving';
+    UPDATE pgsim._index AS s SET complete = true, place = 'serving' WHERE s.id = i.id;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION pgsim._finish_codes IS 'The last steps of codes that were filled while rows changed, a transaction each: the triggers are made, and it is to be called again (false); what changed meanwhile is repaired, margins are measured, and searches may use them (true).';
+COMMENT ON FUNCTION pgsim._finish_codes IS 'The last steps of codes that were filled while rows changed, a transaction each: the triggers are made, and it is to be called again (false); what changed meanwhile is repaired, margins are measured, and searches may use them (true). What was made beside others takes their place then.';
 
 CREATE FUNCTION pgsim._mapped(components vector[], bias vector, normalized boolean, v vector) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6831,6 +6871,111 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._no_prefix IS 'Raises PS010 for a prefix that a vector does not have.';
 
+CREATE FUNCTION pgsim._search_layers(
+    collection text, query vector, shallow_query vector, shallow_model text, k int, filter jsonb, model text, embedding text, shallow_dims int, oversample int, recall float8, explained boolean,
+    trial_map int = NULL, trial_keep int = NULL, OUT width int, OUT keys text[], OUT distances float8[], OUT metric text, OUT details jsonb
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    began timestamptz := clock_timestamp();
+    p pgsim._search_plan;
+    t pgsim._target;
+    s pgsim._target := pgsim._target(collection, shallow_model, embedding);
+    is_layer boolean := false;
+    mapped boolean := shallow_query IS NULL;
+    measured pgsim._layer;
+    element text;
+    kept float8;
+    executed record;
+BEGIN
+    PERFORM pgsim._check_k(k);
+    IF oversample NOT BETWEEN 1 AND 1000 OR num_nonnulls(oversample, recall) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = CASE WHEN recall IS NULL THEN format('oversample is %s; it is a factor from 1 to 1000', oversample) ELSE 'oversample and recall are given, and each says how many candidates are kept' END,
+            HINT = 'Give one of them; without either, 20 times k are kept.';
+    END IF;
+    p := pgsim._plan_search(ROW(collection, k, filter, model, embedding, recall, 'auto', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request, false);
+    t := p.target;
+    metric := t.metric;
+    -- Without dims the shortest that an index is on, else the shortest of the layer's own.
+    SELECT i.dims, i.element INTO width, element
+    FROM pgsim._index AS i JOIN pg_class AS c ON c.relname = i.name AND c.relnamespace = s.version_schema JOIN pg_index AS x ON x.indexrelid = c.oid AND x.indrelid = s.version AND x.indisvalid
+    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
+    ORDER BY i.dims, i.element <> 'halfvec', i.id LIMIT 1;
+    width := coalesce(shallow_dims, width, s.matryoshka[1], s.dim);
+
+    -- Vectors of two models may be as long as each other, and near by chance alone: a layer says that it is one, and a map what it is worth.
+    is_layer := t.version_id <> s.version_id AND (SELECT m.properties ->> 'layer_of' FROM pgsim._model AS m WHERE m.name = shallow_model) IS NOT DISTINCT FROM t.model;
+    IF trial_keep IS NULL THEN
+        SELECT l.* INTO measured FROM pgsim._layer AS l
+        WHERE l.version_id = t.version_id AND l.shallow_id = s.version_id AND l.dims = width AND (l.map_id IS NOT NULL) = mapped
+        ORDER BY l.recalls[cardinality(l.recalls)] DESC, l.id LIMIT 1;
+        trial_map := measured.map_id;
+        IF mapped AND trial_map IS NULL
+           OR NOT mapped AND NOT is_layer AND NOT EXISTS (SELECT FROM pgsim._layer AS l WHERE l.version_id = t.version_id AND l.shallow_id = s.version_id AND l.map_id IS NOT NULL) THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS051',
+                MESSAGE = CASE WHEN is_layer THEN format('shallow_query is NULL, and what a map from model %L finds by the first %s dimensions of %L was not measured', t.model, width, s.model)
+                               ELSE format('model %L is not registered as a layer of %L, and no map between them was measured, so its neighbours say nothing of those of the other', s.model, t.model) END,
+                DETAIL = 'Its layers: ' || coalesce((SELECT string_agg(format('%L (layer %s, dims %s)', m.name, coalesce(m.layer::text, 'not told'), m.matryoshka || m.dim), ', ' ORDER BY m.layer, m.name)
+                                                     FROM pgsim._model AS m WHERE m.properties ->> 'layer_of' = t.model), 'none are registered'),
+                HINT = format(CASE WHEN is_layer THEN 'Give the query''s vector by %1$L too. Or store a map with create_map(from_model => %2$L, to_model => %1$L), and measure it with pgsim.measure_layers(map => ...).'
+                                   ELSE 'A layer is registered with create_model(..., layer => 4, properties => ''{"layer_of": %3$s}''). A map from %2$L to %1$L is stored with create_map, and measured with pgsim.measure_layers(map => ...).' END,
+                              s.model, t.model, to_json(t.model));
+        END IF;
+    END IF;
+    PERFORM pgsim._require_select(t.base, s.version);
+    IF t.map_id IS NOT NULL AND trial_keep IS NULL THEN
+        query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
+    END IF;
+    IF s.map_id IS NOT NULL AND trial_keep IS NULL AND NOT mapped THEN
+        shallow_query := (pgsim._mapped_queries(s, ARRAY[shallow_query]))[1];
+    END IF;
+    IF mapped THEN
+        shallow_query := pgsim.apply_map((SELECT m.name FROM pgsim._map AS m WHERE m.id = trial_map), query, 'query');
+    END IF;
+    PERFORM pgsim._check_vector(shallow_query, 'shallow_query', s.model, s.dim, s.metric, s.element);
+    PERFORM pgsim._check_dims(s, width, 'shallow_dims is');
+    kept := coalesce(trial_keep, p.depth::float8 * coalesce(oversample, 20));
+    IF recall IS NOT NULL AND measured.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS051', MESSAGE = format('recall is asked for, and what the first %s dimensions of %L find was not measured', width, s.model),
+            HINT = format('Measure it: SELECT * FROM pgsim.measure_layers(%L, %L). Or give oversample in its place.', collection, s.model);
+    ELSIF recall IS NOT NULL THEN
+        SELECT ceil(u.kept * greatest(p.depth, 10) / 10.0) INTO kept FROM unnest(measured.kept, measured.recalls) AS u (kept, recall) WHERE u.recall >= _search_layers.recall - 1e-9 ORDER BY u.kept LIMIT 1;
+    END IF;
+    -- Where the layer does not find so much, or the query has no direction there, the whole model's own plan is carried out.
+    IF kept IS NOT NULL AND (p.strategy <> 'exact' OR trial_keep IS NOT NULL) AND NOT pgsim._prefix_is_zero(shallow_query, width)
+       AND NOT (element = 'halfvec' AND pgsim._half_problem(shallow_query, s.metric, width) IS NOT NULL) THEN
+        p.strategy := 'funnel';
+        p.reason := format('%s of %L, %s kept', width, s.model, kept);
+        p.method := 'hnsw';
+        p.shallow := s;
+        p.shallow_query := shallow_query;
+        p.ladder := ARRAY[width, t.dim];
+        p.element := coalesce(element, s.element);
+        p.keep := least(100000, kept);
+        p.ef := least(1000, greatest(100, p.keep));
+        p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, p.tuples));
+        p.wanted := p.depth;
+        p.far := NULL;
+        p.covering := false;
+        p.through_base := true;
+    END IF;
+    executed := pgsim._execute_search(p, query, explained);
+    keys := executed.keys;
+    distances := executed.distances;
+    details := executed.details;
+    IF details ->> 'strategy' = 'funnel' THEN
+        details := details || jsonb_strip_nulls(jsonb_build_object('shallow_model', s.model, 'map', CASE WHEN mapped THEN (SELECT m.name FROM pgsim._map AS m WHERE m.id = trial_map) END));
+    END IF;
+    IF explained THEN
+        details := jsonb_set(details, '{seconds,plan}', to_jsonb(extract(epoch FROM executed.started - began)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pgsim._search_layers IS
+    'What search_layers and explain_layers share. trial_keep: what is measured now, by a query that trial_map maps, or its own, as they are stored; nothing is refused, and few rows are not ranked at once.';
+
 CREATE FUNCTION pgsim._slice_target(t pgsim._target, slice text) RETURNS pgsim._target
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -6866,6 +7011,96 @@ RETURN CASE WHEN t.slice IS NULL THEN operand
             ELSE pg_catalog.format('(%1$s.subvector(%2$s, %3$s, %4$s))::%1$s.%5$I(%4$s)', t.vector_schema, operand, pg_catalog.lower(t.slice), t.dim, t.element) END;
 COMMENT ON FUNCTION pgsim._stored_vector IS 'A stored vector, or the slice of it that is searched. The index of a slice is on this expression, to the letter.';
 
+CREATE FUNCTION pgsim.explain_layers(
+    collection text, query vector, shallow_query vector, shallow_model text, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', shallow_dims int = NULL, oversample int = NULL,
+    recall float8 = NULL
+) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.details
+    FROM pgsim._search_layers(explain_layers.collection, explain_layers.query, explain_layers.shallow_query, explain_layers.shallow_model, explain_layers.k, explain_layers.filter, explain_layers.model,
+                              explain_layers.embedding, explain_layers.shallow_dims, explain_layers.oversample, explain_layers.recall, true) AS r;
+END;
+COMMENT ON FUNCTION pgsim.explain_layers IS
+$$Runs a search over layers and tells what was done and why; it takes the same arguments as pgsim.search_layers.
+
+What it returns is described at pgsim.explain_search; shallow_model names the layer that candidates came from, and map the map that made its query.
+Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;
+
+CREATE FUNCTION pgsim.measure_layers(
+    collection text, shallow_model text, model text = NULL, embedding text = 'default', shallow_dims int = NULL, map text = NULL, searches int = 40, seed int = 0
+) RETURNS TABLE (dims int, kept int, mean_recall float8, queries int)
+LANGUAGE plpgsql ROWS 6
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    depths CONSTANT int[] := '{20,50,100,200,500,1000}';
+    t pgsim._target := pgsim._target(collection, model, embedding);
+    s pgsim._target := pgsim._target(collection, shallow_model, embedding);
+    p pgsim._search_plan;
+    of_map pgsim._map;
+    drawn record;
+    found record;
+    truth float8[];
+    width int;
+    stored text[];
+    missed float8[] := array_fill(0::float8, ARRAY[cardinality(depths)]);
+    asked int := 0;
+BEGIN
+    PERFORM pgsim._require_registrar();
+    PERFORM pgsim._require_owner(t.base);
+    PERFORM pgsim._require_all_rows(t);
+    PERFORM pgsim._require_dense(t, 'layers are');
+    PERFORM pgsim._require_dense(s, 'layers are');
+    IF searches IS NULL OR searches NOT BETWEEN 1 AND 1000 OR seed IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('searches is %s, seed %s; allowed are 1 to 1000 searches', coalesce(searches::text, 'NULL'), coalesce(seed::text, 'NULL')), HINT = 'The default is 40 searches.';
+    END IF;
+    IF map IS NOT NULL THEN
+        of_map := pgsim._map_row(map);
+        IF (SELECT m.name FROM pgsim._model AS m WHERE m.id = of_map.from_model_id) IS DISTINCT FROM t.model OR (SELECT m.name FROM pgsim._model AS m WHERE m.id = of_map.to_model_id) IS DISTINCT FROM s.model THEN
+            RAISE EXCEPTION USING ERRCODE = 'PS051', MESSAGE = format('map %L does not lead from model %L to %L', map, t.model, s.model), HINT = format('Store one with create_map(from_model => %L, to_model => %L).', t.model, s.model);
+        END IF;
+    ELSIF t.version_id = s.version_id OR (SELECT m.properties ->> 'layer_of' FROM pgsim._model AS m WHERE m.name = shallow_model) IS DISTINCT FROM t.model
+          AND NOT EXISTS (SELECT FROM pgsim._layer AS l WHERE l.version_id = t.version_id AND l.shallow_id = s.version_id AND l.map_id IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS051', MESSAGE = format('model %L is not registered as a layer of %L, and no map is named', s.model, t.model),
+            HINT = format('Register it with create_model(..., properties => ''{"layer_of": %s}''), or name a map that leads to it.', to_json(t.model));
+    END IF;
+    SELECT array_agg(format('SELECT %s AS key, %I::%s.vector AS v FROM %s WHERE %2$I IS NOT NULL',
+                            CASE WHEN x.adopted THEN pgsim._key_text(x.base, '', x.key_columns) ELSE pgsim._own_key_text(x.version, '', x.key_columns) END, x.column_name, x.vector_schema, x.version_sql) ORDER BY x.place)
+    INTO stored
+    FROM (SELECT 1 AS place, a.* FROM (SELECT (t).*) AS a UNION ALL SELECT 2, a.* FROM (SELECT (s).*) AS a) AS x;
+    p := pgsim._plan_search(ROW(collection, 11, NULL, t.model, embedding, NULL, 'exact', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request, false);
+    -- Rows are their own queries, and no part of their answers.
+    FOR drawn IN EXECUTE format(
+        'SELECT d.key, d.v, w.v AS shallow FROM (%s) AS d JOIN (%s) AS w ON w.key = d.key ORDER BY pg_catalog.md5(d.key || $2), d.key LIMIT $1', stored[1], stored[2])
+        USING searches, seed::text
+    LOOP
+        CONTINUE WHEN pgsim._vector_problem(drawn.v, t.dim, t.metric) IS NOT NULL OR pgsim._vector_problem(drawn.shallow, s.dim, s.metric) IS NOT NULL;
+        asked := asked + 1;
+        found := pgsim._execute_search(p, drawn.v, false);
+        truth := ARRAY(SELECT f.d FROM unnest(found.keys, found.distances) AS f (key, d) WHERE f.key <> drawn.key LIMIT 10);
+        FOR i IN 1 .. cardinality(depths) LOOP
+            found := pgsim._search_layers(collection, drawn.v, CASE WHEN map IS NULL THEN drawn.shallow END, s.model, 11, NULL, t.model, embedding, shallow_dims, NULL, NULL, false, of_map.id, depths[i] + 1);
+            width := found.width;
+            missed[i] := missed[i] + 1 - pgsim._tie_recall(ARRAY(SELECT f.d FROM unnest(found.keys, found.distances) AS f (key, d) WHERE f.key <> drawn.key LIMIT 10), truth);
+        END LOOP;
+    END LOOP;
+    IF asked = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS035', MESSAGE = format('no row of collection %L has a vector under both %L and %L', collection, t.model, s.model), HINT = 'Store vectors under both first.';
+    END IF;
+    INSERT INTO pgsim._layer AS l (version_id, shallow_id, map_id, dims, kept, recalls, queries)
+    VALUES (t.version_id, s.version_id, of_map.id, width, depths, ARRAY(SELECT 1 - m.missed / asked FROM unnest(missed) WITH ORDINALITY AS m (missed, place) ORDER BY m.place), asked)
+    ON CONFLICT ON CONSTRAINT _layer_version_id_shallow_id_map_id_dims_key DO UPDATE SET kept = excluded.kept, recalls = excluded.recalls, queries = excluded.queries, measured_at = now();
+    RETURN QUERY SELECT width, d.kept, 1 - d.missed / asked, asked FROM unnest(depths, missed) AS d (kept, missed) ORDER BY d.kept;
+END
+$$;
+COMMENT ON FUNCTION pgsim.measure_layers IS
+$$Measures how much of the whole model's true ten a shallow model finds among so many candidates, and stores it: by this pgsim.search_layers keeps a recall that is asked for.
+
+Rows that have vectors under both models are the queries (searches of them), and left out of their own answers. map: one from the model to the shallow model, which the
+query is mapped by; once it is measured, pgsim.search_layers takes queries without a vector of the shallow model. shallow_dims: a prefix of the shallow model; default the shortest that an
+index is on. What is measured of the same models, map and length replaces what was before. Errors: PS001 to PS004, PS010, PS032, PS035, PS051, PS054.$$;
+
 CREATE FUNCTION pgsim.prefix(v vector, dims int) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN v IS NULL OR dims IS NULL THEN NULL WHEN dims BETWEEN 1 AND vector_dims(v) THEN l2_normalize(subvector(v, 1, dims)) ELSE pgsim._no_prefix(v, dims) END;
@@ -6875,78 +7110,33 @@ $$The first dims dimensions of a vector, brought to unit length: its Matryoshka 
 Cosine distances need no such length, the inner product and l2 do. Of a halfvec write prefix(v::vector, 64). It refuses dims that the vector does
 not have, where subvector gives a shorter one without a word. Errors: PS010.$$;
 
+CREATE FUNCTION pgsim.score(metric text, distance float8) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE metric WHEN 'cosine' THEN 1 - distance WHEN 'ip' THEN -distance WHEN 'l2' THEN 1 / (1 + distance) WHEN 'l1' THEN 1 / (1 + distance) END;
+COMMENT ON FUNCTION pgsim.score IS
+    'Turns a distance into a score, higher being better: the cosine similarity, the inner product, or 1 / (1 + distance) for l2 and l1. NULL for a metric that is none of these.';
+
 CREATE FUNCTION pgsim.search_layers(
-    collection text, query vector, shallow_query vector, shallow_model text, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', shallow_dims int = NULL, oversample int = 20
+    collection text, query vector, shallow_query vector, shallow_model text, k int = 10, filter jsonb = NULL, model text = NULL, embedding text = 'default', shallow_dims int = NULL, oversample int = NULL,
+    recall float8 = NULL
 ) RETURNS TABLE (key text, score float8, distance float8, rank int, details jsonb)
-LANGUAGE plpgsql STABLE ROWS 10
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    p pgsim._search_plan;
-    t pgsim._target;
-    s pgsim._target := pgsim._target(collection, shallow_model, embedding);
-    layer_of text := (SELECT m.properties ->> 'layer_of' FROM pgsim._model AS m WHERE m.name = shallow_model);
-    width int;
-    element text;
-    executed record;
-BEGIN
-    PERFORM pgsim._check_k(k);
-    IF oversample IS NULL OR oversample NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS010', MESSAGE = format('oversample is %s; it is a factor from 1 to 1000', coalesce(oversample::text, 'NULL')), HINT = 'The default is 20.';
-    END IF;
-    p := pgsim._plan_search(ROW(collection, k, filter, model, embedding, NULL, 'auto', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::pgsim._search_request, false);
-    t := p.target;
-    IF layer_of IS DISTINCT FROM t.model THEN
-        RAISE EXCEPTION USING ERRCODE = 'PS051',
-            MESSAGE = format('model %L is not registered as a layer of %L, so its neighbours say nothing of those of the other', s.model, t.model),
-            DETAIL = 'Its layers: ' || coalesce((SELECT string_agg(format('%L (layer %s, dims %s)', m.name, coalesce(m.layer::text, 'not told'), m.matryoshka || m.dim), ', ' ORDER BY m.layer, m.name)
-                                                 FROM pgsim._model AS m WHERE m.properties ->> 'layer_of' = t.model), 'none are registered'),
-            HINT = format('A layer is registered with create_model(..., layer => 4, properties => ''{"layer_of": %s}'').', to_json(t.model));
-    END IF;
-    PERFORM pgsim._require_select(t.base, s.version);
-    IF t.map_id IS NOT NULL THEN
-        query := (pgsim._mapped_queries(t, ARRAY[query]))[1];
-    END IF;
-    IF s.map_id IS NOT NULL THEN
-        shallow_query := (pgsim._mapped_queries(s, ARRAY[shallow_query]))[1];
-    END IF;
-    PERFORM pgsim._check_vector(shallow_query, 'shallow_query', s.model, s.dim, s.metric, s.element);
-    -- Without dims the shortest that an index is on, else the shortest of the layer's own.
-    SELECT i.dims, i.element INTO width, element
-    FROM pgsim._index AS i JOIN pg_class AS c ON c.relname = i.name AND c.relnamespace = s.version_schema JOIN pg_index AS x ON x.indexrelid = c.oid AND x.indrelid = s.version AND x.indisvalid
-    WHERE i.version_id = s.version_id AND i.method = 'hnsw' AND NOT i.options ? 'slice' AND i.where_filter IS NULL AND i.dims = coalesce(shallow_dims, i.dims)
-    ORDER BY i.dims, i.element <> 'halfvec', i.id LIMIT 1;
-    width := coalesce(shallow_dims, width, s.matryoshka[1], s.dim);
-    PERFORM pgsim._check_dims(s, width, 'shallow_dims is');
-    IF p.strategy <> 'exact' AND NOT pgsim._prefix_is_zero(shallow_query, width) AND NOT (element = 'halfvec' AND pgsim._vector_problem(shallow_query, s.dim, s.metric, 'halfvec') IS NOT NULL) THEN
-        p.strategy := 'funnel';
-        p.method := 'hnsw';
-        p.shallow := s;
-        p.shallow_query := shallow_query;
-        p.ladder := ARRAY[width, t.dim];
-        p.element := coalesce(element, s.element);
-        p.keep := least(100000, p.depth::float8 * oversample);
-        p.ef := least(1000, greatest(100, p.keep));
-        p.tuples := least(1e9, greatest(20 * p.ef, 20 * p.keep, p.tuples));
-        p.wanted := p.depth;
-        p.far := NULL;
-        p.covering := false;
-        p.through_base := true;
-    END IF;
-    executed := pgsim._execute_search(p, query, false);
-    RETURN QUERY
-        SELECT n.key, pgsim.score(t.metric, n.distance), n.distance, n.rank::int, executed.details || CASE WHEN executed.details ->> 'strategy' = 'funnel' THEN jsonb_build_object('shallow_model', s.model) ELSE '{}' END
-        FROM unnest(executed.keys, executed.distances) WITH ORDINALITY AS n (key, distance, rank) ORDER BY n.rank;
-END
-$$;
+LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+    SELECT n.key, pgsim.score(r.metric, n.distance), n.distance, n.rank::int, r.details
+    FROM pgsim._search_layers(search_layers.collection, search_layers.query, search_layers.shallow_query, search_layers.shallow_model, search_layers.k, search_layers.filter, search_layers.model,
+                              search_layers.embedding, search_layers.shallow_dims, search_layers.oversample, search_layers.recall, false) AS r
+    CROSS JOIN LATERAL unnest(r.keys, r.distances) WITH ORDINALITY AS n (key, distance, rank)
+    ORDER BY n.rank;
+END;
 COMMENT ON FUNCTION pgsim.search_layers IS
 $$Finds candidates by a shallow layer's vectors, and ranks them by the whole model's: a funnel over layers as well as dimensions (2D Matryoshka).
 
 query: a vector of the model; shallow_query: one of the shallow model, which is registered as its layer: create_model(..., layer => 4,
 properties => '{"layer_of": "model"}'), with the prefixes allowed at that layer in matryoshka. Each is compared with vectors of its own model
-alone. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
-1000 (20). Rows need a vector under both models to be found; where fewer than k are, and where few rows match, every match is ranked by the whole model. It asks for no
-recall, since none was measured: compare with mode => 'exact'. The rest is as of pgsim.search.
+alone. shallow_query NULL: query is mapped to the shallow model, by a map that pgsim.measure_layers has measured; with such a map the shallow model need not be
+a layer. Without either it is refused. shallow_dims: a prefix of the shallow model; default the shortest that an index is on. oversample: how many times k candidates are kept, 1 to
+1000 (20). recall, in its place: as many as were measured to find so much; where none do, every match is ranked. Rows need a vector under both models to be found; where fewer than k are, and where few rows match,
+every match is ranked by the whole model. The rest is as of pgsim.search.
 Errors: PS001 to PS004, PS006, PS010, PS012 to PS016, PS032, PS035, PS051.$$;
 
 CREATE FUNCTION pgsim._absent_keys(base regclass, key_columns text[], keys text[]) RETURNS text
@@ -7284,12 +7474,8 @@ AS $$
 DECLARE
     v pgsim._version;
     index_sql text;
-    codes regclass := (SELECT i.relation FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
-                       WHERE i.version_id = _drop_version.version_id AND i.method = 'codes');
 BEGIN
-    IF codes IS NOT NULL THEN
-        PERFORM pgsim._drop_codes(version_id, codes);
-    END IF;
+    PERFORM pgsim._drop_codes(i.version_id, i.relation) FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation WHERE i.version_id = _drop_version.version_id AND i.method = 'codes';
     PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = _drop_version.version_id AND i.method = 'inverted';
     DELETE FROM pgsim._version AS d WHERE d.id = _drop_version.version_id RETURNING * INTO v;
     DELETE FROM pgsim._queue AS q WHERE NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = q.version_id);
@@ -9235,7 +9421,7 @@ BEGIN
         ELSIF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
             p.rungs := pgsim._search_rungs(t, p.depth, coalesce(p.ladder, r.dims), p.keep, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
-                IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
+                IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._half_problem(query, t.metric, (p.rungs).dims[1]) IS NOT NULL THEN
                     fallbacks := fallbacks || 'the query does not fit the half precision of the index'::text;
                     p.strategy := 'exact';
                     CONTINUE;
@@ -9380,7 +9566,7 @@ AS $$
 DECLARE
     -- Run a second time to be counted. How many rows a policy hides is not for those whom it binds.
     counted boolean := NOT row_security_active((p.target).base);
-    plan jsonb := pgsim._plan(statement, p.given, query, counted);
+    plan jsonb := pgsim._plan(statement, p.given, query, counted, p.shallow_query);
 BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'index', pgsim._plan_indexes(plan),
@@ -9395,19 +9581,19 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._explain_stage IS 'What one stage of a search read, for explain_search.';
 
-CREATE FUNCTION pgsim._explained(statement text, given jsonb, query vector, counted boolean) RETURNS json
+CREATE FUNCTION pgsim._explained(statement text, given jsonb, query vector, counted boolean, shallow_query vector = NULL) RETURNS json
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     plan json;
 BEGIN
     -- A loop, and not EXECUTE ... INTO: a cursor takes one statement and no more.
-    FOR plan IN EXECUTE pg_catalog.concat('EXPLAIN (FORMAT JSON', CASE WHEN counted THEN ', ANALYZE, TIMING off, SUMMARY off' END, ') ', statement) USING given, query LOOP
+    FOR plan IN EXECUTE pg_catalog.concat('EXPLAIN (FORMAT JSON', CASE WHEN counted THEN ', ANALYZE, TIMING off, SUMMARY off' END, ') ', statement) USING given, query, shallow_query LOOP
         RETURN plan;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pgsim._explained IS 'What EXPLAIN tells of a statement over $1, the values, and $2, the query vector; counted: it runs, and the plan tells the rows read. It has the caller''s search_path, as the statement has.';
+COMMENT ON FUNCTION pgsim._explained IS 'What EXPLAIN tells of a statement over $1, the values, and $2, the query vector, or $3, that of a shallow layer; counted: it runs, and the plan tells the rows read. It has the caller''s search_path, as the statement has.';
 
 CREATE FUNCTION pgsim._fit_index(
     measured jsonb[], OUT ef_intercepts float8[], OUT ef_slope float8, OUT ef_far float8, OUT ef_looks float8, OUT ef_typical float8[], OUT ann_start float8, OUT ann_candidate float8, OUT queries int
@@ -9520,9 +9706,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN seconds < 'Infinity' THEN pg_catalog.round((seconds * 1e3)::numeric, 2)::text ELSE 'no' END;
 COMMENT ON FUNCTION pgsim._milliseconds IS 'A time as explain_search words it.';
 
-CREATE FUNCTION pgsim._plan(statement text, given jsonb, query vector, counted boolean = false) RETURNS jsonb
+CREATE FUNCTION pgsim._plan(statement text, given jsonb, query vector, counted boolean = false, shallow_query vector = NULL) RETURNS jsonb
 LANGUAGE sql VOLATILE
-RETURN pgsim._explained(statement, given, query, counted)::jsonb -> 0 -> 'Plan';
+RETURN pgsim._explained(statement, given, query, counted, shallow_query)::jsonb -> 0 -> 'Plan';
 COMMENT ON FUNCTION pgsim._plan IS 'The plan that PostgreSQL makes for a statement, from what pgsim._explained gives.';
 
 CREATE FUNCTION pgsim._plan_indexes(plan jsonb) RETURNS jsonb
@@ -10074,12 +10260,6 @@ $$Reads rows of a collection's table by the keys that a search gave, in the orde
 
 data holds the columns named, by default all but adopted vector columns. A key without a row (deleted, or not visible to you) is
 left out. Grants and row-level security of the table hold. Errors: PS001, PS005, PS006, PS010, PS016, PS032.$$;
-
-CREATE FUNCTION pgsim.score(metric text, distance float8) RETURNS float8
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE metric WHEN 'cosine' THEN 1 - distance WHEN 'ip' THEN -distance WHEN 'l2' THEN 1 / (1 + distance) WHEN 'l1' THEN 1 / (1 + distance) END;
-COMMENT ON FUNCTION pgsim.score IS
-    'Turns a distance into a score, higher being better: the cosine similarity, the inner product, or 1 / (1 + distance) for l2 and l1. NULL for a metric that is none of these.';
 
 CREATE FUNCTION pgsim.search(
     collection text, query vector = NULL, k int = 10, filter jsonb = NULL, text_query text = NULL, sparse_query sparsevec = NULL, model text = NULL, embedding text = 'default',
@@ -13002,7 +13182,7 @@ END
 $$;
 COMMENT ON FUNCTION pgsim._check_vector IS 'Raises PS012 or PS013 for a vector that a model cannot have made.';
 
-CREATE FUNCTION pgsim._half_problem(v vector, metric text) RETURNS text
+CREATE FUNCTION pgsim._half_problem(v vector, metric text, dims int = NULL) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     SELECT CASE
@@ -13010,9 +13190,9 @@ RETURN (
         WHEN pg_catalog.max(abs(e)) >= 65520 THEN 'holds a number beyond 65504'
         WHEN metric = 'cosine' AND pg_catalog.max(abs(e)) <= 2.98023223876953125e-08::float8 THEN 'is all zeros in half precision'
     END
-    FROM pg_catalog.unnest(v::real[]) AS e
+    FROM pg_catalog.unnest(CASE WHEN dims IS NULL THEN v::real[] ELSE (v::real[])[1:dims] END) AS e
 );
-COMMENT ON FUNCTION pgsim._half_problem IS 'Why a vector cannot be stored in half precision, or NULL.';
+COMMENT ON FUNCTION pgsim._half_problem IS 'Why a vector, or its first dims numbers, cannot be stored in half precision, or NULL.';
 
 CREATE FUNCTION pgsim._turned(v vector, others vector[], far float8) RETURNS vector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -13552,7 +13732,7 @@ BEGIN
     FROM pgsim._index AS i
     LEFT JOIN pg_class AS k ON CASE WHEN i.method = 'codes' THEN k.oid = i.relation ELSE k.relname = i.name AND k.relnamespace = t.version_schema AND k.relkind IN ('i', 'I') END
     LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version
-    WHERE i.version_id = t.version_id AND (k.oid IS NULL OR NOT i.complete OR i.method <> 'codes' AND x.indisvalid IS NOT TRUE);
+    WHERE i.version_id = t.version_id AND i.place = 'serving' AND (k.oid IS NULL OR NOT i.complete OR i.method <> 'codes' AND x.indisvalid IS NOT TRUE);
     SELECT min(i.name) INTO active_name
     FROM pgsim._version AS v JOIN pgsim._index AS i ON i.version_id = v.id
     WHERE v.state = 'active' AND i.method <> 'codes' AND v.embedding_id = (SELECT s.embedding_id FROM pgsim._version AS s WHERE s.id = t.version_id);

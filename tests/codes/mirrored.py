@@ -103,7 +103,7 @@ class Mirror:
     def codes(self) -> str:
         """The table of codes, quoted."""
         rows = self.connection.execute(
-            "SELECT i.relation::text FROM pgsim._index AS i WHERE i.method = 'codes'"
+            "SELECT i.relation::text FROM pgsim._index AS i WHERE i.method = 'codes' AND i.place = 'serving'"
         ).fetchall()
         return str(rows[0][0])
 
@@ -116,7 +116,8 @@ def differing(connection: Connection, base: str, key: list[str], filter_columns:
     """Rows of a table, as a fresh build of codes gives them, that its codes hold otherwise or not at all."""
     codes, version, adopted, column, dims, element = connection.execute(
         "SELECT i.relation::text, v.relation::text, v.adopted, v.column_name, i.dims, i.element "
-        "FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id WHERE i.method = 'codes'"
+        "FROM pgsim._index AS i JOIN pgsim._version AS v ON v.id = i.version_id "
+        "WHERE i.method = 'codes' AND i.place = 'serving'"
     ).fetchall()[0]
     own = ["key"] if len(key) == 1 else [f"key_{i}" for i in range(1, len(key) + 1)]
     join = " AND ".join(f'v.{mine} = b."{name}"' for mine, name in zip(own, key, strict=True))

@@ -6,6 +6,7 @@ import random
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -84,6 +85,67 @@ def test_a_build_while_others_write_ends_as_a_fresh_one(
         done.set()
         for thread in threads:
             thread.join()
+
+
+@BOTH
+def test_codes_serve_until_others_are_whole_that_take_their_place(
+    connection_of: Callable[[], psycopg.Connection[tuple[Any, ...]]], layout: Layout
+) -> None:
+    mirror = layout.create(connection_of(), 600)
+    former, done, strategies = mirror.codes(), threading.Event(), []
+
+    def write() -> None:
+        writer, dice = Mirror(connection_of(), layout), random.Random(1)
+        while not done.is_set():
+            n = dice.randint(1, 600)
+            writer.connection.execute(f"UPDATE \"The Items\" SET section = 'w{dice.random()}' WHERE n = {n}".encode())
+            if not layout.adopted:
+                writer.connection.execute(writer.store(f"generate_series({n}, {n})", str(dice.random())).encode())
+
+    def search() -> None:
+        reader = connection_of()
+        while not done.is_set():
+            told = reader.execute(
+                "SELECT pgsim.explain_search('items', '[1,2,3,4,5,6,7,8]', filter => '{\"Size\": {\"$gt\": 300}}', "
+                "recall => 0.5, mode => 'codes')"
+            ).fetchall()[0][0]
+            strategies.append(told["stages"][0]["strategy"])
+            time.sleep(0.002)
+
+    with ThreadPoolExecutor(2) as threads:
+        running = [threads.submit(write), threads.submit(search)]
+        try:
+            builder = connection_of()
+            for element in ("halfvec", "bit", "halfvec"):
+                indexes.create_index_concurrently(
+                    builder, "items", "m", method="codes", dims=6, element=element, replace=True
+                )
+                assert mirror.differing() == []
+        finally:
+            done.set()
+        for each in running:
+            each.result()
+    assert len(strategies) > 20
+    assert set(strategies) == {"codes"}
+    made = mirror.connection.execute("SELECT dims, element, valid FROM pgsim.indexes").fetchall()
+    assert made == [(6, "halfvec", True)]
+    assert mirror.connection.execute("SELECT to_regclass(%s)", [former]).fetchall() != [(mirror.codes(),)]
+    assert mirror.connection.execute("SELECT problem FROM pgsim.check('items')").fetchall() == []
+
+
+def test_codes_that_were_to_take_a_place_and_failed_leave_those_that_serve(connection: psycopg.Connection) -> None:
+    mirror = Layout().create(connection)
+    beside = connection.execute(f"SELECT pgsim._create_codes(t, false, 6, 'bit', '{{}}', true)::text {TARGET}".encode())
+    ((left,),) = beside.fetchall()
+    assert mirror.differing() == []
+    with pytest.raises(psycopg.Error, match="are being made in place of") as refused, connection.transaction():
+        connection.execute(f"SELECT pgsim._create_codes(t, false, 6, 'bit', '{{}}', true) {TARGET}".encode())
+    assert refused.value.sqlstate == "PS020"
+    ((hint,),) = connection.execute("SELECT hint FROM pgsim.check('items') WHERE severity = 'warning'").fetchall()
+    assert left in hint
+    connection.execute(hint.encode())
+    assert connection.execute("SELECT valid FROM pgsim.indexes").fetchall() == [(True,)]
+    assert mirror.differing() == []
 
 
 @BOTH

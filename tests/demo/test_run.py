@@ -49,6 +49,8 @@ def test_the_demo_can_be_seen_twice_and_searched_afterwards(
             "exact, since",
             "ann, since",
             "pgvector as it comes",
+            "of the true ten, among 50 by",
+            "python-lsa-turned-pca",
             "activate, too early",
             "activate python-lsa-narrow, rollback python-lsa",
             "csv.Dialect",

@@ -40,6 +40,15 @@ class Layered:
             f"SELECT * FROM pgsim.search_layers('book', shallow_model => 'm4'{named})".encode(), given
         ).fetchall()
 
+    def explain(self, row: int, **arguments: object) -> dict[str, Any]:
+        values = {"query": self.deep[row], "shallow_query": self.shallow[row]}
+        given = {name: vector_text(vector) for name, vector in values.items()} | arguments
+        named = "".join(f", {name} => %({name})s" for name in given)
+        told: dict[str, Any] = self.connection.execute(
+            f"SELECT pgsim.explain_layers('book', shallow_model => 'm4'{named})".encode(), given
+        ).fetchall()[0][0]
+        return told
+
     def exact(self, row: int, **arguments: object) -> list[tuple[Any, ...]]:
         given = {"query": vector_text(self.deep[row]), **arguments}
         named = "".join(f", {name} => %({name})s" for name in given)
@@ -141,6 +150,94 @@ def test_what_is_no_layer_of_the_model_is_refused(make: Callable[..., Layered]) 
         assert raised.value.sqlstate == "PS010"
 
 
+def measure(book: Layered, **arguments: object) -> dict[int, float]:
+    """Recall by the number of candidates."""
+    named = "".join(f", {name} => %({name})s" for name in arguments)
+    rows = book.connection.execute(f"SELECT * FROM pgsim.measure_layers('book', 'm4'{named})".encode(), arguments)
+    return {kept: recall for _, kept, recall, _ in rows.fetchall()}
+
+
+def test_a_recall_is_asked_for_once_it_was_measured(make: Callable[..., Layered]) -> None:
+    book = make()
+    with pytest.raises(psycopg.Error, match="was not measured") as raised, book.connection.transaction():
+        book.search(3, recall=0.9)
+    assert raised.value.sqlstate == "PS051"
+    measured = measure(book, searches=25)
+    assert list(measured) == [20, 50, 100, 200, 500, 1000]
+    assert sorted(measured.values()) == list(measured.values())
+    assert measured[20] < 0.9 < measured[500]
+    enough = next(kept for kept, recall in measured.items() if recall >= 0.9)
+    told = book.explain(3, recall=0.9)
+    assert told["rungs"]["keep"] == [enough, 10]
+    shares = [
+        len({row[0] for row in book.search(i, recall=0.9)} & {row[0] for row in book.exact(i)}) for i in range(30)
+    ]
+    assert np.mean(shares) >= 8.6
+    # A shallow prefix that does not find so much is left alone.
+    book.connection.execute("UPDATE pgsim._layer SET recalls = array_fill(.5::float8, '{6}')")
+    assert "shallow_model" not in book.explain(3, recall=0.9)
+    assert found(book.search(3, recall=0.9)) == found(book.exact(3))
+    with pytest.raises(psycopg.Error) as raised, book.connection.transaction():
+        book.search(3, recall=0.9, oversample=3)
+    assert raised.value.sqlstate == "PS010"
+
+
+def test_without_a_shallow_query_a_measured_map_makes_one(make: Callable[..., Layered]) -> None:
+    book = make()
+
+    def refused(**arguments: object) -> bool:
+        with pytest.raises(psycopg.Error, match="was not measured") as raised, book.connection.transaction():
+            book.search(3, shallow_query=None, **arguments)
+        return raised.value.sqlstate == "PS051"
+
+    assert refused()
+    matrix = vectors_text(np.linalg.lstsq(book.deep, book.shallow)[0].T.astype(np.float32))
+    book.connection.execute("SELECT pgsim.create_map('down', 'm', 'm4', matrix => %s, normalized => false)", [matrix])
+    # There is a map, but nobody has looked what it is worth.
+    assert refused()
+    measured = measure(book, searches=10, map="down")
+    # This one is exact, so it finds what the shallow model's own queries find.
+    assert measured == pytest.approx(measure(book, searches=10), abs=0.02)
+    rows = book.search(3, shallow_query=None)
+    assert rows[0][4]["map"] == "down"
+    assert found(rows) == found(book.search(3))
+    assert book.explain(3, shallow_query=None, recall=0.7)["map"] == "down"
+    # Of another length it was not measured.
+    assert refused(shallow_dims=8)
+    book.connection.execute("SELECT pgsim.drop_map('down')")
+    assert refused()
+
+
+def test_models_that_are_no_layers_are_compared_through_a_measured_map_alone(make: Callable[..., Layered]) -> None:
+    book = make()
+    book.connection.execute("UPDATE pgsim._model SET properties = '{}'")
+    for arguments in ({}, {"shallow_query": None}):
+        with pytest.raises(psycopg.Error, match="no map between them was measured"), book.connection.transaction():
+            book.search(3, **arguments)
+    with pytest.raises(psycopg.Error, match="no map is named") as raised, book.connection.transaction():
+        measure(book)
+    assert raised.value.sqlstate == "PS051"
+    matrix = vectors_text(np.linalg.lstsq(book.deep, book.shallow)[0].T.astype(np.float32))
+    book.connection.execute("SELECT pgsim.create_map('down', 'm', 'm4', matrix => %s, normalized => false)", [matrix])
+    book.connection.execute("SELECT pgsim.create_model('m5', 32)")
+    book.connection.execute("SELECT pgsim.create_map('aside', 'm', 'm5', matrix => %s)", [matrix])
+    with pytest.raises(psycopg.Error, match="does not lead from model 'm' to 'm4'"), book.connection.transaction():
+        measure(book, map="aside")
+    measure(book, searches=3, map="down")
+    assert found(book.search(3, oversample=60)) == found(book.exact(3))
+    assert found(book.search(3, oversample=60, shallow_query=None)) == found(book.exact(3))
+
+
+def test_who_may_not_change_the_registry_measures_nothing(make: Callable[..., Layered]) -> None:
+    book = make()
+    book.connection.execute("CREATE ROLE reader_of_books; GRANT SELECT ON book TO reader_of_books")
+    book.connection.execute("SELECT pgsim.sync_privileges('book'); SET LOCAL ROLE reader_of_books")
+    with pytest.raises(psycopg.Error) as raised, book.connection.transaction():
+        measure(book)
+    assert raised.value.sqlstate == "PS032"
+    assert len(book.search(3)) == 10
+
+
 def test_policies_of_the_table_hold(make: Callable[..., Layered]) -> None:
     book = make(deep_adopted=False)
     book.connection.execute(
@@ -155,8 +252,13 @@ def test_policies_of_the_table_hold(make: Callable[..., Layered]) -> None:
 
 def test_python_calls_it_by_the_same_names(make: Callable[..., Layered]) -> None:
     book = make()
-    hits = pgsim.Database(book.connection).search_layers("book", book.deep[3], book.shallow[3], "m4", oversample=60)
+    database = pgsim.Database(book.connection)
+    hits = database.search_layers("book", book.deep[3], book.shallow[3], "m4", oversample=60)
     assert [(hit.key, hit.rank) for hit in hits] == [(row[0], row[3]) for row in book.exact(3)]
+    measured = database.measure_layers("book", "m4", searches=4)
+    assert {(each.dims, each.queries) for each in measured} == {(16, 4)}
+    told = database.explain_layers("book", book.deep[3], book.shallow[3], "m4", recall=0.5)
+    assert told["shallow_model"] == "m4"
 
 
 def test_queries_of_derived_models_are_given_in_the_space_of_their_base(make: Callable[..., Layered]) -> None:

@@ -115,6 +115,29 @@ def test_slices_of_the_query_are_weighed(anthology: Connection, poems: NDArray[n
         assert database.search("poem", asked, legs=legs, weights=weights)[0].key == first
 
 
+def test_who_is_bound_by_row_level_security_finds_k_rows_of_his_own(
+    anthology: Connection, poems: NDArray[np.float32]
+) -> None:
+    anthology.execute(
+        "ALTER TABLE poem ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON poem USING (id % 40 = 0);"
+        "CREATE ROLE reader_of_slices; GRANT SELECT ON poem TO reader_of_slices; SELECT pgsim.sync_privileges('poem')"
+    )
+    asked = poems[39] + 0.2
+    mine = np.arange(39, ROWS, 40)
+    anthology.execute("SET LOCAL ROLE reader_of_slices")
+    database = Database(anthology)
+    for mode in ("auto", "ann", "exact"):
+        for name in ("title", "body %s"):
+            legs = {"part": {"query": asked.tolist(), "slice": name}}
+            found = database.search("poem", legs=legs, mode=mode, k=12)
+            near = nearest(part(poems[mine], name), part(asked[None], name)[0], 12)
+            assert [each.key for each in found] == [str(mine[int(key) - 1] + 1) for key in near]
+        both = {"title": {"slice": "title"}, "body": {"slice": "body %s"}}
+        fused = database.search("poem", asked, legs=both, weights={"dense": 0, "title": 1, "body": 2}, mode=mode, k=12)
+        assert len(fused) == 12
+        assert all(int(each.key) % 40 == 0 for each in fused)
+
+
 def test_a_filter_holds_for_a_slice(anthology: Connection, poems: NDArray[np.float32]) -> None:
     asked = {"title": {"query": poems[3].tolist(), "slice": "title"}}
     found = Database(anthology).search("poem", legs=asked, filter={"year": 7}, k=24, mode="ann")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,6 +106,23 @@ def test_the_command_makes_the_kind_that_it_chose(
         made = connection.execute("SELECT dims, element, options ? 'map' FROM pgsim.indexes WHERE valid").fetchall()
     assert [f"{dims} {element}{', rotated' if turned else ''}" for dims, element, turned in made] == [chosen]
     assert command_line("tune", "codes", NAME, "--filter", "[1]").status != 0
+
+
+def test_two_who_tune_at_once_do_not_disturb_each_other(database_dsn: str) -> None:
+    with psycopg.connect(database_dsn, autocommit=True) as connection:
+        fill(connection, falling(rows=300))
+        connection.execute("UPDATE pgsim._collection SET filter_columns = '{tenant}'")
+        before = everything(connection)
+
+        def tune(_: int) -> list[str]:
+            with Database(database_dsn) as database:
+                report = database.tune_codes(NAME, filters=[{"tenant": "b"}], recall=0.5, searches=2)
+                return [each.name for each in report.kinds]
+
+        with ThreadPoolExecutor(2) as threads:
+            first, second = threads.map(tune, range(2))
+        assert first == second
+        assert everything(connection) == before
 
 
 @pytest.mark.parametrize(

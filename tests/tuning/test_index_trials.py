@@ -306,13 +306,22 @@ def test_the_smallest_of_the_fast_is_chosen_of_those_that_can_be_built() -> None
         trial(384, 1, 100),
         trial(192, 1.2, 60),
         trial(64, 2, 30),
-        trial(128, 0.9, 40, rotated=True),
         trial(96, 0.9, 35, refusal="no"),
         trial(32, 0.1, 10, 0.5),
     ]
     assert [choose(settings, 0.95, slack=slack) for slack in (0, 0.25, 2)] == settings[:3]
     assert choose(settings, 0.95, slack=0, budget=50) == settings[2]
     assert choose(settings, 0.95, slack=9, budget=20) is None
+
+
+def test_a_rotated_index_is_chosen_where_it_is_worth_a_copy_of_the_vectors() -> None:
+    plain = trial(384, 1, 100)
+    for seconds, size, chosen in ((1, 81, False), (1, 80, True), (0.7, 100, True), (0.9, 90, False), (2, 10, False)):
+        turned = trial(128, seconds, size, rotated=True)
+        assert (choose([plain, turned], 0.95, slack=0.25) is turned) == chosen
+    turned = trial(128, 9, 99, rotated=True)
+    assert choose([plain, turned], 0.95, slack=0.25, budget=99) is turned
+    assert choose([dataclasses.replace(turned, refusal="mapped")], 0.95, slack=0.25) is None
 
 
 @pytest.mark.parametrize("ending", ["svg", "PNG", "pdf"])

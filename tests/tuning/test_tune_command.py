@@ -11,6 +11,7 @@ import pytest
 from terraces import DIM, NAME, falling, fill
 
 from pgsim.cli.screen import output
+from pgsim.vectors import vector_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +126,38 @@ def test_what_is_chosen_is_built_calibrated_and_measured(
         assert connection.execute("SELECT count(*), to_regclass('kept')::text FROM pgsim.indexes").fetchall() == [
             (1, "kept")
         ]
+
+
+def test_a_rotated_prefix_is_made_where_it_wins(
+    pgsim_on: Tune, database_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSIM_DSN", database_dsn)
+    # What tells most stands last: no prefix is worth anything until the vectors are turned.
+    with psycopg.connect(database_dsn, autocommit=True) as connection:
+        fill(connection, falling(1400, dim=96)[:, ::-1])
+        arguments = ("tune", NAME, "--element", "halfvec", "--dims", "16", "--dims", "96", "--searches", "10")
+        # Whole vectors do not fit, and without a rotation none is left.
+        arguments += ("--recall", "0.95", "--budget", "500kB", "--apply")
+        assert "None that can be built" in pgsim_on(*arguments, "--no-rotated", status=1)
+        shown = pgsim_on(*arguments)
+        assert "Chosen: 16 halfvec, rotated" in shown
+        assert "Beside the index it takes a rotated copy of the vectors" in shown
+        assert "is built; calibrated." in shown
+        assert "was there; calibrated." in pgsim_on(*arguments)
+        name = f"{NAME}-pca-16"
+        built = connection.execute("SELECT model, dims, element, valid FROM pgsim.indexes").fetchall()
+        assert built == [(name, 16, "halfvec", True)]
+        # The statement that lets it answer is told, and works as it stands.
+        connection.execute(shown[shown.index("SELECT pgsim.activate(") :].split(";")[0].encode())
+        query = falling(1, dim=96, seed=8)[:, ::-1]
+        found = connection.execute(
+            "SELECT key, details ->> 'model' FROM pgsim.search(%s, %s)", [NAME, vector_text(query[0])]
+        ).fetchall()
+        exact = connection.execute(
+            'SELECT "the %%"::text FROM terrace ORDER BY "e ""%%" <=> %s LIMIT 10', [vector_text(query[0])]
+        ).fetchall()
+        assert {model for _, model in found} == {name}
+        assert len({key for key, _ in found} & {key for (key,) in exact}) >= 8
 
 
 def test_nothing_is_built_when_nothing_suffices(on_terrace: Tune, terrace_dsn: str) -> None:

@@ -7,9 +7,14 @@ DECLARE
     problems text;
     again text;
 BEGIN
+    RETURN QUERY
+        SELECT 'warning', subject, format('codes %s are %s', i.name, CASE i.place WHEN 'beside' THEN 'being made in place of others, or were left by what ended before they were whole' ELSE 'no longer used: others took their place' END),
+               format('SELECT pgsim.drop_index(%L)', i.relation::text)
+        FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
+        WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes' AND i.place <> 'serving';
     SELECT i.*, r.oid IS NULL AS gone, v.model, v.embedding INTO k
     FROM pgsim._index AS i JOIN pgsim.versions AS v ON v.id = i.version_id LEFT JOIN pg_class AS r ON r.oid = i.relation
-    WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes';
+    WHERE i.version_id = _codes_problems.version_id AND i.method = 'codes' AND i.place = 'serving';
     IF NOT FOUND THEN
         RETURN;
     END IF;

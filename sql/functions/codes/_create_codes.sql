@@ -1,4 +1,4 @@
-CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}') RETURNS regclass
+CREATE FUNCTION pgsim._create_codes(t pgsim._target, fill boolean, dims int = NULL, element text = NULL, options jsonb = '{}', beside boolean = false) RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -6,6 +6,8 @@ DECLARE
     c pgsim._collection;
     columns text[];
     table_name text;
+    first_name text;
+    number int := 1;
     codes regclass;
     x record;
     map_id int := (SELECT m.id FROM pgsim._map AS m WHERE m.name = options ->> 'map');
@@ -14,7 +16,11 @@ BEGIN
     element := coalesce(element, 'bit');
     SELECT * INTO c FROM pgsim._collection AS s WHERE s.id = t.collection_id;
     columns := pgsim._codes_columns(c.key_columns, c.filter_columns);
-    IF EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes') THEN
+    beside := beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'serving');
+    IF beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'beside') THEN
+        RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('codes %s are being made in place of those of collection %L under model %L already', (SELECT i.relation FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place = 'beside'), t.collection, t.model),
+            HINT = 'Wait for them. Where whoever made them is gone, drop them with pgsim.drop_index.';
+    ELSIF NOT beside AND EXISTS (SELECT FROM pgsim._index AS i WHERE i.version_id = t.version_id AND i.method = 'codes' AND i.place <> 'leaving') THEN
         RAISE EXCEPTION USING ERRCODE = 'PS020', MESSAGE = format('collection %L has codes under model %L already', t.collection, t.model),
             HINT = 'Use them, or drop them first with pgsim.drop_index.';
     ELSIF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = t.base AND r.relkind = 'p') THEN
@@ -32,15 +38,20 @@ BEGIN
     END IF;
     PERFORM pgsim._check_columns(t.base, 'filter_columns', columns);
     PERFORM pgsim._require_all_rows(t);
-    table_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
+    first_name := pgsim._version_name(t.collection, NULL, t.model, t.version_id) || '_codes';
+    table_name := first_name;
+    WHILE to_regclass(format('pgsim_data.%I', table_name)) IS NOT NULL LOOP
+        number := number + 1;
+        table_name := first_name || number;
+    END LOOP;
     EXECUTE format(
         'CREATE %s TABLE pgsim_data.%I (%s, code %s(%s), PRIMARY KEY (%s))',
         (SELECT CASE r.relpersistence WHEN 'u' THEN 'UNLOGGED' END FROM pg_class AS r WHERE r.oid = t.base), table_name,
         pgsim._codes_definitions(t.base, columns), CASE element WHEN 'bit' THEN 'bit' ELSE format('%s.halfvec', t.vector_schema) END, dims, pgsim._key_list('', t.key_columns, false));
     codes := format('pgsim_data.%I', table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', codes, format('Codes of collection %s under model %s: pgsim keeps them, and reads them for filtered searches.', t.collection, t.model));
-    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete)
-    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill);
+    INSERT INTO pgsim._index (version_id, name, method, dims, element, options, relation, columns, map_id, complete, place)
+    VALUES (t.version_id, table_name, 'codes', dims, element, coalesce(options, '{}'), codes, columns, map_id, fill, CASE WHEN beside THEN 'beside' ELSE 'serving' END);
     IF fill THEN
         -- Writers wait from here until the transaction ends. A build that must not keep them waiting fills the codes first: with the
         -- triggers there, who changes a row that was just filled would wait for the filling transaction.
@@ -58,4 +69,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pgsim._create_codes IS
-    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes.';
+    'Makes the codes of a version: a narrow table of key, filter columns and code, its indexes and the triggers that keep it. fill false leaves it empty and unused, for pgsim._fill_codes and pgsim._finish_codes; beside, in place of those that serve.';

@@ -4,6 +4,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c pgsim._collection;
+    place text := (SELECT i.place FROM pgsim._index AS i WHERE i.relation = codes);
 BEGIN
     SELECT s.* INTO c FROM pgsim._version AS v JOIN pgsim._embedding AS e ON e.id = v.embedding_id JOIN pgsim._collection AS s ON s.id = e.collection_id
     WHERE v.id = _drop_codes.version_id;
@@ -17,8 +18,10 @@ BEGIN
         PERFORM pgsim._sync_triggers(c);
     END IF;
     EXECUTE format('DROP TABLE %s', codes);
-    -- Codes of another kind are measured anew.
-    UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
+    IF place = 'serving' THEN
+        -- Codes of another kind are measured anew.
+        UPDATE pgsim._calibration AS k SET margins = NULL, code_row = NULL WHERE k.version_id = _drop_codes.version_id;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION pgsim._drop_codes IS 'Drops the codes of a version, and the triggers that kept them.';

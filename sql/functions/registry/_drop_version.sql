@@ -5,12 +5,8 @@ AS $$
 DECLARE
     v pgsim._version;
     index_sql text;
-    codes regclass := (SELECT i.relation FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation
-                       WHERE i.version_id = _drop_version.version_id AND i.method = 'codes');
 BEGIN
-    IF codes IS NOT NULL THEN
-        PERFORM pgsim._drop_codes(version_id, codes);
-    END IF;
+    PERFORM pgsim._drop_codes(i.version_id, i.relation) FROM pgsim._index AS i JOIN pg_class AS r ON r.oid = i.relation WHERE i.version_id = _drop_version.version_id AND i.method = 'codes';
     PERFORM pgsim._drop_inverted(i.id) FROM pgsim._index AS i WHERE i.version_id = _drop_version.version_id AND i.method = 'inverted';
     DELETE FROM pgsim._version AS d WHERE d.id = _drop_version.version_id RETURNING * INTO v;
     DELETE FROM pgsim._queue AS q WHERE NOT EXISTS (SELECT FROM pgsim._version AS s WHERE s.id = q.version_id);

@@ -46,7 +46,7 @@ BEGIN
         ELSIF r.dims IS NOT NULL OR p.strategy NOT IN ('exact', 'codes') AND (p.ladder IS NOT NULL OR p.element <> t.element) THEN
             p.rungs := pgsim._search_rungs(t, p.depth, coalesce(p.ladder, r.dims), p.keep, p.strategy = 'exact', p.element);
             IF p.strategy <> 'exact' THEN
-                IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._vector_problem(query, t.dim, t.metric, 'halfvec') IS NOT NULL THEN
+                IF 'halfvec' = ANY ((p.rungs).elements) AND pgsim._half_problem(query, t.metric, (p.rungs).dims[1]) IS NOT NULL THEN
                     fallbacks := fallbacks || 'the query does not fit the half precision of the index'::text;
                     p.strategy := 'exact';
                     CONTINUE;

@@ -5,7 +5,7 @@ AS $$
 DECLARE
     -- Run a second time to be counted. How many rows a policy hides is not for those whom it binds.
     counted boolean := NOT row_security_active((p.target).base);
-    plan jsonb := pgsim._plan(statement, p.given, query, counted);
+    plan jsonb := pgsim._plan(statement, p.given, query, counted, p.shallow_query);
 BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'index', pgsim._plan_indexes(plan),

@@ -13,7 +13,7 @@ BEGIN
     FROM pgsim._index AS i
     LEFT JOIN pg_class AS k ON CASE WHEN i.method = 'codes' THEN k.oid = i.relation ELSE k.relname = i.name AND k.relnamespace = t.version_schema AND k.relkind IN ('i', 'I') END
     LEFT JOIN pg_index AS x ON x.indexrelid = k.oid AND x.indrelid = t.version
-    WHERE i.version_id = t.version_id AND (k.oid IS NULL OR NOT i.complete OR i.method <> 'codes' AND x.indisvalid IS NOT TRUE);
+    WHERE i.version_id = t.version_id AND i.place = 'serving' AND (k.oid IS NULL OR NOT i.complete OR i.method <> 'codes' AND x.indisvalid IS NOT TRUE);
     SELECT min(i.name) INTO active_name
     FROM pgsim._version AS v JOIN pgsim._index AS i ON i.version_id = v.id
     WHERE v.state = 'active' AND i.method <> 'codes' AND v.embedding_id = (SELECT s.embedding_id FROM pgsim._version AS s WHERE s.id = t.version_id);
